@@ -1,0 +1,37 @@
+# LVIS (Gupta et al., CVPR 2019): short side 640-800, long side at most 1333, as in the official LVIS baselines.
+_train = [
+    dict(type="LoadImageFromFile", backend_args=None),
+    dict(type="LoadAnnotations", with_bbox=True, with_mask=True),
+    dict(
+        type="RandomChoiceResize",
+        scales=[(1333, 640), (1333, 672), (1333, 704), (1333, 736), (1333, 768), (1333, 800)],
+        keep_ratio=True,
+    ),
+    dict(type="RandomFlip", prob=0.5),
+    dict(type="PackDetInputs"),
+]
+_test = [
+    dict(type="LoadImageFromFile", backend_args=None),
+    dict(type="Resize", scale=(1333, 800), keep_ratio=True),
+    dict(type="PackDetInputs", meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")),
+]
+# batch_size is the global batch; images_per_device is how many of them one device takes at a time (the rest are
+# accumulated), and no result depends on it as long as BatchNorm is fixed.
+images_per_device = 2
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type="DefaultSampler", shuffle=True),
+    batch_sampler=dict(type="AspectRatioBatchSampler"),
+    dataset=dict(type="LVISFormatDataset", filter_cfg=dict(filter_empty_gt=True, min_size=32), pipeline=_train),
+)
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=True,
+    drop_last=False,
+    sampler=dict(type="DefaultSampler", shuffle=False),
+    dataset=dict(type="LVISFormatDataset", test_mode=True, pipeline=_test),
+)
+test_evaluator = dict(type="PredictionWriter")

@@ -1,0 +1,32 @@
+"""Softmax cross-entropy: the baseline every other loss is measured against."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from lt_bench.interface import LongTailLoss, widen
+
+
+class CrossEntropy(LongTailLoss):
+    """Softmax cross-entropy over C classes and background (the classification term of Fast R-CNN's multi-task loss).
+
+    With s the logits of a RoI and u its label (u = C is background), sum over RoIs divided by their number N:
+
+        L = -log softmax(s)[u]
+
+    logits: [N, C + 1]. Scores: softmax. It uses no class statistics and has no hyper-parameter.
+    """
+
+    paper = "Girshick, Fast R-CNN, ICCV 2015, arXiv 1504.08083"
+
+    @property
+    def num_logits(self) -> int:
+        return self.num_classes + 1
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        # Not reduction="mean": without RoIs that is 0 / 0.
+        return F.cross_entropy(logits, labels, reduction="sum") / max(len(labels), 1)
+
+    def scores(self, logits: Tensor) -> Tensor:
+        return widen(logits).softmax(dim=-1)

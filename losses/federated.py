@@ -1,0 +1,92 @@
+"""Federated loss (Zhou, Koltun and Krähenbühl, 2021)."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor
+
+from lt_bench.interface import ClassStats, LongTailLoss, widen
+
+
+class Federated(LongTailLoss):
+    """Federated loss: binary cross-entropy over a subset S of the classes, the others get no gradient.
+
+    LVIS labels only some classes in each image, so most negatives are not known to be negatives:
+
+        L = sum over j in S of BCE(sigmoid(s_j), y_j)
+
+    summed over RoIs, divided by their number N. S holds the classes of the batch's RoIs and, up to num_sample_cats,
+    further classes drawn without replacement with probability proportional to image_count^freq_power.
+
+    logits: [N, C + 1]; the last channel gets no gradient. It exists because the official code shares the layout of
+    softmax. Scores: sigmoid of every channel; the background column is that of the unused channel and means nothing.
+
+    What the official code (CenterNet2) does beside the formula, and is kept: one S serves all RoIs of a rank's batch,
+    and the distinct labels of the batch, background among them, count towards num_sample_cats, so a batch with
+    background draws one class fewer; a batch with more distinct labels than that draws none and keeps all.
+    It draws from the global generator. Here a draw depends only on a seed (torch.initial_seed() at construction), the
+    number of the call and the rank, so that a run resumed from a checkpoint draws what an uninterrupted one would.
+
+    State (in every checkpoint, changed in training mode only): seed, draw, int64 scalars.
+
+    num_sample_cats: at least 1; with fewer classes to draw from, all are taken. freq_power: at least 0.
+    Otherwise ValueError.
+    """
+
+    paper = "Zhou, Koltun and Krähenbühl, Probabilistic Two-Stage Detection, 2021, arXiv 2103.07461"
+    seed: Tensor
+    draw: Tensor
+
+    def __init__(self, stats: ClassStats, num_sample_cats: int = 50, freq_power: float = 0.5) -> None:
+        super().__init__(stats)
+        if num_sample_cats < 1:
+            raise ValueError(f"Federated: num_sample_cats is {num_sample_cats}, expected at least 1")
+        if not 0 <= freq_power < math.inf:
+            raise ValueError(f"Federated: freq_power is {freq_power}, expected a finite number of at least 0")
+        self.num_sample_cats = num_sample_cats
+        self.freq_power = freq_power
+        images = stats.images()
+        # Only ratios matter: dividing by the largest count keeps any power finite. A plain attribute, not a buffer:
+        # draws happen on the CPU, so that they are the same on every device.
+        self._draw_weight = (images / images.max()) ** freq_power
+        self.add_state("seed", torch.tensor(torch.initial_seed() & (2**63 - 1)))
+        self.add_state("draw", torch.tensor(0))
+
+    @property
+    def num_logits(self) -> int:
+        return self.num_classes + 1
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        classes = self._subset(labels)
+        target = (labels[:, None] == classes).to(logits.dtype)
+        bce = F.binary_cross_entropy_with_logits(logits[:, classes], target, reduction="sum")
+        return bce / max(len(labels), 1)
+
+    def _subset(self, labels: Tensor) -> Tensor:
+        """The classes of S, int64 [|S|], without background."""
+        present = torch.bincount(labels, minlength=self.num_classes + 1).nonzero().flatten()
+        classes = present[present < self.num_classes]
+        weight = self._draw_weight.clone()
+        weight[classes.cpu()] = 0
+        wanted = min(self.num_sample_cats - len(present), int(weight.count_nonzero()))
+        if wanted > 0:
+            drawn = torch.multinomial(weight, wanted, replacement=False, generator=self._generator())
+            classes = torch.cat([classes, drawn.to(labels.device)])
+        if self.training:
+            self.draw += 1
+        return classes
+
+    def _generator(self) -> torch.Generator:
+        rank = dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+        key = f"{int(self.seed)}/{int(self.draw)}/{rank}"
+        # The CPU generator uses the low 32 bits of a seed only, so they must depend on all of the key.
+        digest = hashlib.sha256(key.encode()).digest()
+        return torch.Generator().manual_seed(int.from_bytes(digest[:4], "little"))
+
+    def scores(self, logits: Tensor) -> Tensor:
+        return widen(logits).sigmoid()

@@ -1,0 +1,1 @@
+"""Reading and verifying LVIS-format data, and the embedded glyph data set."""

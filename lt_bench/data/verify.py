@@ -1,0 +1,276 @@
+"""Verifying LVIS-format data before a long run: lists every problem instead of stopping at the first."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from lt_bench.data.lvis import ImageFinder, LVISFile
+
+MISSING_IMAGE = "missing image"
+UNREADABLE_IMAGE = "unreadable image"
+IMAGE_SIZE = "image size differs from the annotations"
+BOX_OUTSIDE = "box outside the image"
+EMPTY_BOX = "empty box"
+EMPTY_SEGMENTATION = "empty segmentation"
+MALFORMED_SEGMENTATION = "malformed segmentation"
+UNKNOWN_CATEGORY = "unknown category"
+UNKNOWN_IMAGE = "annotation of an unknown image"
+DUPLICATE_ID = "duplicate id"
+COUNTS = "counts disagree with the annotations"
+POSITIVE_AND_NEGATIVE = "category both annotated and listed as absent"
+UNKNOWN_LISTED_CATEGORY = "unknown category in an image's lists"
+KINDS = (
+    MISSING_IMAGE,
+    UNREADABLE_IMAGE,
+    IMAGE_SIZE,
+    BOX_OUTSIDE,
+    EMPTY_BOX,
+    EMPTY_SEGMENTATION,
+    MALFORMED_SEGMENTATION,
+    UNKNOWN_CATEGORY,
+    UNKNOWN_IMAGE,
+    DUPLICATE_ID,
+    COUNTS,
+    POSITIVE_AND_NEGATIVE,
+    UNKNOWN_LISTED_CATEGORY,
+)
+
+# LVIS's coordinates are rounded to two decimals and COCO-style tools disagree on whether the last pixel column lies at
+# `width` or `width - 1`: less than a pixel outside is rounding, clipped by every detector, and no mistake in the data.
+BOX_TOLERANCE = 1.0
+
+_ORIENTATION = 0x0112  # EXIF tag; its values 5 to 8 swap width and height
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong. kind: one of KINDS. image_id: the image to leave out to be rid of it, if that helps."""
+
+    kind: str
+    where: str
+    detail: str
+    image_id: int | None = None
+
+
+def check(
+    file: LVISFile,
+    finder: ImageFinder,
+    read_images: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+    is_train: bool = True,
+) -> list[Problem]:
+    """All problems of an annotation file and its images, in the order of KINDS' concerns; empty when all is well.
+
+    read_images: also decode every image, in threads (the decoders release the interpreter lock). progress: called as
+    progress(images done, all images) from the calling thread. is_train: also compare the categories' image_count and
+    instance_count with the annotations. In a validation file they may be those of the training set.
+    """
+    problems = list(_check_image_files(file, finder, read_images, progress))
+    problems += _check_ids(file)
+    problems += _check_annotations(file)
+    problems += _check_lists(file)
+    if is_train:
+        problems += _check_counts(file)
+    return problems
+
+
+def summary(problems: Iterable[Problem]) -> str:
+    """A table of the problems: number, kind and the first example of each kind."""
+    problems = list(problems)
+    if not problems:
+        return "no problems"
+    counts = Counter(problem.kind for problem in problems)
+    first: dict[str, Problem] = {}
+    for problem in problems:
+        first.setdefault(problem.kind, problem)
+    width = max(map(len, counts))
+    rows = [
+        f"{counts[kind]:>8}  {kind:<{width}}  e.g. {first[kind].where}: {first[kind].detail}"
+        for kind in KINDS
+        if kind in counts
+    ]
+    return "\n".join([*rows, f"{len(problems):>8}  in all"])
+
+
+def _check_image_files(
+    file: LVISFile, finder: ImageFinder, read: bool, progress: Callable[[int, int], None] | None
+) -> Iterator[Problem]:
+    def examine(found: tuple[dict[str, Any], Path | None]) -> Problem | None:
+        image, path = found
+        where = f"image {image['id']}"
+        if path is None:
+            name = image.get("coco_url") or image.get("file_name")
+            return Problem(MISSING_IMAGE, where, f"{name} not found under {finder.image_root}", image["id"])
+        if not read:
+            return None
+        try:
+            width, height = decoded_size(path)
+        except Exception as error:  # decoders raise many kinds of exceptions on damaged bytes
+            return Problem(UNREADABLE_IMAGE, where, f"{path}: {error}", image["id"])
+        if (width, height) != (image["width"], image["height"]):
+            stated = f"{image['width']} x {image['height']}"
+            return Problem(IMAGE_SIZE, where, f"{path} is {width} x {height}, not {stated}", image["id"])
+        return None
+
+    pool = ThreadPoolExecutor(max_workers=2 * (os.cpu_count() or 1) if read else 1)
+    try:
+        found = [(image, finder.find(image)) for image in file.images]
+        for done, problem in enumerate(pool.map(examine, found), start=1):
+            if problem is not None:
+                yield problem
+            if progress is not None:
+                progress(done, len(found))
+    finally:
+        pool.shutdown(cancel_futures=True)  # an interrupted check stops at once, not after 100,000 images
+
+
+def decoded_size(path: Path) -> tuple[int, int]:
+    """(width, height) of an image as a detector's loader sees it, that is turned by its EXIF orientation.
+
+    Decodes all of it. Raises what the decoder raises when the file is cut off or no image.
+    """
+    with Image.open(path) as image:
+        width, height = image.size
+        turned = image.getexif().get(_ORIENTATION, 1) >= 5
+        image.draft("RGB", (width // 8, height // 8))  # a JPEG is read to its end also at an eighth of its size
+        image.load()
+    return (height, width) if turned else (width, height)
+
+
+def _check_ids(file: LVISFile) -> Iterator[Problem]:
+    for noun, entries, image_key in (("image", file.images, "id"), ("annotation", file.annotations, "image_id")):
+        seen: set[int] = set()
+        for index, entry in enumerate(entries):
+            if entry["id"] in seen:
+                detail = f"used before, again by {noun}s[{index}]"
+                yield Problem(DUPLICATE_ID, f"{noun} {entry['id']}", detail, entry[image_key])
+            seen.add(entry["id"])
+
+
+def _check_annotations(file: LVISFile) -> Iterator[Problem]:
+    images = {image["id"]: image for image in file.images}
+    for annotation in file.annotations:
+        image_id = annotation["image_id"]
+        image = images.get(image_id)
+        for kind, detail in _annotation_problems(annotation, image, file.label_of):
+            yield Problem(kind, f"annotation {annotation['id']} (image {image_id})", detail, image_id)
+
+
+def _annotation_problems(
+    annotation: Mapping[str, Any], image: Mapping[str, Any] | None, known: Mapping[int, int]
+) -> Iterator[tuple[str, str]]:
+    """(kind, detail) of what is wrong with one annotation."""
+    if image is None:
+        yield UNKNOWN_IMAGE, f"the file lists no image {annotation['image_id']}"
+    if annotation["category_id"] not in known:
+        yield UNKNOWN_CATEGORY, f"the file lists no category {annotation['category_id']}"
+    x, y, width, height = annotation["bbox"]
+    # "not inside" and "not positive", so that NaN, which Python's JSON reader lets pass, is caught
+    if not (width > 0 and height > 0):
+        yield EMPTY_BOX, f"x, y, w, h = {annotation['bbox']}"
+    if image is not None and not (
+        min(x, y) >= -BOX_TOLERANCE
+        and x + width <= image["width"] + BOX_TOLERANCE
+        and y + height <= image["height"] + BOX_TOLERANCE
+    ):
+        yield BOX_OUTSIDE, f"x, y, w, h = {annotation['bbox']} in {image['width']} x {image['height']}"
+    if isinstance(annotation["segmentation"], list):
+        yield from _polygon_problems(annotation["segmentation"])
+    else:
+        yield from _rle_problems(annotation["segmentation"], image)
+
+
+def _polygon_problems(polygons: list[Any]) -> Iterator[tuple[str, str]]:
+    if not polygons:
+        yield EMPTY_SEGMENTATION, "no polygon"
+    for polygon in polygons:
+        if not isinstance(polygon, list) or any(type(value) not in (int, float) for value in polygon):
+            yield MALFORMED_SEGMENTATION, f"a polygon that is no list of numbers: {polygon!r:.60}"
+        elif len(polygon) < 6:
+            yield EMPTY_SEGMENTATION, f"a polygon of {len(polygon) / 2:g} points: {polygon}"
+        elif len(polygon) % 2:
+            yield MALFORMED_SEGMENTATION, f"a polygon of {len(polygon)} numbers, which are no pairs"
+
+
+def _rle_problems(rle: Mapping[str, Any], image: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    size, counts = rle.get("size"), rle.get("counts")
+    try:
+        runs = decode_runs(counts) if isinstance(counts, str) else counts
+    except ValueError as error:
+        yield MALFORMED_SEGMENTATION, f"run lengths cannot be decoded: {error}"
+        return
+    if not isinstance(runs, list) or any(type(run) is not int or run < 0 for run in runs):
+        yield MALFORMED_SEGMENTATION, f"'counts' holds no run lengths: {counts!r:.60}"
+    elif sum(runs[1::2]) == 0:
+        yield EMPTY_SEGMENTATION, "run lengths of area 0"
+    elif image is not None and (size != [image["height"], image["width"]] or sum(runs) != size[0] * size[1]):
+        stated = f"{image['height']} x {image['width']}"
+        yield MALFORMED_SEGMENTATION, f"size {size} with {sum(runs)} pixels in runs, the image is {stated} (h x w)"
+
+
+def decode_runs(text: str) -> list[int]:
+    """Run lengths from COCO's compressed form (the string that pycocotools' encode returns).
+
+    Each number is a chain of characters that carry 5 bits from the lowest up, plus 32 when more follow, plus 48 to be
+    printable; the last one's highest bit is the sign. From the fourth number on, the difference to the one two before.
+    Raises ValueError for other characters and for a number that is cut off.
+    """
+    runs: list[int] = []
+    value = shift = 0
+    for character in text:
+        code = ord(character) - 48
+        if not 0 <= code < 64:
+            raise ValueError(f"{character!r} is no character of the compressed form")
+        value |= (code & 31) << shift
+        shift += 5
+        if code & 32:
+            continue
+        if code & 16:
+            value -= 1 << shift
+        runs.append(value + runs[-2] if len(runs) > 2 else value)
+        value = shift = 0
+    if shift:
+        raise ValueError("the last number is cut off")
+    return runs
+
+
+def _check_lists(file: LVISFile) -> Iterator[Problem]:
+    """The federated lists of each image: neg_category_ids and not_exhaustive_category_ids."""
+    positive: dict[int, set[int]] = {image["id"]: set() for image in file.images}
+    for annotation in file.annotations:
+        positive.get(annotation["image_id"], set()).add(annotation["category_id"])
+    for image in file.images:
+        where = f"image {image['id']}"
+        for category_id in sorted(positive[image["id"]].intersection(image["neg_category_ids"])):
+            detail = f"category {category_id} is annotated, and in neg_category_ids"
+            yield Problem(POSITIVE_AND_NEGATIVE, where, detail, image["id"])
+        for key in ("neg_category_ids", "not_exhaustive_category_ids"):
+            for category_id in sorted(set(image[key]) - file.label_of.keys()):
+                detail = f"{key} has category {category_id}, which the file does not list"
+                yield Problem(UNKNOWN_LISTED_CATEGORY, where, detail, image["id"])
+
+
+def _check_counts(file: LVISFile) -> Iterator[Problem]:
+    """Counts only annotations of images that are listed: no others can be trained on."""
+    images = {image["id"] for image in file.images}
+    pairs = [(a["category_id"], a["image_id"]) for a in file.annotations if a["image_id"] in images]
+    shown = {
+        "instance_count": Counter(category_id for category_id, _ in pairs),
+        "image_count": Counter(category_id for category_id, _ in set(pairs)),
+    }
+    for category in file.categories:
+        wrong = [
+            f"{key} is {category[key]}, the annotations have {counter[category['id']]}"
+            for key, counter in shown.items()
+            if category[key] != counter[category["id"]]
+        ]
+        if wrong:
+            yield Problem(COUNTS, f"category {category['id']} ({category['name']})", "; ".join(wrong))

@@ -1,0 +1,9 @@
+"""LVIS AP from two JSON files: annotations and predictions. Knows no detector and no torch."""
+
+from __future__ import annotations
+
+from lt_bench.evaluation.checks import check_predictions
+from lt_bench.evaluation.lvis_ap import METRICS, APResult, evaluate
+from lt_bench.evaluation.predictions import read_predictions, write_predictions
+
+__all__ = ["METRICS", "APResult", "check_predictions", "evaluate", "read_predictions", "write_predictions"]

@@ -1,0 +1,62 @@
+"""LVIS precision and recall by lvis-api itself: the definition, and slow."""
+
+from __future__ import annotations
+
+import logging
+import types
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lt_bench.errors import UserError
+from lt_bench.evaluation.checks import IouType
+from lt_bench.evaluation.ground_truth import GroundTruth
+
+
+def precision_recall(
+    truth: GroundTruth, detections: Iterable[dict[str, Any]], iou_type: IouType, max_dets: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Precision [T, R, K, A] and recall [T, K, A] of checked detections."""
+    # A list of its own: lvis-api writes into what it is given. It raises IndexError on an empty list, so that gets
+    # a box of no area, which lvis-api forgets.
+    results = list(detections) or [_forgotten(truth)]
+    with _lvis_api() as lvis:
+        ground_truth = lvis.LVIS(str(truth.path))
+        evaluation = lvis.LVISEval(ground_truth, lvis.LVISResults(ground_truth, results, max_dets), iou_type)
+        evaluation.evaluate()
+        evaluation.accumulate()
+    return evaluation.eval["precision"], evaluation.eval["recall"]
+
+
+def _forgotten(truth: GroundTruth) -> dict[str, Any]:
+    image = next(iter(truth.image_size))
+    return {"image_id": image, "category_id": truth.category_ids[0], "bbox": [0, 0, 0, 0], "score": 0.0}
+
+
+@contextmanager
+def _lvis_api() -> Iterator[types.ModuleType]:
+    """lvis-api, silent, and with the one name that numpy has since removed, for as long as it is used."""
+    logger = logging.getLogger("lvis")
+    level, root = logger.level, logging.getLogger()
+    # At import lvis-api configures the root logger, unless it has a handler.
+    handler = logging.NullHandler()
+    root.addHandler(handler)
+    try:
+        import lvis
+        import lvis.eval
+    except ImportError as error:
+        raise UserError(f"lvis-api cannot be imported: {error}", "pip install lvis==0.5.3, or use vernier.") from error
+    finally:
+        root.removeHandler(handler)
+    numpy = types.ModuleType("numpy")
+    vars(numpy).update(vars(np), float=float)
+    lvis.eval.np = numpy
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield lvis
+    finally:
+        lvis.eval.np = np
+        logger.setLevel(level)

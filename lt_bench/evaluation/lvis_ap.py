@@ -1,0 +1,88 @@
+"""LVIS average precision: what lvis-api (Gupta et al., CVPR 2019) computes, unrounded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lt_bench.errors import UserError
+from lt_bench.evaluation import by_lvis, by_vernier
+from lt_bench.evaluation.checks import IouType, checked_predictions
+from lt_bench.evaluation.ground_truth import FREQUENCIES, load_ground_truth
+
+METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "APr", "APc", "APf", "AR")
+EVALUATORS = {"vernier": by_vernier.precision_recall, "lvis": by_lvis.precision_recall}
+
+
+@dataclass(frozen=True, eq=False)
+class APResult:
+    """metrics: METRICS -> value in [0, 1], or -1 where there is no ground truth; AR is AR@max_dets.
+    per_class: category id -> AP in [0, 1], or -1 without ground truth.
+    precision: float64 [T, R, K, A], -1 without ground truth. T: the IoU thresholds 0.50, 0.55, ..., 0.95.
+    R: recall 0.00, 0.01, ..., 1.00. K: the categories, ids ascending. A: the areas all, small (under 32^2 pixels),
+    medium (under 96^2), large.
+    """
+
+    metrics: dict[str, float]
+    per_class: dict[int, float]
+    precision: NDArray[np.float64]
+
+
+def evaluate(
+    annotations: Path,
+    predictions: Path,
+    iou_type: IouType,
+    evaluator: Literal["vernier", "lvis"] = "vernier",
+    max_dets: int = 300,
+) -> APResult:
+    """AP of a predictions file (see `lt_bench.evaluation.predictions`) on an LVIS annotation file.
+
+    The federated protocol: a detection counts only for a category that its image is annotated with, positively or
+    negatively, and a false positive is forgiven where the category is not annotated exhaustively. Of an image's
+    detections, over all categories, the `max_dets` with the highest scores count. In `segm` mode the area of a
+    detection is its mask's, whatever its bbox says. `lvis` runs lvis-api itself, `vernier` a faster implementation
+    that gives the same array.
+
+    Raises UserError when either file cannot be used; the message names all that is wrong.
+    """
+    if iou_type not in ("bbox", "segm"):
+        raise UserError(f"iou_type is {iou_type!r}", "Choose bbox or segm.")
+    if evaluator not in EVALUATORS:
+        raise UserError(f"there is no evaluator {evaluator!r}", f"Choose one of {', '.join(EVALUATORS)}.")
+    if max_dets < 1:
+        raise UserError(f"max_dets is {max_dets}", "Choose at least 1; LVIS uses 300.")
+    truth = load_ground_truth(annotations)
+    detections = checked_predictions(predictions, truth, iou_type)
+    precision, recall = EVALUATORS[evaluator](truth, detections, iou_type, max_dets)
+    per_class = {category: _mean(precision[:, :, index, 0]) for index, category in enumerate(truth.category_ids)}
+    return APResult(summarize(precision, recall, truth.frequency), per_class, precision)
+
+
+def summarize(
+    precision: NDArray[np.float64], recall: NDArray[np.float64], frequency: Sequence[str]
+) -> dict[str, float]:
+    """METRICS from precision [T, R, K, A], recall [T, K, A] and the frequency ("r", "c", "f") of each category."""
+    everywhere = precision[..., 0]
+    groups = [[index for index, group in enumerate(frequency) if group == name] for name in FREQUENCIES]
+    values = (
+        everywhere,
+        everywhere[0],  # IoU 0.50
+        everywhere[5],  # IoU 0.75
+        precision[..., 1],
+        precision[..., 2],
+        precision[..., 3],
+        *(everywhere[:, :, group] for group in groups),
+        recall[..., 0],
+    )
+    return {name: _mean(value) for name, value in zip(METRICS, values, strict=True)}
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    """The mean over entries that have ground truth; -1 when none has."""
+    present = values[values > -1]
+    return float(present.mean()) if present.size else -1.0

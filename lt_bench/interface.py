@@ -1,0 +1,185 @@
+"""What a loss sees: the class statistics of the training set, and the base class it derives from.
+
+Nothing here knows about detectors. A plugin needs this module and torch, no more.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+RARE_MAX_IMAGES = 10  # LVIS (Gupta et al., CVPR 2019): rare 1-10, common 11-100, frequent > 100 training images
+COMMON_MAX_IMAGES = 100
+
+
+@dataclass(frozen=True)
+class ClassStats:
+    """How often each class occurs in the training set, in label order (category ids ascending).
+
+    image_count: number of training images that show the class, length C.
+    instance_count: number of training instances of the class, length C.
+    num_images: number of training images.
+    names: class names, length C, or empty.
+
+    Raises ValueError when the lengths differ, a count is negative or no class is given. A class without a
+    training instance counts as one instance in one image (`instances`, `images`), because every loss divides
+    by its counts; a warning says how many such classes there are.
+    """
+
+    image_count: Sequence[int]
+    instance_count: Sequence[int]
+    num_images: int
+    names: Sequence[str] = field(default=())
+
+    def __post_init__(self) -> None:
+        for attribute in ("image_count", "instance_count"):
+            counts = tuple(int(count) for count in getattr(self, attribute))
+            if any(count < 0 for count in counts):
+                raise ValueError(f"ClassStats: {attribute} has a negative count: {min(counts)}")
+            object.__setattr__(self, attribute, counts)
+        object.__setattr__(self, "names", tuple(str(name) for name in self.names))
+        if not self.image_count:
+            raise ValueError("ClassStats: there is no class: image_count is empty")
+        if len(self.instance_count) != len(self.image_count):
+            raise ValueError(
+                f"ClassStats: image_count has {len(self.image_count)} classes, "
+                f"instance_count has {len(self.instance_count)}"
+            )
+        if self.names and len(self.names) != len(self.image_count):
+            raise ValueError(f"ClassStats: {len(self.names)} names for {len(self.image_count)} classes")
+        if self.num_images < 1:
+            raise ValueError(f"ClassStats: num_images is {self.num_images}, expected at least 1")
+        empty = sum(count == 0 for count in self.instance_count)
+        if empty:
+            warnings.warn(
+                f"{empty} of {self.num_classes} classes have no training instance; each counts as one instance",
+                stacklevel=3,
+            )
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.image_count)
+
+    def instances(self) -> Tensor:
+        """Instance counts, at least 1: float64 [C]."""
+        return torch.tensor(self.instance_count, dtype=torch.float64).clamp(min=1)
+
+    def images(self) -> Tensor:
+        """Image counts, at least 1: float64 [C]."""
+        return torch.tensor(self.image_count, dtype=torch.float64).clamp(min=1)
+
+    @classmethod
+    def from_lvis(cls, path: str | Path) -> ClassStats:
+        """Read the counts from the `categories` of an LVIS training JSON.
+
+        Raises FileNotFoundError, or ValueError when the file is no LVIS JSON.
+        """
+        try:
+            data = json.loads(Path(path).read_bytes())
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path}: not JSON: {error}") from error
+        return cls.from_categories(data, source=str(path))
+
+    @classmethod
+    def from_categories(cls, data: Mapping[str, Any], source: str = "annotations") -> ClassStats:
+        """Read the counts from an LVIS JSON that is already parsed (`categories` and `images`)."""
+        try:
+            categories = sorted(data["categories"], key=lambda category: category["id"])
+            return cls(
+                image_count=[category["image_count"] for category in categories],
+                instance_count=[category["instance_count"] for category in categories],
+                num_images=len(data["images"]),
+                names=[category["name"] for category in categories],
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{source}: not an LVIS JSON: missing {error}") from error
+
+
+class LongTailLoss(nn.Module, ABC):
+    """Base class of every classification loss.
+
+    A subclass takes `stats` first and its hyper-parameters as keywords, calls `super().__init__(stats)`, and
+    defines `num_logits`, `forward` and `scores`. It is called as `loss(logits, labels)`; `forward` then gets
+    checked arguments, with float16 and bfloat16 logits already widened to float32.
+
+    `paper` is the reference shown by `lt_bench losses`.
+    """
+
+    paper: ClassVar[str] = ""
+
+    def __init__(self, stats: ClassStats) -> None:
+        super().__init__()
+        self.stats = stats
+
+    @property
+    def num_classes(self) -> int:
+        """C, the number of foreground classes. Background has the label C."""
+        return self.stats.num_classes
+
+    @property
+    @abstractmethod
+    def num_logits(self) -> int:
+        """K, the number of channels that the classifier must produce."""
+
+    @abstractmethod
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor | dict[str, Tensor]:
+        """logits float [N, K], labels int64 [N] in 0..C: a scalar, or a dict of scalars that sum to the loss."""
+
+    @abstractmethod
+    def scores(self, logits: Tensor) -> Tensor:
+        """logits float [N, K] to scores [N, C + 1] in [0, 1]; the last column is background."""
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor | dict[str, Tensor]:
+        self._check(logits, labels)
+        return cast("Tensor | dict[str, Tensor]", super().__call__(widen(logits), labels))
+
+    def _check(self, logits: Tensor, labels: Tensor) -> None:
+        name = type(self).__name__
+        if logits.ndim != 2 or logits.shape[1] != self.num_logits:
+            raise ValueError(f"{name}: logits have shape {list(logits.shape)}, expected [N, {self.num_logits}]")
+        if not logits.is_floating_point():
+            raise ValueError(f"{name}: logits are {logits.dtype}, expected a floating-point type")
+        if labels.dtype != torch.int64:
+            raise ValueError(f"{name}: labels are {labels.dtype}, expected torch.int64")
+        if labels.shape != logits.shape[:1]:
+            raise ValueError(f"{name}: labels have shape {list(labels.shape)}, expected [{logits.shape[0]}]")
+        if labels.numel():
+            low, high = (int(bound) for bound in torch.aminmax(labels))
+            if low < 0 or high > self.num_classes:
+                raise ValueError(
+                    f"{name}: labels lie in {low}..{high}, expected 0..{self.num_classes} "
+                    f"({self.num_classes} is background)"
+                )
+
+    def add_state(self, name: str, default: Tensor) -> None:
+        """Declare state that training changes: a persistent buffer, so it is in every checkpoint.
+
+        Add to it only what `sum_over_ranks` returned, so that all ranks hold the same state.
+        """
+        self.register_buffer(name, default, persistent=True)
+
+    @staticmethod
+    def sum_over_ranks(value: Tensor) -> Tensor:
+        """The sum of `value` over all ranks (detached); `value` itself without a process group.
+
+        Every rank must call it equally often, also a rank whose batch is empty.
+        """
+        value = value.detach()
+        if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+            value = value.clone()
+            dist.all_reduce(value)
+        return value
+
+
+def widen(logits: Tensor) -> Tensor:
+    """float16 and bfloat16 to float32; wider types unchanged. Exponentials of logits overflow in half precision."""
+    return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits

@@ -1,0 +1,132 @@
+"""Records on disk: one JSON file a run, in a folder that anybody may have put anything into."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pydantic import ValidationError
+
+from lt_bench.errors import UserError
+from lt_bench.evaluation.files import write_atomic
+from lt_bench.leaderboard.records import ResultRecord
+
+LARGEST = 16 << 20  # bytes; a record of LVIS's 1,203 classes has a quarter of a MiB
+REMEDY = "Remove the file, or run the experiment again."
+DISAMBIGUATED = re.compile(r"-[0-9a-f]{12}$")
+
+
+def write(record: ResultRecord, path: Path) -> str:
+    """Write the record, whole or not at all, and return the file's sha256 (hex). Equal records give equal bytes."""
+    text = json.dumps(record.model_dump(mode="json"), sort_keys=True, indent=1, allow_nan=False)
+    return write_atomic(path, [f"{text}\n".encode()])
+
+
+def read(path: Path) -> ResultRecord:
+    """Read one record. Raises UserError that names the file and the fields when it is not a valid one."""
+    try:
+        content = _content(path)
+        json.loads(content, object_pairs_hook=_refuse_duplicates)
+        return ResultRecord.model_validate_json(content)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}", REMEDY) from error
+    except ValidationError as error:
+        raise UserError(f"{path}: not a valid record: {_describe(error)}", REMEDY) from error
+    except RecursionError as error:
+        raise UserError(f"{path}: not a valid record: nested too deeply", REMEDY) from error
+    except ValueError as error:
+        raise UserError(f"{path}: not a valid record: {error}", REMEDY) from error
+
+
+def read_all(folder: Path) -> tuple[list[tuple[Path, ResultRecord]], list[str]]:
+    """Every record below `folder`, in the order of their paths, and what is wrong with the files that are none.
+
+    No file can keep another from being read. Links are not followed.
+    """
+    records: list[tuple[Path, ResultRecord]] = []
+    problems: list[str] = []
+    for path in _json_files(folder, problems):
+        try:
+            records.append((path, read(path)))
+        except UserError as error:
+            problems.append(error.message)
+    return records, [_printable(problem) for problem in problems]
+
+
+def add(source: Path, results: Path) -> Path:
+    """Read the record in `source` and store it below the folder `results` under its own name; returns the path.
+
+    A record of the same identity is replaced. Raises UserError when `source` is not a valid record.
+    """
+    record = read(source)
+    path = results / record_path(record)
+    write(record, path)
+    return path
+
+
+def record_path(record: ResultRecord) -> PurePosixPath:
+    """Where a record belongs: <dataset>/<detector>_<backbone>_<schedule>_<recipe>/<loss>_seed<k>_<identity>.json."""
+    track = record.track
+    setting = "_".join(map(slug, (track.detector, track.backbone, track.schedule, track.recipe)))
+    name = f"{slug(record.loss.name)}_seed{record.seed}_{record.identity()[:12]}.json"
+    return PurePosixPath(slug(track.dataset), setting, name)
+
+
+def slug(name: str) -> str:
+    """A file name for `name`: itself if it is a plain one, else its plain characters and 12 digits of its sha256.
+
+    Different names give different slugs, also where upper and lower case are the same; none leaves its folder.
+    """
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    plain = re.sub(r"[^a-z0-9._-]+", "-", plain).strip(".-")[:40].rstrip(".-")
+    if plain == name and not DISAMBIGUATED.search(name):
+        return plain
+    return f"{plain or 'x'}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+
+
+def _json_files(folder: Path, problems: list[str]) -> Iterator[Path]:
+    def unreadable(error: OSError) -> None:
+        problems.append(f"{error.filename}: cannot be read: {error.strerror}")
+
+    paths: list[Path] = []
+    for root, folders, files in os.walk(folder, onerror=unreadable, followlinks=False):
+        paths += [Path(root, name) for name in (*folders, *files) if name.endswith(".json")]
+    return iter(sorted(paths)) if folder.exists() else iter(())
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a regular file of bearable size. A pipe would block, a device never end, a link lead elsewhere."""
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("it is a folder" if stat.S_ISDIR(status.st_mode) else "it is not a regular file")
+    if status.st_size > LARGEST:
+        raise ValueError(f"it has {status.st_size:,} bytes, more than {LARGEST:,}")
+    with path.open("rb") as stream:
+        return stream.read(LARGEST)
+
+
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)[:60]!r} occurs twice")
+    return row
+
+
+def _printable(text: str) -> str:
+    """File names may hold line breaks, terminal codes and bytes that are no text."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _describe(error: ValidationError) -> str:
+    """The first few fields that are wrong, and how many more."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    shown = [f"{'.'.join(map(str, row['loc']))[:100] or 'record'}: {row['msg'][:200]}" for row in found[:5]]
+    return "; ".join(shown) + (f"; and {len(found) - 5} more" if len(found) > 5 else "")

@@ -1,0 +1,163 @@
+"""Trains and predicts from a run's config: one process of the one or many that share a run.
+
+Started in-process for one device, and by torchrun (`python -m lt_bench.worker CONFIG`) for several.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import warnings
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lt_bench.errors import RunFailedError
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from mmengine.runner import Runner
+
+CONFIG_FILE = "config.py"
+TRAINING_FILE = "training.json"
+LOG_FILE = "run.log"
+
+
+def train_and_predict(config: Path) -> None:
+    """Train to the end (from the last checkpoint, when the config says resume), then predict the validation set.
+
+    Leaves predictions.json and training.json (seconds, iterations, epochs, peak memory, device) beside the config.
+    Raises RunFailedError when the loss becomes NaN or infinite.
+    """
+    from mmengine.config import Config
+
+    cfg = Config.fromfile(str(config))
+    folder = config.parent
+    distributed = _join_group(cfg)
+    runner = _build_runner(cfg, folder)
+    try:
+        runner.train()
+        _write_training(runner, folder)
+        runner.test()
+    except FloatingPointError as error:
+        raise RunFailedError(f"{error}; the log is {folder / LOG_FILE}") from error
+    finally:
+        if distributed:
+            import torch.distributed as dist
+
+            dist.destroy_process_group()
+
+
+def predict(config: Path, checkpoint: Path, folder: Path) -> None:
+    """Predict the validation set with a checkpoint; writes predictions.json into `folder`."""
+    from mmengine.config import Config
+
+    cfg = Config.fromfile(str(config))
+    cfg.load_from, cfg.resume, cfg.launcher = str(checkpoint), False, "none"
+    cfg.test_evaluator.folder = str(folder)
+    cfg.pop("model_wrapper_cfg", None)
+    for key in ("train_cfg", "train_dataloader", "optim_wrapper", "param_scheduler"):
+        cfg[key] = None
+    _build_runner(cfg, folder).test()
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The checkpoint that a run in `folder` would continue from, or None."""
+    pointer = folder / "last_checkpoint"
+    if not pointer.is_file():
+        return None
+    checkpoint = folder / Path(pointer.read_text(encoding="utf-8").strip()).name
+    return checkpoint if checkpoint.is_file() else None
+
+
+def _join_group(cfg: Config) -> bool:
+    """Join torchrun's process group before mmengine does: on CPU its own way calls CUDA and fails."""
+    if cfg.get("launcher", "none") != "pytorch":
+        return False
+    import torch
+    import torch.distributed as dist
+
+    backend = cfg.env_cfg.dist_cfg.backend
+    if backend == "nccl":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    # Rank 0 merges all predictions while the others wait.
+    dist.init_process_group(backend, timeout=timedelta(hours=2))
+    return True
+
+
+def _build_runner(cfg: Config, folder: Path) -> Runner:
+    from mmengine.logging import MMLogger
+    from mmengine.runner import Runner
+
+    from lt_bench.detector.hooks import ProgressHook
+
+    class LoggedRunner(Runner):
+        """mmengine's Runner that logs to the run's file, not to the terminal."""
+
+        def build_logger(self, log_level: int | str = "INFO", log_file: str | None = None, **kwargs: Any) -> MMLogger:
+            logger: MMLogger = super().build_logger(log_level, str(folder / LOG_FILE), **kwargs)
+            for handler in list(logger.handlers):
+                if isinstance(handler, logging.FileHandler):
+                    _log_warnings_to(handler)
+                else:
+                    logger.removeHandler(handler)
+            return logger
+
+    cfg.work_dir = str(folder)
+    runner = LoggedRunner.from_cfg(cfg)
+    runner.register_hook(ProgressHook())
+    return runner
+
+
+def _log_warnings_to(handler: logging.Handler) -> None:
+    """Other libraries' warnings are for the log."""
+    logging.captureWarnings(True)
+    logger = logging.getLogger("py.warnings")
+    logger.handlers[:] = [handler]
+    logger.propagate = False
+
+
+def _write_training(runner: Runner, folder: Path) -> None:
+    from mmengine.dist import is_main_process
+
+    from lt_bench.detector.hooks import RunMeterHook
+    from lt_bench.evaluation.files import write_atomic
+
+    if not is_main_process():
+        return
+    import torch
+
+    meter = next(hook for hook in runner.hooks if isinstance(hook, RunMeterHook))
+    accumulated = runner.cfg.optim_wrapper.get("accumulative_counts", 1)
+    cuda = torch.cuda.is_available()
+    summary = {
+        "training_seconds": meter.training_seconds,
+        "peak_memory_bytes": meter.peak_memory_bytes,
+        "iterations": runner.iter // accumulated,
+        "epochs": runner.epoch,
+        "device": torch.cuda.get_device_name() if cuda else _processor(),
+        "device_kind": "cuda" if cuda else "cpu",
+        "device_count": runner.world_size,
+    }
+    write_atomic(folder / TRAINING_FILE, [json.dumps(summary, indent=2).encode()])
+
+
+def _processor() -> str:
+    import platform
+
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    return f"{model or platform.processor() or platform.machine()} ({os.cpu_count()} cores)"
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    try:
+        train_and_predict(Path(sys.argv[1]))
+    except RunFailedError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,360 @@
+"""Finding, reading and resolving LVIS-format data, on small files made here and on the reference data."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lt_bench.data import lvis
+from lt_bench.data.lvis import ImageFinder
+from lt_bench.errors import DataNotFoundError, UserError
+
+URL = "http://images.cocodataset.org/"
+V1 = {
+    "images": [
+        {
+            "id": image_id,
+            "width": 40,
+            "height": 30,
+            "coco_url": f"{URL}{split}/{image_id:012d}.jpg",
+            "neg_category_ids": [9],
+            "not_exhaustive_category_ids": [],
+        }
+        for image_id, split in ((7, "val2017"), (3, "train2017"), (5, "val2017"))
+    ],
+    "annotations": [
+        {
+            "id": index,
+            "image_id": image_id,
+            "category_id": category_id,
+            "bbox": [1, 2, 3.5, 4],
+            "area": 7.0,
+            "segmentation": [[1, 2, 4.5, 2, 4.5, 6]],
+        }
+        for index, (image_id, category_id) in enumerate([(7, 9), (3, 2), (7, 2)], start=1)
+    ],
+    "categories": [
+        {"id": category_id, "name": name, "frequency": "r", "image_count": images, "instance_count": instances}
+        for category_id, name, images, instances in ((9, "yak", 4, 40), (2, "zebra", 3, 30), (11, "ox", 0, 0))
+    ],
+}
+
+
+def v05() -> dict[str, Any]:
+    data = copy.deepcopy(V1)
+    for image in data["images"]:
+        image["file_name"] = f"COCO_val2014_{image['id']:012d}.jpg"
+    return data
+
+
+def write(path: Path, data: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(data if isinstance(data, str) else json.dumps(data), encoding="utf-8")
+    return path
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        write(root / name, "")
+
+
+def make_root(root: Path, dataset: str = "lvis_v1", folder: str = "annotations") -> Path:
+    for name in lvis.DATASETS[dataset]:
+        write(root / folder / name, V1)
+    return root
+
+
+# --- load
+
+
+def test_labels_follow_ascending_category_ids(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", V1)
+    file = lvis.load(path)
+    assert file.category_ids == (2, 9, 11)
+    assert file.names == ("zebra", "yak", "ox")
+    assert file.label_of == {2: 0, 9: 1, 11: 2}
+    assert file.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (len(file.images), len(file.annotations)) == (3, 3)
+
+
+def test_counts_come_from_the_categories_of_the_file(tmp_path: Path) -> None:
+    file = lvis.load(write(tmp_path / "a.json", V1))
+    with pytest.warns(UserWarning, match="1 of 3 classes have no training instance"):
+        stats = file.stats()
+    assert (stats.image_count, stats.instance_count) == ((3, 4, 0), (30, 40, 0))
+    assert (stats.num_images, stats.names) == (3, ("zebra", "yak", "ox"))
+
+
+def test_version_is_told_by_the_form(tmp_path: Path) -> None:
+    assert lvis.load(write(tmp_path / "v1.json", V1)).version == "v1"
+    assert lvis.load(write(tmp_path / "v05.json", v05())).version == "v0.5"
+
+
+def test_unicode_names_and_paths_with_spaces(tmp_path: Path) -> None:
+    data = copy.deepcopy(V1)
+    data["categories"][0]["name"] = "Gänse 鹅"
+    file = lvis.load(write(tmp_path / "my dätä 数据" / "train set.json", data))
+    assert file.names[1] == "Gänse 鹅"
+
+
+def change(key: str, index: int, name: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda data: data[key][index].__setitem__(name, value)
+
+
+def drop(key: str, index: int, name: str) -> Callable[[dict[str, Any]], None]:
+    return lambda data: data[key][index].__delitem__(name)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "named"),
+    [
+        (lambda data: data.pop("images"), "'images' is missing"),
+        (lambda data: data.update(categories={"1": "yak"}), "'categories' is dict"),
+        (lambda data: data.update(annotations=None), "'annotations' is null"),
+        (lambda data: data.update(images=[]), "'images' is empty"),
+        (lambda data: data.update(categories=[]), "'categories' is empty"),
+        (lambda data: data["images"].insert(1, "x"), r"images\[1\] is str"),
+        (drop("categories", 2, "instance_count"), r"categories\[2\] has no 'instance_count'"),
+        (drop("images", 1, "neg_category_ids"), r"images\[1\] has no 'neg_category_ids'"),
+        (drop("images", 1, "coco_url"), r"images\[1\] has neither 'coco_url'"),
+        (drop("annotations", 2, "segmentation"), r"annotations\[2\] has no 'segmentation'"),
+        (change("categories", 1, "id", 9), "category id 9 occurs twice: 'yak' and 'zebra'"),
+        (change("categories", 1, "image_count", -1), "category 2 .* negative count"),
+        (change("categories", 1, "image_count", True), "'image_count' is bool"),
+        (change("categories", 1, "frequency", "x"), "frequency is 'x'"),
+        (change("images", 0, "width", "40"), r"images\[0\]: 'width' is str"),
+        (change("images", 0, "coco_url", None), r"images\[0\]: 'coco_url' is null"),
+        (change("images", 0, "neg_category_ids", [[1]]), r"images\[0\]: neg_category_ids"),
+        (change("annotations", 0, "bbox", [1, 2, 3]), r"annotations\[0\]: bbox"),
+        (change("annotations", 0, "bbox", [1, 2, 3, "4"]), r"annotations\[0\]: bbox"),
+    ],
+)
+def test_a_file_of_another_form_is_refused_by_name(
+    tmp_path: Path, spoil: Callable[[dict[str, Any]], Any], named: str
+) -> None:
+    data = copy.deepcopy(V1)
+    spoil(data)
+    path = write(tmp_path / "spoilt.json", data)
+    with pytest.raises(UserError, match=named) as caught:
+        lvis.load(path)
+    assert str(path) in caught.value.message
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        json.dumps(V1).encode()[:-40],
+        b"PK\x03\x04\x00\xff",
+        b"\xff\xfe\x00",
+        b"[" * 100_000,
+        b"[]",
+        b"null",
+        b'{"categories": ' + b"9" * 5000 + b"}",
+    ],
+)
+def test_damaged_json_is_a_users_error_that_names_the_file(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "damaged.json"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"damaged\.json"):
+        lvis.load(path)
+
+
+def test_a_missing_file_and_a_folder_are_users_errors(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.json", tmp_path):
+        with pytest.raises(UserError, match="cannot be read"):
+            lvis.load(path)
+
+
+# --- targets
+
+
+def test_targets_group_by_image_and_leave_out_what_is_excluded(tmp_path: Path) -> None:
+    data = copy.deepcopy(V1)
+    data["annotations"].append({**data["annotations"][0], "id": 9, "image_id": 999})
+    file = lvis.load(write(tmp_path / "a.json", data))
+    ids = {image: [annotation["id"] for annotation in group] for image, group in lvis.targets(file).items()}
+    assert ids == {7: [1, 3], 3: [2], 5: []}
+    assert list(ids) == [7, 3, 5]  # the file's order
+    assert list(lvis.targets(file, exclude=[7])) == [3, 5]
+
+
+# --- find
+
+
+def test_find_annotations_in_their_folder_and_beside_the_images(tmp_path: Path) -> None:
+    for dataset, folder in (("lvis_v1", "annotations"), ("lvis_v0.5", ""), ("lvis_v1", "")):
+        root = make_root(tmp_path / f"{dataset} {folder}", dataset, folder)
+        touch(root, "train2017/a.jpg")
+        train, val = lvis.DATASETS[dataset]
+        assert lvis.find(dataset, root) == lvis.DataPaths(dataset, root / folder / train, root / folder / val, root)
+
+
+@pytest.mark.parametrize("images", ["", "coco", "../coco"])
+def test_find_images_in_the_root_or_in_the_coco_folder(tmp_path: Path, images: str) -> None:
+    root = make_root(tmp_path / "lvis")
+    touch(root / images, "train2017/a.jpg", "val2017/b.jpg")
+    assert lvis.find("lvis_v1", root).image_root.resolve() == (root / images).resolve()
+
+
+def test_find_images_beside_a_given_annotations_folder(tmp_path: Path) -> None:
+    root = make_root(tmp_path)
+    touch(root, "val2017/a.jpg")
+    assert lvis.find("lvis_v1", root / "annotations").image_root == root
+
+
+def test_find_looks_in_the_usual_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LT_BENCH_DATA", raising=False)
+    make_root(tmp_path / "data" / "coco")
+    assert lvis.find("lvis_v1", None).train == Path("data/coco/annotations/lvis_v1_train.json")
+    make_root(tmp_path / "data" / "lvis_v1")
+    assert lvis.find("lvis_v1", None).train == Path("data/lvis_v1/annotations/lvis_v1_train.json")
+    make_root(tmp_path / "disk" / "lvis")
+    monkeypatch.setenv("LT_BENCH_DATA", str(tmp_path / "disk"))
+    assert lvis.find("lvis_v1", None).train == tmp_path / "disk/lvis/annotations/lvis_v1_train.json"
+
+
+def test_a_given_root_is_the_only_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_root(tmp_path / "data")
+    make_root(tmp_path / "other", "lvis_v0.5")
+    with pytest.raises(DataNotFoundError, match=r"other.annotations: no lvis_v1_train\.json and no lvis_v1_val\.json"):
+        lvis.find("lvis_v1", tmp_path / "other")
+
+
+def test_not_found_names_every_place_and_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LT_BENCH_DATA", str(tmp_path / "disk"))
+    half = make_root(tmp_path / "data" / "lvis_v1")
+    (half / "annotations" / "lvis_v1_val.json").unlink()
+    with pytest.raises(DataNotFoundError) as caught:
+        lvis.find("lvis_v1", None)
+    for place in ("disk/lvis_v1/annotations", "disk", "data/lvis/annotations", "data/coco"):
+        assert f"{place}: no such folder" in caught.value.message
+    assert "data/lvis_v1/annotations: no lvis_v1_val.json" in caught.value.message
+    for source in ("lvisdataset.org", "cocodataset.org", "train2017", "annotations/lvis_v1_train.json", "--data-root"):
+        assert source in caught.value.remedy
+
+
+def test_an_unknown_data_set_gets_a_hint() -> None:
+    with pytest.raises(UserError, match="did you mean 'lvis_v1'"):
+        lvis.find("lvis_v2", None)
+
+
+# --- ImageFinder
+
+NAME = "000000000042.jpg"
+ON_TRAIN, ON_VAL = {"coco_url": f"{URL}train2017/{NAME}"}, {"coco_url": f"{URL}val2017/{NAME}"}
+V05_VAL = {"file_name": f"COCO_val2014_{NAME}"}
+
+
+@pytest.mark.parametrize(
+    ("files", "image", "found"),
+    [
+        ([f"train2017/{NAME}"], ON_TRAIN, f"train2017/{NAME}"),  # a v1 validation image that lies in train2017
+        ([f"train2017/{NAME}", f"val2017/{NAME}"], ON_VAL, f"val2017/{NAME}"),
+        ([f"train2017/{NAME}"], ON_VAL, f"train2017/{NAME}"),  # all images in one folder, named train2017
+        ([f"train2017/{NAME}", "val2017/1.jpg"], ON_VAL, None),  # its own folder is there: no other split stands in
+        ([f"val2017/{NAME}"], V05_VAL | ON_VAL, f"val2017/{NAME}"),
+        ([f"train2017/{NAME}", "val2017/1.jpg"], V05_VAL, f"train2017/{NAME}"),
+        ([f"COCO_val2014_{NAME}"], V05_VAL | ON_VAL, f"COCO_val2014_{NAME}"),
+        ([f"images/COCO_val2014_{NAME}"], V05_VAL, f"images/COCO_val2014_{NAME}"),
+        ([f"images/{NAME}"], V05_VAL, f"images/{NAME}"),
+        ([f"images/{NAME}"], ON_TRAIN, f"images/{NAME}"),
+        ([f"images/val2017/{NAME}"], ON_VAL, f"images/val2017/{NAME}"),
+        ([NAME], ON_TRAIN, NAME),  # all images in the root
+        ([NAME], V05_VAL | ON_VAL, NAME),
+        (["a b/c d/bild ü.png"], {"file_name": "a b/c d/bild ü.png"}, "a b/c d/bild ü.png"),
+        (["train2017/other.jpg"], ON_TRAIN, None),
+        ([f"train2017/{NAME}/x.jpg"], ON_TRAIN, None),  # a folder is no image
+        ([], {}, None),
+    ],
+)
+def test_an_image_is_found_in_each_layout(
+    tmp_path: Path, files: list[str], image: dict[str, str], found: str | None
+) -> None:
+    root = tmp_path / "image röot"
+    root.mkdir()
+    touch(root, *files)
+    finder = ImageFinder(root)
+    assert finder.relative(image) == found
+    assert finder.find(image) == (None if found is None else root / found)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        {"coco_url": "http://host/../secret.jpg"},
+        {"coco_url": "../secret.jpg"},
+        {"coco_url": "http://host/train2017/.."},
+        {"file_name": "../secret.jpg"},
+        {"file_name": "train2017/../../secret.jpg"},
+        {"file_name": "images/../../secret.jpg"},
+        {"file_name": "."},
+        {"file_name": "/"},
+        {"file_name": "train2017/\x00.jpg"},
+        {"file_name": "a\x00b/secret.jpg"},
+        {"file_name": f"{'x' * 5000}/secret.jpg"},
+        {"file_name": "\ud800/secret.jpg"},
+    ],
+)
+def test_no_name_leads_out_of_the_image_root(tmp_path: Path, image: dict[str, str]) -> None:
+    touch(tmp_path, "secret.jpg", "root/train2017/x.jpg", "root/images/x.jpg")
+    assert ImageFinder(tmp_path / "root").find(image) is None
+
+
+def test_an_absolute_name_is_not_followed(tmp_path: Path) -> None:
+    touch(tmp_path, "secret.jpg", "root/x.jpg")
+    finder = ImageFinder(tmp_path / "root")
+    for prefix in ("", "/", "//"):  # POSIX gives a leading double slash a root of its own
+        assert finder.find({"file_name": f"{prefix}{tmp_path}/secret.jpg"}) is None
+
+
+def test_each_folder_is_listed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = [{"coco_url": f"{URL}train2017/{index:012d}.jpg"} for index in range(50)]
+    touch(tmp_path, *(f"train2017/{index:012d}.jpg" for index in range(0, 50, 2)))
+    listed: Counter[str] = Counter()
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: (listed.update([str(path)]), scandir(path))[1])
+    finder = ImageFinder(tmp_path)
+    assert [finder.find(image) is not None for image in images] == [True, False] * 25
+    assert set(listed.values()) == {1}
+
+
+# --- the reference data
+
+
+def test_reference_photographs(shared: Path) -> None:
+    paths = lvis.find("lvis_v1", shared / "reference" / "coco100")
+    finder = ImageFinder(paths.image_root)
+    train, val = lvis.load(paths.train), lvis.load(paths.val)
+    for file in (train, val):
+        assert file.version == "v1"
+        assert len(file.category_ids) == 80
+        assert max(file.category_ids) == 90
+        for image in file.images:
+            relative = finder.relative(image)
+            assert relative is not None
+            assert image["coco_url"] == URL + relative
+    with pytest.warns(UserWarning, match="31 of 80 classes have no training instance"):
+        stats = train.stats()
+    assert stats.instance_count == tuple(
+        sum(annotation["category_id"] == category_id for annotation in train.annotations)
+        for category_id in train.category_ids
+    )
+
+
+def test_reference_validation_file_is_v05(shared: Path) -> None:
+    file = lvis.load(shared / "reference" / "lvis_val_100.json")
+    assert (file.version, len(file.category_ids), len(file.images)) == ("v0.5", 1230, 100)
+    assert sum(map(len, lvis.targets(file).values())) == 977

@@ -1,0 +1,258 @@
+"""Each kind of problem is planted once into a small sound data set, and must be found there and nowhere else."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools import mask as coco_mask
+
+from lt_bench.data import lvis, verify
+from lt_bench.data.verify import Problem
+
+WIDTH, HEIGHT = 40, 30
+
+
+@dataclass
+class SmallSet:
+    """Three images (7: train2017 JPEG, 3: val2017 JPEG, 5: val2017 BMP), categories 2, 5 and 9, five annotations."""
+
+    root: Path
+    data: dict[str, Any]
+
+    def check(self, **options: Any) -> list[Problem]:
+        path = self.root / "train.json"
+        path.write_text(json.dumps(self.data))
+        return verify.check(lvis.load(path), lvis.ImageFinder(self.root), **options)
+
+    def image(self, name: str) -> Path:
+        return next(self.root.glob(f"*/{name}.*"))
+
+
+def run_lengths(mask: np.ndarray[Any, Any]) -> list[int]:
+    """COCO's uncompressed run lengths: columns first, zeros first."""
+    flat = mask.flatten(order="F")
+    edges = np.flatnonzero(np.diff(flat)) + 1
+    runs = np.diff([0, *edges, flat.size]).tolist()
+    return [0, *runs] if flat[0] else runs
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> SmallSet:
+    rng = np.random.default_rng(0)
+    images = []
+    for image_id, name in ((7, "train2017/7.jpg"), (3, "val2017/3.jpg"), (5, "val2017/5.bmp")):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)).save(path)
+        images.append({"id": image_id, "width": WIDTH, "height": HEIGHT, "coco_url": f"http://images/{name}"})
+        images[-1] |= {"neg_category_ids": [9] if image_id == 5 else [], "not_exhaustive_category_ids": [2]}
+    mask = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
+    mask[20:30, 5:15] = 1
+    packed = coco_mask.encode(np.asfortranarray(mask))
+    triangle, square = [[1, 1, 11, 1, 11, 9.5]], [[30, 20, 40, 20, 40, 30, 30, 30]]
+    shapes: list[tuple[int, int, list[float], Any]] = [
+        (7, 2, [1, 1, 10, 8.5], triangle),
+        (7, 2, [30, 20, 10, 10], square),  # touches the image's corner: x + w == width
+        (7, 9, [5, 20, 10, 10], {"size": [HEIGHT, WIDTH], "counts": run_lengths(mask)}),
+        (3, 9, [5, 20, 10, 10], {"size": [HEIGHT, WIDTH], "counts": packed["counts"].decode()}),
+        (5, 2, [1, 1, 10, 8.5], [triangle[0], square[0]]),
+    ]
+    annotations = [
+        {"id": 11 + index, "image_id": image, "category_id": category, "bbox": box, "area": 50, "segmentation": shape}
+        for index, (image, category, box, shape) in enumerate(shapes)
+    ]
+    counts = {2: (2, 3), 5: (0, 0), 9: (2, 2)}
+    categories = [
+        {
+            "id": key,
+            "name": f"n{key}",
+            "frequency": "r",
+            "image_count": counts[key][0],
+            "instance_count": counts[key][1],
+        }
+        for key in counts
+    ]
+    return SmallSet(tmp_path, {"images": images, "annotations": annotations, "categories": categories})
+
+
+def test_a_sound_data_set_has_no_problems(small: SmallSet) -> None:
+    assert small.check() == []
+    assert verify.summary([]) == "no problems"
+
+
+def truncate(name: str, keep: float) -> Callable[[SmallSet], None]:
+    def spoil(small: SmallSet) -> None:
+        path = small.image(name)
+        content = path.read_bytes()
+        path.write_bytes(content[: int(len(content) * keep)])
+
+    return spoil
+
+
+def set_in(key: str, index: int, **values: Any) -> Callable[[SmallSet], None]:
+    return lambda small: small.data[key][index].update(values)
+
+
+def shape(index: int, segmentation: Any) -> Callable[[SmallSet], None]:
+    return set_in("annotations", index, segmentation=segmentation)
+
+
+def add(**values: Any) -> Callable[[SmallSet], None]:
+    return lambda small: small.data["annotations"].append({**small.data["annotations"][0], "id": 99, **values})
+
+
+def resize(small: SmallSet) -> None:
+    Image.new("RGB", (HEIGHT, WIDTH)).save(small.image("3"))
+
+
+def turn(small: SmallSet) -> None:
+    """The pixels stay; the EXIF tag says that they are to be shown turned by 90 degrees."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (WIDTH, HEIGHT)).save(small.image("3"), exif=exif)
+
+
+def packed(*, height: int = HEIGHT, fill: int = 1) -> dict[str, Any]:
+    rle = coco_mask.encode(np.full((height, WIDTH), fill, dtype=np.uint8, order="F"))
+    return {"size": [HEIGHT, WIDTH], "counts": rle["counts"].decode()}
+
+
+A11, A13, A14, A99 = (f"annotation {key}" for key in ("11 (image 7)", "13 (image 7)", "14 (image 3)", "99 (image 7)"))
+PLANTED: list[tuple[Callable[[SmallSet], Any], str, str]] = [
+    (lambda small: small.image("3").unlink(), verify.MISSING_IMAGE, "image 3"),
+    (truncate("7", 0.6), verify.UNREADABLE_IMAGE, "image 7"),
+    (truncate("7", 0.99), verify.UNREADABLE_IMAGE, "image 7"),
+    (truncate("5", 0.9), verify.UNREADABLE_IMAGE, "image 5"),
+    (truncate("5", 0), verify.UNREADABLE_IMAGE, "image 5"),
+    (lambda small: small.image("3").write_text("<html>404</html>"), verify.UNREADABLE_IMAGE, "image 3"),
+    (resize, verify.IMAGE_SIZE, "image 3"),
+    (turn, verify.IMAGE_SIZE, "image 3"),
+    (set_in("images", 2, width=WIDTH + 1), verify.IMAGE_SIZE, "image 5"),
+    (set_in("annotations", 0, bbox=[-1.5, 1, 10, 8]), verify.BOX_OUTSIDE, A11),
+    (set_in("annotations", 0, bbox=[1, -1.5, 10, 8]), verify.BOX_OUTSIDE, A11),
+    (set_in("annotations", 0, bbox=[31.5, 1, 10, 8]), verify.BOX_OUTSIDE, A11),
+    (set_in("annotations", 0, bbox=[1, 23.5, 10, 8]), verify.BOX_OUTSIDE, A11),
+    (set_in("annotations", 0, bbox=[1, float("nan"), 10, 8]), verify.BOX_OUTSIDE, A11),
+    (set_in("annotations", 0, bbox=[1, 1, 0, 8]), verify.EMPTY_BOX, A11),
+    (set_in("annotations", 0, bbox=[1, 1, 10, -8]), verify.EMPTY_BOX, A11),
+    (shape(0, []), verify.EMPTY_SEGMENTATION, A11),
+    (shape(0, [[1, 1, 5, 5, 9, 1], [1, 1, 5, 5]]), verify.EMPTY_SEGMENTATION, A11),
+    (shape(2, {"size": [HEIGHT, WIDTH], "counts": [WIDTH * HEIGHT]}), verify.EMPTY_SEGMENTATION, A13),
+    (shape(3, packed(fill=0)), verify.EMPTY_SEGMENTATION, A14),
+    (shape(0, [[1, 1, 5, 5, 9, 1, 3]]), verify.MALFORMED_SEGMENTATION, A11),
+    (shape(0, [[1, 1, 5, 5, 9, None]]), verify.MALFORMED_SEGMENTATION, A11),
+    (shape(0, [1, 1, 5, 5, 9, 1]), verify.MALFORMED_SEGMENTATION + "*6", A11),
+    (shape(2, {}), verify.MALFORMED_SEGMENTATION, A13),
+    (shape(2, {"size": "40x30", "counts": [0, 1200]}), verify.MALFORMED_SEGMENTATION, A13),
+    (shape(2, {"size": [WIDTH, HEIGHT], "counts": [0, 1200]}), verify.MALFORMED_SEGMENTATION, A13),
+    (shape(2, {"size": [HEIGHT, WIDTH], "counts": [0, 1199]}), verify.MALFORMED_SEGMENTATION, A13),
+    (shape(2, {"size": [HEIGHT, WIDTH], "counts": [-1, 1201]}), verify.MALFORMED_SEGMENTATION, A13),
+    (shape(3, packed(height=HEIGHT + 1)), verify.MALFORMED_SEGMENTATION, A14),
+    (shape(3, {"size": [HEIGHT, WIDTH], "counts": "~~ é"}), verify.MALFORMED_SEGMENTATION, A14),
+    (shape(3, {"size": [HEIGHT, WIDTH], "counts": "PPPP"}), verify.MALFORMED_SEGMENTATION, A14),
+    (add(category_id=4), verify.UNKNOWN_CATEGORY, A99),
+    (add(image_id=123), verify.UNKNOWN_IMAGE, "annotation 99 (image 123)"),
+    (set_in("annotations", 1, id=11), verify.DUPLICATE_ID, "annotation 11"),
+    (lambda small: small.data["images"].append(small.data["images"][0]), verify.DUPLICATE_ID, "image 7"),
+    (set_in("categories", 0, image_count=3), verify.COUNTS, "category 2 (n2)"),
+    (set_in("categories", 1, instance_count=1), verify.COUNTS, "category 5 (n5)"),
+    (set_in("categories", 2, image_count=1, instance_count=1), verify.COUNTS, "category 9 (n9)"),
+    (set_in("images", 2, neg_category_ids=[9, 2]), verify.POSITIVE_AND_NEGATIVE, "image 5"),
+    (set_in("images", 2, neg_category_ids=[9, 4]), verify.UNKNOWN_LISTED_CATEGORY, "image 5"),
+    (set_in("images", 0, not_exhaustive_category_ids=[1, 2]), verify.UNKNOWN_LISTED_CATEGORY, "image 7"),
+]
+
+
+@pytest.mark.parametrize(("plant", "kind", "where"), PLANTED)
+def test_a_planted_problem_is_found_and_nothing_else(
+    small: SmallSet, plant: Callable[[SmallSet], Any], kind: str, where: str
+) -> None:
+    plant(small)
+    kind, _, times = kind.partition("*")
+    assert [(problem.kind, problem.where) for problem in small.check()] == [(kind, where)] * int(times or 1)
+
+
+def test_every_kind_is_planted() -> None:
+    assert {kind.partition("*")[0] for _, kind, _ in PLANTED} == set(verify.KINDS)
+
+
+def test_all_problems_are_listed_and_can_be_traced_to_their_image(small: SmallSet) -> None:
+    small.image("3").unlink()
+    truncate("7", 0.5)(small)
+    set_in("annotations", 4, bbox=[1, 1, 0, 90])(small)
+    add(image_id=123, category_id=4)(small)
+    set_in("categories", 0, image_count=3)(small)
+    problems = small.check()
+    assert Counter((problem.kind, problem.image_id) for problem in problems) == {
+        (verify.MISSING_IMAGE, 3): 1,
+        (verify.UNREADABLE_IMAGE, 7): 1,
+        (verify.EMPTY_BOX, 5): 1,
+        (verify.BOX_OUTSIDE, 5): 1,
+        (verify.UNKNOWN_IMAGE, 123): 1,
+        (verify.UNKNOWN_CATEGORY, 123): 1,
+        (verify.COUNTS, None): 1,
+    }
+    table = verify.summary(problems)
+    assert table.splitlines()[0].split()[:3] == ["1", "missing", "image"]
+    assert table.splitlines()[-1].split() == ["7", "in", "all"]
+
+
+@pytest.mark.parametrize("box", [[-0.5, -0.5, 10, 8], [30.5, 22.5, 10, 8], [0, 0, WIDTH, HEIGHT]])
+def test_less_than_a_pixel_outside_is_rounding(small: SmallSet, box: list[float]) -> None:
+    set_in("annotations", 0, bbox=box)(small)
+    assert small.check() == []
+
+
+def test_counts_of_a_validation_file_are_not_compared(small: SmallSet) -> None:
+    set_in("categories", 0, image_count=300, instance_count=500)(small)
+    assert small.check(is_train=False) == []
+
+
+def test_without_reading_only_presence_is_checked(small: SmallSet) -> None:
+    truncate("7", 0.5)(small)
+    small.image("3").unlink()
+    assert [problem.kind for problem in small.check(read_images=False)] == [verify.MISSING_IMAGE]
+
+
+def test_an_image_that_exif_turns_into_the_stated_size_is_sound(small: SmallSet) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    Image.new("RGB", (HEIGHT, WIDTH)).save(small.image("3"), exif=exif)
+    assert small.check() == []
+
+
+def test_progress_reaches_the_number_of_images(small: SmallSet) -> None:
+    calls: list[tuple[int, int]] = []
+    small.check(progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize("density", [0.0, 0.03, 0.5, 1.0])
+def test_compressed_runs_decode_to_what_pycocotools_encoded(density: float) -> None:
+    mask = (np.random.default_rng(1).random((300, 400)) < density).astype(np.uint8)
+    encoded = coco_mask.encode(np.asfortranarray(mask))
+    assert verify.decode_runs(encoded["counts"].decode()) == run_lengths(mask)
+
+
+def test_reference_photographs_have_no_problems(shared: Path) -> None:
+    paths = lvis.find("lvis_v1", shared / "reference" / "coco100")
+    finder = lvis.ImageFinder(paths.image_root)
+    assert verify.check(lvis.load(paths.train), finder) == []
+    assert verify.check(lvis.load(paths.val), finder, is_train=False) == []
+
+
+def test_reference_validation_file_has_no_problems_with_painted_images(shared: Path, tmp_path: Path) -> None:
+    file = lvis.load(shared / "reference" / "lvis_val_100.json")
+    (tmp_path / "val2017").mkdir()
+    for image in file.images:
+        stand_in = Image.new("RGB", (image["width"], image["height"]), (image["id"] % 256, 80, 120))
+        stand_in.save(tmp_path / "val2017" / f"{image['id']:012d}.jpg")
+    assert verify.check(file, lvis.ImageFinder(tmp_path), is_train=False) == []

@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pycocotools.mask as mask_utils
+import pytest
+
+from lt_bench.errors import UserError
+from lt_bench.evaluation import METRICS, evaluate
+
+EVALUATORS = ("vernier", "lvis")
+IOU_TYPES = ("bbox", "segm")
+QUIRKS = [
+    (),
+    ("ties",),
+    ("many",),
+    ("many", "ties", "large"),
+    ("last digits",),
+    ("fractions", "large"),
+    ("no area", "many"),
+    ("crowd",),
+    ("contradictions",),
+    ("contradictions", "no area", "crowd", "ignore", "ties"),
+    ("ignore", "crowd"),
+    ("other boxes",),
+]
+
+
+def assert_is_lvis_api(result, truth) -> None:
+    np.testing.assert_array_equal(result.precision, truth.eval["precision"])
+    expected = {name.replace("AR@300", "AR"): float(value) for name, value in truth.get_results().items()}
+    assert result.metrics == {name: expected[name] for name in METRICS}
+
+
+@pytest.mark.parametrize("iou_type", IOU_TYPES)
+@pytest.mark.parametrize("quirks", QUIRKS, ids="+".join)
+def test_is_lvis_api_to_the_last_bit(made_set, write, lvis_api, quirks, iou_type) -> None:
+    for seed in range(2):
+        truth, rows = made_set(seed, *quirks)
+        annotations, predictions = write("truth.json", truth), write("rows.json", rows)
+        expected = lvis_api(annotations, rows, iou_type)
+        assert 0 < expected.get_results()["AP"] < 1
+        for evaluator in EVALUATORS:
+            assert_is_lvis_api(evaluate(annotations, predictions, iou_type, evaluator), expected)
+
+
+@pytest.mark.parametrize("iou_type", IOU_TYPES)
+def test_is_lvis_api_on_real_annotations(shared: Path, write, lvis_api, iou_type) -> None:
+    annotations = shared / "reference" / "lvis_val_100.json"
+    data = json.loads(annotations.read_text())
+    sizes = {image["id"]: (image["height"], image["width"]) for image in data["images"]}
+    categories = [category["id"] for category in data["categories"]]
+    rng = np.random.default_rng(0)
+    rows = []
+    for annotation in data["annotations"]:
+        height, width = sizes[annotation["image_id"]]
+        mask = mask_utils.merge(mask_utils.frPyObjects(annotation["segmentation"], height, width))
+        mask = {"size": [height, width], "counts": mask["counts"].decode()}
+        for copy in range(8):  # of the first image's annotations there are over 300 copies
+            category = annotation["category_id"] if copy < 4 else int(rng.choice(categories))
+            bbox = [value + float(rng.normal(0, 2 * copy)) for value in annotation["bbox"]]
+            score = round(float(rng.random()), 2)
+            row = {"image_id": annotation["image_id"], "category_id": category, "bbox": bbox, "score": score}
+            rows.append({**row, "segmentation": mask})
+    counts = np.unique([row["image_id"] for row in rows], return_counts=True)[1]
+    assert counts.max() > 300
+    result = evaluate(annotations, write("rows.json", rows), iou_type)
+    assert result.precision.shape == (10, 101, 1230, 4)
+    assert_is_lvis_api(result, lvis_api(annotations, rows, iou_type))
+
+
+def as_predictions(truth: dict) -> list[dict]:
+    sizes = {image["id"]: [image["height"], image["width"]] for image in truth["images"]}
+    rows = []
+    for annotation in truth["annotations"]:
+        size = sizes[annotation["image_id"]]
+        mask = mask_utils.merge(mask_utils.frPyObjects(annotation["segmentation"], *size))
+        row = {key: annotation[key] for key in ("image_id", "category_id", "bbox")}
+        rows.append({**row, "score": 0.5, "segmentation": {"size": size, "counts": mask["counts"].decode()}})
+    return rows
+
+
+@pytest.mark.parametrize("evaluator", EVALUATORS)
+@pytest.mark.parametrize("iou_type", IOU_TYPES)
+def test_perfect_predictions_have_ap_one(made_set, write, iou_type, evaluator) -> None:
+    truth, _ = made_set(3, "large")
+    annotations, predictions = write("truth.json", truth), write("rows.json", as_predictions(truth))
+    result = evaluate(annotations, predictions, iou_type, evaluator)
+    assert {name: value for name, value in result.metrics.items() if value != -1} == pytest.approx(
+        dict.fromkeys(("AP", "AP50", "AP75", "APl", "APr", "APc", "APf", "AR"), 1.0), abs=1e-12
+    )
+
+
+def one_class(boxes: list[list[int]], frequency: str = "r") -> dict:
+    """One image with `boxes` of category 1, and a category 2 that is nowhere."""
+    image = {"id": 1, "width": 200, "height": 160, "neg_category_ids": [], "not_exhaustive_category_ids": []}
+    annotations = [
+        {
+            "id": index,
+            "image_id": 1,
+            "category_id": 1,
+            "bbox": [x, y, w, h],
+            "area": w * h,
+            "segmentation": [[x, y, x + w, y, x + w, y + h, x, y + h]],
+        }
+        for index, (x, y, w, h) in enumerate(boxes, start=1)
+    ]
+    categories = [{"id": 1, "name": "a", "frequency": frequency}, {"id": 2, "name": "b", "frequency": "f"}]
+    return {"images": [image], "annotations": annotations, "categories": categories}
+
+
+@pytest.mark.parametrize("evaluator", EVALUATORS)
+def test_half_of_the_objects_found_is_half_of_the_recall_levels(write, evaluator) -> None:
+    truth = one_class([[0, 0, 20, 20], [50, 50, 20, 20]])
+    result = evaluate(write("truth.json", truth), write("rows.json", as_predictions(truth)[:1]), "bbox", evaluator)
+    # precision 1 at the recall levels 0.00 to 0.50, which are 51 of 101, and 0 above
+    assert result.per_class == {1: pytest.approx(51 / 101, abs=1e-12), 2: -1.0}
+    assert result.metrics["APr"] == pytest.approx(51 / 101, abs=1e-12)
+    assert result.metrics["APs"] == pytest.approx(51 / 101, abs=1e-12)
+    assert result.metrics["AR"] == pytest.approx(0.5)
+    assert [result.metrics[name] for name in ("APc", "APf", "APm", "APl")] == [-1.0] * 4
+
+
+@pytest.mark.parametrize("evaluator", EVALUATORS)
+def test_the_area_of_a_mask_is_its_own_and_not_its_boxs(write, evaluator) -> None:
+    truth = one_class([[0, 0, 20, 20]])
+    hit = as_predictions(truth)[0]
+    miss = as_predictions(one_class([[100, 100, 20, 20]]))[0]
+    rows = [hit, {**miss, "score": 0.9, "bbox": [0, 0, 200, 160]}]
+    result = evaluate(write("truth.json", truth), write("rows.json", rows), "segm", evaluator)
+    # the miss is a small mask in a large box: as a small one it halves the precision of small objects
+    assert result.metrics["APs"] == pytest.approx(0.5, abs=1e-12)
+    assert result.metrics["APl"] == -1.0
+
+
+@pytest.mark.parametrize("evaluator", EVALUATORS)
+def test_masks_need_no_box(made_set, write, lvis_api, evaluator) -> None:
+    truth, rows = made_set(0)
+    bare = [{key: value for key, value in row.items() if key != "bbox"} for row in rows]
+    annotations = write("truth.json", truth)
+    result = evaluate(annotations, write("rows.json", bare), "segm", evaluator)
+    assert_is_lvis_api(result, lvis_api(annotations, rows, "segm"))
+
+
+@pytest.mark.parametrize("evaluator", EVALUATORS)
+@pytest.mark.parametrize("iou_type", IOU_TYPES)
+def test_no_predictions_are_zero_where_there_is_something_to_find(write, iou_type, evaluator) -> None:
+    annotations = write("truth.json", one_class([[0, 0, 20, 20]], frequency="c"))
+    result = evaluate(annotations, write("rows.json", []), iou_type, evaluator)
+    zero = {"AP", "AP50", "AP75", "APs", "APc", "AR"}
+    assert result.metrics == {name: 0.0 if name in zero else -1.0 for name in METRICS}
+    assert result.per_class == {1: 0.0, 2: -1.0}
+
+
+@pytest.mark.parametrize("evaluator", EVALUATORS)
+def test_max_dets_counts_over_all_classes_of_an_image(write, evaluator) -> None:
+    truth = one_class([[0, 0, 20, 20]])
+    hit = as_predictions(truth)[0]
+    rows = [hit, {**hit, "category_id": 2, "score": 0.9}]
+    annotations, predictions = write("truth.json", truth), write("rows.json", rows)
+    assert evaluate(annotations, predictions, "bbox", evaluator, max_dets=2).metrics["AP"] == pytest.approx(1)
+    assert evaluate(annotations, predictions, "bbox", evaluator, max_dets=1).metrics["AP"] == 0
+
+
+def test_files_stay_as_they_are_and_nothing_is_said(made_set, write) -> None:
+    truth, rows = made_set(0, "many")
+    annotations, predictions = write("truth.json", truth), write("rows.json", rows)
+    before = annotations.read_bytes(), predictions.read_bytes()
+    code = (
+        "import logging, sys, numpy as np\n"
+        "from pathlib import Path\n"
+        "from lt_bench.evaluation import evaluate\n"
+        "for evaluator in ('lvis', 'vernier'):\n"
+        "    for iou_type in ('bbox', 'segm'):\n"
+        "        evaluate(Path(sys.argv[1]), Path(sys.argv[2]), iou_type, evaluator)\n"
+        "assert not hasattr(np, 'float'), 'numpy was changed for everybody'\n"
+        "assert not logging.getLogger().handlers, 'the root logger was configured'\n"
+        "assert not {'torch', 'mmdet', 'mmcv', 'mmengine'} & set(sys.modules)\n"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", code, str(annotations), str(predictions)]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stdout, process.stderr) == (0, "", "")
+    assert (annotations.read_bytes(), predictions.read_bytes()) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda data: data.pop("images"), "no list of images"),
+        (lambda data: data["images"][0].pop("neg_category_ids"), "images: an entry lacks neg_category_ids"),
+        (lambda data: data["images"][0].update(width="200"), "images: 1 has no size"),
+        (lambda data: data["images"][0].update(neg_category_ids=[[1]]), "neg_category_ids of 1 is no list"),
+        (lambda data: data["images"].clear(), "there is no image"),
+        (lambda data: data["categories"][0].update(frequency="x"), "frequency of 1 is 'x'"),
+        (lambda data: data["categories"].append(data["categories"][0]), "1 ids occur more than once, e.g. 1"),
+        (lambda data: data["categories"].append(3), "categories: an entry lacks id, frequency"),
+        (lambda data: data["annotations"][0].update(id=0), "annotations: 0 is no valid id"),
+        (lambda data: data["annotations"][0].update(id="1"), "'1' is not an integer"),
+        (lambda data: data["annotations"][0].update(image_id=9), "annotations: 1 belongs to no known image"),
+        (lambda data: data["annotations"][0].update(category_id=9), "annotations: 1 belongs to no known category"),
+        (lambda data: data["annotations"][0].update(area=float("nan")), "annotations: 1 has a bbox or an area"),
+        (lambda data: data["annotations"][0].update(bbox=[1, 2, 3]), "annotations: 1 has a bbox or an area"),
+        (lambda data: data["annotations"][0].update(segmentation=None), "annotations: 1 has no segmentation"),
+    ],
+)
+def test_unusable_annotations_are_named(write, change, message) -> None:
+    truth = one_class([[0, 0, 20, 20]])
+    change(truth)
+    annotations = write("truth.json", truth)
+    with pytest.raises(UserError, match=message) as caught:
+        evaluate(annotations, write("rows.json", []), "bbox")
+    assert str(annotations) in str(caught.value)
+
+
+def test_a_damaged_annotated_mask_is_named(write) -> None:
+    truth = one_class([[0, 0, 20, 20]])
+    truth["annotations"][0]["segmentation"] = {"size": [160, 200], "counts": "~~"}
+    with pytest.raises(UserError, match=r"truth\.json: vernier cannot read it"):
+        evaluate(write("truth.json", truth), write("rows.json", as_predictions(one_class([[0, 0, 9, 9]]))), "segm")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[", b"[]", b"nope", b"\xff\xfe", b"[" * 100_000, b'{"images": 1' + b"1" * 9999]
+)
+def test_annotations_that_are_no_lvis_file(tmp_path, write, content) -> None:
+    annotations = tmp_path / "truth.json"
+    annotations.write_bytes(content)
+    with pytest.raises(UserError, match=r"truth\.json"):
+        evaluate(annotations, write("rows.json", []), "bbox")
+
+
+def test_unusable_arguments(tmp_path, write) -> None:
+    annotations, predictions = write("truth.json", one_class([[0, 0, 9, 9]])), write("rows.json", [])
+    with pytest.raises(UserError, match=r"absent\.json: cannot be read"):
+        evaluate(tmp_path / "absent.json", predictions, "bbox")
+    with pytest.raises(UserError, match=r"absent\.json: cannot be read"):
+        evaluate(annotations, tmp_path / "absent.json", "bbox")
+    with pytest.raises(UserError, match="iou_type is 'mask'"):
+        evaluate(annotations, predictions, "mask")  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="no evaluator 'coco'"):
+        evaluate(annotations, predictions, "bbox", "coco")  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="max_dets is 0"):
+        evaluate(annotations, predictions, "bbox", max_dets=0)
