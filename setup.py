@@ -1,4 +1,4 @@
-"""Packaging. The built-in losses live in losses/ and are imported as lt_bench.losses, the configs in lt_bench.configs."""
+"""Packaging. losses/ is imported as lt_bench.losses, configs/ ships as lt_bench.configs."""
 
 from pathlib import Path
 
@@ -26,7 +26,25 @@ setup(
     packages=[*find_packages(include=["lt_bench", "lt_bench.*"]), "lt_bench.losses", "lt_bench.configs"],
     package_dir={"lt_bench": "lt_bench", "lt_bench.losses": "losses", "lt_bench.configs": "configs"},
     package_data={"lt_bench": ["py.typed", "**/*.csv"], "lt_bench.configs": ["**/*.py"]},
-    install_requires=[],
+    # What is imported; requirements.txt pins versions, and tools/set_up.py installs them in the order that mmcv needs.
+    install_requires=[
+        "click",
+        "lvis",
+        "matplotlib",
+        "numpy",
+        "onedl-mmcv",
+        "onedl-mmdetection",
+        "onedl-mmengine",
+        "opencv-python-headless",
+        "pandas",
+        "pillow",
+        "pycocotools",
+        "pydantic",
+        "rich",
+        "tabulate",
+        "torch",
+        "vernier",
+    ],
     entry_points={
         "console_scripts": ["lt_bench = lt_bench.__main__:main"],
         "lt_bench.losses": [f"{name} = lt_bench.losses.{target}" for name, target in LOSSES.items()],

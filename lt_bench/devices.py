@@ -23,11 +23,13 @@ def fit_to_devices(cfg: Config, devices: int, cuda: bool) -> None:
         fitting = [count for count in range(1, batch + 1) if batch % count == 0]
         raise UserError(
             f"{devices} devices can't share the recipe's global batch of {batch} images equally",
-            f"use one of {', '.join(map(str, fitting))} with --gpus; another batch (--set train_dataloader.batch_size=N) "
-            "is another recipe, and its rows go into another table",
+            f"use one of {', '.join(map(str, fitting))} with --gpus; another batch "
+            "(--set train_dataloader.batch_size=N) is another recipe, and its rows go into another table",
         )
     share = batch // devices
-    per_device = max(size for size in range(1, share + 1) if share % size == 0 and size <= max(1, cfg.images_per_device))
+    per_device = max(
+        size for size in range(1, share + 1) if share % size == 0 and size <= max(1, cfg.images_per_device)
+    )
     accumulate = share // per_device
     cfg.train_dataloader.batch_size = per_device
     cfg.optim_wrapper.accumulative_counts = accumulate

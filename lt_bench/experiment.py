@@ -132,6 +132,14 @@ def resolve(experiment: Experiment, paths: DataPaths, train: LVISFile) -> Config
     return cfg
 
 
+def backbone_weights(backbone: str) -> str:
+    """The published weights of a backbone."""
+    from mmengine.config import Config
+
+    layer = Config.fromfile(str(_layer_path("backbones", backbone)), lazy_import=False)
+    return str(layer.model.backbone.init_cfg.checkpoint)
+
+
 def _layer_path(folder: str, name: str) -> Path:
     return Path(str(files("lt_bench.configs"))) / "_base_" / folder / f"{re.sub(r'[^a-z0-9]', '_', name)}.py"
 
@@ -184,9 +192,7 @@ def _set_heads(cfg: Config, experiment: Experiment, recipe: Mapping[str, Any], t
         head.predictor_cfg = recipe["mask_predictor"]
 
 
-def _set_schedule(
-    cfg: Config, experiment: Experiment, recipe: Mapping[str, Any], schedule: Mapping[str, Any]
-) -> None:
+def _set_schedule(cfg: Config, experiment: Experiment, recipe: Mapping[str, Any], schedule: Mapping[str, Any]) -> None:
     epochs = schedule["epochs"]
     milestones = (recipe.get("milestones") or {}).get(experiment.schedule, schedule["milestones"])
     warmup, steps = recipe["warmup"]["iters"], experiment.max_iters
@@ -221,9 +227,9 @@ def _set_schedule(
 
 
 def _set_data(cfg: Config, experiment: Experiment, recipe: Mapping[str, Any], paths: DataPaths) -> None:
-    for loader, annotations in ((cfg.train_dataloader, paths.train), (cfg.test_dataloader, paths.val)):
+    for loader, path in ((cfg.train_dataloader, paths.train), (cfg.test_dataloader, paths.val)):
         loader.dataset.update(
-            ann_file=str(annotations.resolve()),
+            ann_file=str(path.resolve()),
             data_root=str(paths.image_root.resolve()),
             exclude=sorted(experiment.exclude),
         )

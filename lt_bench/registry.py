@@ -52,10 +52,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return (f"did you mean {close[0]!r}? " if close else "") + f"known: {', '.join(known) or 'none'}"
 
 
-def list_losses() -> list[LossInfo]:
-    """Every registered loss by name, broken ones included. Imports torch only when a plugin's source makes it."""
+def list_losses(load: bool = False) -> list[LossInfo]:
+    """Every registered loss by name, broken ones included.
+
+    Imports torch only when a plugin's source makes it, or with `load`, which imports every loss.
+    """
     return [
-        _describe(entries[0]) if len(entries) == 1 else _conflict(name, entries)
+        _describe(entries[0], load) if len(entries) == 1 else _conflict(name, entries)
         for name, entries in sorted(_entries().items())
     ]
 
@@ -77,8 +80,10 @@ def load_loss(name: str) -> type[LongTailLoss]:
     info = get_info(name)
     try:
         return _load(entries[name][0])
-    except Exception as error:
-        raise PluginError(f"loss {name!r} of {info.distribution} can't be used: {_reason(error)}", _mend(info)) from error
+    except (Exception, SystemExit) as error:
+        raise PluginError(
+            f"loss {name!r} of {info.distribution} can't be used: {_reason(error)}", _mend(info)
+        ) from error
 
 
 def build_loss(name: str, stats: ClassStats, **hyper_parameters: Any) -> LongTailLoss:
@@ -129,15 +134,17 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if not isinstance(error, PluginError) else error.message
 
 
-def _describe(entry: EntryPoint) -> LossInfo:
+def _describe(entry: EntryPoint, load: bool = False) -> LossInfo:
     distribution, version = _origin(entry)
     try:
         try:
+            if load:
+                raise _Undecided
             paper, hyper_parameters = _read_source(entry)
         except _Undecided:
             cls = _load(entry)
             paper, hyper_parameters = cls.paper, _signature(cls)
-    except Exception as error:  # a plugin may fail in any way
+    except (Exception, SystemExit) as error:  # a plugin may fail in any way
         return LossInfo(entry.name, distribution, version, problem=_reason(error))
     return LossInfo(entry.name, distribution, version, paper, hyper_parameters)
 
@@ -199,7 +206,9 @@ def _only_defines(node: ast.stmt) -> bool:
     if isinstance(node, ast.FunctionDef):
         return True
     value = getattr(node, "value", None)
-    return isinstance(node, ast.Expr | ast.Assign | ast.AnnAssign) and (value is None or isinstance(value, ast.Constant))
+    return isinstance(node, ast.Expr | ast.Assign | ast.AnnAssign) and (
+        value is None or isinstance(value, ast.Constant)
+    )
 
 
 def _last_name(node: ast.expr) -> str:

@@ -13,7 +13,7 @@ from lt_bench.evaluation.predictions import REMEDY, read_predictions
 from lt_bench.evaluation.rle import mask_pixels
 
 IouType = Literal["bbox", "segm"]
-BATCH = 4096
+BATCH = 512  # detections whose masks are measured at once
 EXAMPLES = 3  # of each kind of mistake
 
 

@@ -18,47 +18,54 @@ def mask_pixels(counts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.in
     written in groups of five bits, low bits first, one character each: 48 + bits + 32 if more follow; the highest
     bit written is the sign. pycocotools reads such strings without checking them, so they are checked here.
     """
-    count = len(counts)
-    lengths = np.array([len(text) for text in counts], dtype=np.int64)
-    valid = np.array([text.isascii() and bool(text) for text in counts], dtype=bool)
-    data = np.frombuffer("".join(counts).encode("ascii", "replace"), dtype=np.uint8).astype(np.int64) - 48
-    if not data.size:
-        return np.full(count, -1), np.full(count, -1)
-    owner = np.repeat(np.arange(count), lengths)
-    valid[owner[(data < 0) | (data > 63)]] = False
+    area, total = np.full(len(counts), -1), np.full(len(counts), -1)
+    present = np.flatnonzero([text.isascii() and bool(text) for text in counts])
+    if not present.size:
+        return area, total
+    lengths = np.array([len(counts[index]) for index in present])
+    characters = np.frombuffer("".join(counts[index] for index in present).encode("ascii"), dtype=np.uint8)
+    numbers, owner, valid = _numbers(characters, lengths)
 
+    first = np.flatnonzero(np.diff(owner, prepend=-1))  # every mask has a number
+    index = np.arange(numbers.size) - first[owner]  # of a run in its mask
+    runs = numbers.copy()
+    for chain in (index % 2 == 1, (index % 2 == 0) & (index > 0)):
+        runs[chain] = _cumsum_within(numbers[chain], owner[chain])
+    valid[owner[(runs < 0) | (runs >> 5 * LONGEST_NUMBER > 0)]] = False
+    total[present] = np.where(valid, np.add.reduceat(runs, first), -1)
+    area[present] = np.where(valid, np.add.reduceat(np.where(index % 2 == 1, runs, 0), first), -1)
+    return area, total
+
+
+def _numbers(
+    characters: NDArray[np.uint8], lengths: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """The numbers written in strings of `lengths` characters, the string each is in, and which strings are sound."""
+    valid = np.ones(lengths.size, dtype=bool)
+    string_ends = np.cumsum(lengths) - 1
+    data = characters - np.uint8(48)  # a character below wraps round to more than 63
     is_last = (data & 32) == 0  # the last character of a number
-    string_end = np.cumsum(lengths)[lengths > 0] - 1
-    valid[owner[string_end[~is_last[string_end]]]] = False  # the string ends within a number
-    is_last[string_end] = True
+    valid[~is_last[string_ends]] = False
+    is_last[string_ends] = True
+    valid[np.searchsorted(string_ends, np.flatnonzero(data > 63))] = False
 
     ends = np.flatnonzero(is_last)
     starts = np.append(0, ends[:-1] + 1)
     digits = ends - starts + 1
-    owner = owner[starts]
+    owner = np.searchsorted(string_ends, ends)
     valid[owner[digits > LONGEST_NUMBER]] = False
-    place = np.minimum(np.arange(data.size) - np.repeat(starts, digits), LONGEST_NUMBER)
-    numbers = np.add.reduceat((data & 31) << (5 * place), starts)
+    numbers = np.zeros(ends.size, dtype=np.int64)
+    for place in range(min(int(digits.max()), LONGEST_NUMBER)):
+        longer = np.flatnonzero(digits > place)
+        numbers[longer] |= (data[starts[longer] + place] & 31).astype(np.int64) << 5 * place
     negative = (data[ends] & 16) != 0
-    numbers -= np.where(negative, 1 << (5 * np.minimum(digits, LONGEST_NUMBER)), 0)
-
-    index = np.arange(numbers.size) - np.searchsorted(owner, owner)  # of a run within its mask
-    runs = _undo_differences(numbers, owner, index)
-    valid[owner[(runs < 0) | (runs >= 1 << 5 * LONGEST_NUMBER)]] = False
-    area, total = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
-    np.add.at(area, owner, np.where(index % 2 == 1, runs, 0))
-    np.add.at(total, owner, runs)
-    return np.where(valid, area, -1), np.where(valid, total, -1)
+    numbers[negative] -= np.int64(1) << 5 * np.minimum(digits[negative], LONGEST_NUMBER)
+    return numbers, owner, valid
 
 
-def _undo_differences(
-    numbers: NDArray[np.int64], owner: NDArray[np.int64], index: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Runs from what is written of them. A mask has three chains of sums: run 0, runs 1, 3, ..., runs 2, 4, ..."""
-    chain = 3 * owner + np.where(index == 0, 0, 1 + index % 2)
-    order = np.argsort(chain, kind="stable")
-    sums = np.cumsum(numbers[order])
-    first = np.searchsorted(chain[order], chain[order])
-    runs = np.empty_like(numbers)
-    runs[order] = sums - (sums[first] - numbers[order][first])
-    return runs
+def _cumsum_within(values: NDArray[np.int64], owner: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The cumulative sums of `values` that start anew with every owner."""
+    sums = np.cumsum(values)
+    starts = np.flatnonzero(np.diff(owner, prepend=-1))
+    before = (sums - values)[starts]
+    return sums - np.repeat(before, np.diff(np.append(starts, values.size)))

@@ -8,7 +8,6 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -91,14 +90,15 @@ def slug(name: str) -> str:
     return f"{plain or 'x'}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
-def _json_files(folder: Path, problems: list[str]) -> Iterator[Path]:
+def _json_files(folder: Path, problems: list[str]) -> list[Path]:
     def unreadable(error: OSError) -> None:
-        problems.append(f"{error.filename}: cannot be read: {error.strerror}")
+        if not isinstance(error, FileNotFoundError):  # a leaderboard without results is empty, not wrong
+            problems.append(f"{error.filename}: cannot be read: {error.strerror}")
 
     paths: list[Path] = []
     for root, folders, files in os.walk(folder, onerror=unreadable, followlinks=False):
         paths += [Path(root, name) for name in (*folders, *files) if name.endswith(".json")]
-    return iter(sorted(paths)) if folder.exists() else iter(())
+    return sorted(paths)
 
 
 def _content(path: Path) -> bytes:

@@ -9,9 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from torch import Tensor
-
-from lt_bench.interface import ClassStats, LongTailLoss
 from lt_bench.losses.ce import CrossEntropy
 from lt_bench.losses.ecm import ECM
 from lt_bench.losses.eql import EQL
@@ -19,6 +16,9 @@ from lt_bench.losses.eqlv2 import EQLv2
 from lt_bench.losses.federated import Federated
 from lt_bench.losses.focal import Focal
 from lt_bench.losses.seesaw import Seesaw
+from torch import Tensor
+
+from lt_bench.interface import ClassStats, LongTailLoss
 
 LOSSES: dict[str, type[LongTailLoss]] = {
     "ce": CrossEntropy,

@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 from loss_cases import Rows, check_against, make_batch, make_stats, softmax, total
-
 from lt_bench.losses.ce import CrossEntropy
 
 

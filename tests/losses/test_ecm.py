@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 from loss_cases import Rows, bce, check_against, make_batch, make_stats, sigmoid
+from lt_bench.losses.ecm import ECM
 
 from lt_bench.interface import ClassStats
-from lt_bench.losses.ecm import ECM
 
 LONG_TAIL = ClassStats([1, 10, 1000, 2000], [1, 12, 9000, 1_261_000], 100_000)  # as many instances as LVIS v1
 

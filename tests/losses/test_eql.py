@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 from loss_cases import Rows, bce, check_against, make_batch, make_stats, sigmoid, value_and_gradient
+from lt_bench.losses.eql import EQL
 
 from lt_bench.interface import ClassStats
-from lt_bench.losses.eql import EQL
 
 IMAGE_COUNT, NUM_IMAGES, LAMBDA = (900, 2, 40, 1, 300), 1000, 0.0025  # classes 1 and 3 are rare
 

@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 from loss_cases import Rows, bce, check_against, make_batch, make_stats, sigmoid, total, value_and_gradient
-
 from lt_bench.losses.eqlv2 import EQLv2
 
 GAMMA, MU, ALPHA = 5.0, 0.4, 2.0

@@ -5,7 +5,6 @@ from functools import partial
 import pytest
 import torch
 from loss_cases import Rows, bce, check_against, make_batch, make_stats, sigmoid, value_and_gradient
-
 from lt_bench.losses.federated import Federated
 
 

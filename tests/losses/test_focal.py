@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 from loss_cases import Rows, bce, check_against, make_batch, make_stats, sigmoid, total
-
 from lt_bench.losses.focal import Focal
 
 

@@ -6,7 +6,6 @@ from functools import partial
 import pytest
 import torch
 from loss_cases import Rows, check_against, make_batch, make_stats, softmax, value_and_gradient
-
 from lt_bench.losses.seesaw import Seesaw
 
 P, Q, EPS = 0.7, 1.5, 0.02

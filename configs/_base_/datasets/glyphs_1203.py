@@ -10,5 +10,5 @@ model = dict(
         rpn_proposal=dict(nms_pre=500, max_per_img=300),
         rcnn_budget=dict(num=128),
     ),
-    test_cfg=dict(rpn=dict(nms_pre=500, max_per_img=300)),
+    test_cfg=dict(rpn=dict(nms_pre=500, max_per_img=300), rcnn=dict(max_per_img=300)),
 )

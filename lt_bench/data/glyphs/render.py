@@ -73,7 +73,8 @@ def turned(ink: NDArray[np.uint8], size: int, degrees: int) -> NDArray[np.int64]
     samples = np.pad(ink, 1)[np.clip(y + 1, 0, height + 1), np.clip(x + 1, 0, width + 1)]
     coverage = samples.reshape(high, SAMPLES, wide, SAMPLES).sum((1, 3), dtype=np.int64)
     rows, columns = np.flatnonzero(coverage.any(1)), np.flatnonzero(coverage.any(0))
-    return coverage[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    cropped: NDArray[np.int64] = coverage[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return cropped
 
 
 def layout(preset: Preset, glyphs: Sequence[Glyph], rng: np.random.Generator) -> tuple[list[Stamp], NDArray[np.int64]]:

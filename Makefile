@@ -1,0 +1,28 @@
+PYTHON ?= python3
+VENV := .venv/bin/python
+
+.PHONY: run test test-long lint format venv
+
+# Sets everything up and runs the benchmark once: on LVIS if it is there, else on the embedded data set.
+run: venv
+	$(VENV) -m lt_bench run --loss ecm --backbone r50 --schedule 1x
+
+# Sets everything up and passes the tests.
+test: venv lint
+	$(VENV) -m pytest -m "not long"
+
+# The tests that train for minutes.
+test-long: venv
+	$(VENV) -m pytest -m long
+
+lint: venv
+	$(VENV) -m ruff check .
+	$(VENV) -m ruff format --check .
+	$(VENV) -m mypy
+
+format: venv
+	$(VENV) -m ruff format .
+	$(VENV) -m ruff check --fix .
+
+venv:
+	@$(PYTHON) tools/set_up.py

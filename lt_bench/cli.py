@@ -1,0 +1,315 @@
+"""The command line: one function a verb. Heavy imports are inside, so that --help answers at once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lt_bench import __version__
+from lt_bench.errors import RunFailedError, UserError
+
+LEADERBOARDS = Path("leaderboards")
+WORK_DIRS = Path("work_dirs")
+
+_path = click.Path(path_type=Path)
+
+
+class _Group(click.Group):
+    """Prints an expected mistake without a traceback and suggests the nearest verb for an unknown one."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        from lt_bench.registry import did_you_mean
+
+        if args and self.get_command(ctx, args[0]) is None:
+            raise click.UsageError(f"there is no command {args[0]!r}; {did_you_mean(args[0], self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(2)
+        except RunFailedError as error:
+            click.echo(f"failed: {error}", err=True)
+            ctx.exit(1)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="lt_bench")
+def main() -> None:
+    """A benchmark of long-tail classification losses for instance segmentation."""
+
+
+@main.command()
+@click.option("--loss", required=True, help="A registered loss (see `lt_bench losses`).")
+@click.option("--backbone", default="r50", show_default=True, help="r50, r101, x101_32x4d or x101_64x4d.")
+@click.option("--schedule", default="1x", show_default=True, help="1x (12 epochs) or 2x (24).")
+@click.option("--detector", default="mask_rcnn", show_default=True, help="mask_rcnn or cascade_mask_rcnn.")
+@click.option("--dataset", help="lvis_v1, lvis_v0.5, glyphs or glyphs-1203. Default: lvis_v1 if found, else glyphs.")
+@click.option("--data-root", type=_path, help="Folder of the data set. Default: $LT_BENCH_DATA, ./data.")
+@click.option("--recipe", default="common", show_default=True, help="common (same for all) or paper (its authors').")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+@click.option("--gpus", type=click.IntRange(min=1), help="Processes that share the batch, one a GPU. Default: 1.")
+@click.option("--amp", is_flag=True, help="Mixed precision; rows go into a table of their own.")
+@click.option("--init", help="Backbone weights: pretrained or random. Default: the data set's recipe.")
+@click.option("--max-iters", type=int, help="Optimizer steps instead of the schedule's epochs.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any config key; +KEY=VALUE adds one.")
+@click.option("--loss-set", multiple=True, metavar="KEY=VALUE", help="A hyper-parameter of the loss.")
+@click.option("--exclude-images", type=_path, help="File of image ids to leave out, one a line.")
+@click.option("--work-dir", type=_path, help="Folder of the run. Default: work_dirs/, by digest of the arguments.")
+@click.option("--resume", is_flag=True, help="Fail unless there is a checkpoint to continue from.")
+@click.option("--restart", is_flag=True, help="Keep an earlier run of the same arguments aside and begin anew.")
+@click.option("--evaluator", type=click.Choice(["vernier", "lvis"]), default="vernier", show_default=True)
+@click.option("--leaderboards", type=_path, help="Folder for the tables. Default: leaderboards/ in the work dirs.")
+def run(
+    loss: str,
+    backbone: str,
+    schedule: str,
+    detector: str,
+    dataset: str | None,
+    data_root: Path | None,
+    recipe: str,
+    seed: int,
+    gpus: int | None,
+    amp: bool,
+    init: str | None,
+    max_iters: int | None,
+    settings: tuple[str, ...],
+    loss_set: tuple[str, ...],
+    exclude_images: Path | None,
+    work_dir: Path | None,
+    resume: bool,
+    restart: bool,
+    evaluator: str,
+    leaderboards: Path | None,
+) -> None:
+    """Train a loss, evaluate it, write its record and the local tables.
+
+    An interrupted run goes on where it stopped when the same command is given again.
+    """
+    from lt_bench import source as sources
+    from lt_bench.experiment import Experiment, parse_assignments
+    from lt_bench.runner import Options
+    from lt_bench.runner import run as run_experiment
+
+    arguments: dict[str, Any] = {
+        "loss": loss,
+        "backbone": backbone,
+        "schedule": schedule,
+        "detector": detector,
+        "recipe": recipe,
+        "seed": seed,
+        "amp": amp,
+        "init": init,
+        "max_iters": max_iters,
+        "hyper_parameters": parse_assignments(loss_set, "--loss-set"),
+        "overrides": parse_assignments(settings, "--set"),
+        "exclude": _read_ids(exclude_images),
+    }
+    if resume and restart:
+        raise UserError("--resume and --restart exclude each other", "give one of them")
+    Experiment(dataset=dataset or "glyphs", **arguments)  # an unknown name shows before any data is read
+    paths = sources.locate(dataset, data_root, _say)
+    experiment = Experiment(dataset=paths.dataset, **arguments)
+    source = sources.read(paths, _say)
+    sources.verify(source, experiment.exclude, _say)
+    options = Options(
+        folder=work_dir or WORK_DIRS / experiment.folder_name(),
+        leaderboards=leaderboards or WORK_DIRS / "leaderboards",
+        devices=gpus,
+        resume=resume,
+        restart=restart,
+        evaluator=evaluator,
+    )
+    record = run_experiment(experiment, source, options, _say)
+    if record is not None:
+        _publish(options.folder / "result.json", options.leaderboards)
+        _print_result(record)
+        _say(f"record: {options.folder / 'result.json'}; table: {options.leaderboards / (paths.dataset + '.md')}")
+
+
+@main.command("eval")
+@click.argument("target", type=_path)
+@click.option("--annotations", type=_path, help="LVIS annotation JSON that the predictions are of.")
+@click.option("--config", type=_path, help="Config of a checkpoint. Default: config.py beside it.")
+@click.option("--out", type=_path, help="Folder for a checkpoint's predictions. Default: eval/ beside it.")
+@click.option("--evaluator", type=click.Choice(["vernier", "lvis"]), default="vernier", show_default=True)
+@click.option("--box-only", is_flag=True, help="Only box AP, for predictions without masks.")
+def evaluate(
+    target: Path, annotations: Path | None, config: Path | None, out: Path | None, evaluator: str, box_only: bool
+) -> None:
+    """LVIS AP of TARGET: a predictions file (.json) or a checkpoint (.pth)."""
+    from lt_bench.evaluation.lvis_ap import evaluate as evaluate_file
+
+    if not target.is_file():
+        raise UserError(f"{target} is no file", "give a predictions file (.json) or a checkpoint (.pth)")
+    if target.suffix == ".pth":
+        target, from_config = _predict(target, config or target.with_name("config.py"), out or target.parent / "eval")
+        annotations = annotations or from_config
+    if annotations is None:
+        raise UserError("predictions alone do not say what is true", "give the annotation file with --annotations")
+    kinds = ("bbox",) if box_only else ("bbox", "segm")
+    results = {kind: evaluate_file(annotations, target, kind, evaluator) for kind in kinds}  # type: ignore[arg-type]
+    click.echo(_metrics_table({kind: result.metrics for kind, result in results.items()}))
+
+
+def _predict(checkpoint: Path, config: Path, out: Path) -> tuple[Path, Path]:
+    from mmengine.config import Config
+
+    from lt_bench.worker import predict
+
+    if not config.is_file():
+        raise UserError(f"{config}: there is no config for {checkpoint}", "name it with --config")
+    predict(config, checkpoint, out)
+    return out / "predictions.json", Path(Config.fromfile(str(config)).test_dataloader.dataset.ann_file)
+
+
+@main.command()
+@click.option("--check", is_flag=True, help="Import every loss instead of reading its source.")
+def losses(check: bool) -> None:
+    """List the installed losses, where they come from, their hyper-parameters and papers."""
+    from lt_bench.registry import list_losses
+
+    broken = False
+    for info in list_losses(load=check):
+        broken |= info.problem is not None
+        click.echo(f"{info.name}  ({info.distribution} {info.version})".rstrip())
+        if info.problem is not None:
+            click.echo(f"  BROKEN: {info.problem}")
+            continue
+        values = ", ".join(f"{name}={value}" for name, value in info.hyper_parameters.items())
+        click.echo(f"  {info.paper or 'no paper named'}\n  hyper-parameters: {values or 'none'}")
+    if check and broken:
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--folder", type=_path, default=LEADERBOARDS, show_default=True, help="Holds results/ and the pages.")
+@click.option("--add", "records", type=_path, multiple=True, metavar="RECORD", help="Take a result.json in first.")
+def leaderboard(folder: Path, records: tuple[Path, ...]) -> None:
+    """Make the tables anew from the records in FOLDER/results."""
+    from lt_bench.leaderboard.page import regenerate
+    from lt_bench.leaderboard.store import add
+
+    for record in records:
+        click.echo(f"added {add(record, folder / 'results')}")
+    if not (folder / "results").is_dir():
+        raise UserError(f"{folder} holds no results/", "name the folder with --folder, or --add a record")
+    pages, problems = regenerate(folder)
+    for page in pages:
+        click.echo(f"wrote {page}")
+    for problem in problems:
+        click.echo(f"left out: {problem}", err=True)
+    if problems:
+        sys.exit(1)
+
+
+@main.group(cls=_Group)
+def data() -> None:
+    """Make the embedded data set, or check a data set."""
+
+
+@data.command("make")
+@click.argument("preset", default="glyphs")
+def data_make(preset: str) -> None:
+    """Make the embedded data set PRESET (glyphs, glyphs-1203) and print its folder."""
+    from lt_bench.data import glyphs
+    from lt_bench.terminal import progress
+
+    with progress(f"making {preset}") as report:
+        root = glyphs.make(preset, progress=report)
+    click.echo(root)
+
+
+@data.command("check")
+@click.argument("folder", metavar="PATH", type=_path)
+@click.option("--dataset", default="lvis_v1", show_default=True, help="lvis_v1 or lvis_v0.5.")
+@click.option("--no-images", is_flag=True, help="Do not decode the images.")
+def data_check(folder: Path, dataset: str, no_images: bool) -> None:
+    """Verify the data set in folder PATH, list every problem, and exit with 1 if there is one."""
+    from lt_bench.data.lvis import ImageFinder, find, load
+    from lt_bench.data.verify import check, summary
+    from lt_bench.terminal import progress
+
+    paths = find(dataset, folder)
+    problems = []
+    for path, is_train in ((paths.train, True), (paths.val, False)):
+        file = load(path)
+        click.echo(
+            f"{path}: form of LVIS {file.version}, {len(file.categories)} classes, {len(file.images)} images, "
+            f"{len(file.annotations)} annotations"
+        )
+        with progress(f"checking {path.name}") as report:
+            found = check(file, ImageFinder(paths.image_root), not no_images, report, is_train)
+        for problem in found:
+            click.echo(f"  {problem.kind}: {problem.where}: {problem.detail}")
+        problems += found
+    click.echo(summary(problems))
+    if problems:
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--data-root", type=_path, help="Folder of LVIS. Default: $LT_BENCH_DATA, ./data.")
+def doctor(data_root: Path | None) -> None:
+    """Say what this machine has, what is missing, and the command that mends it."""
+    from lt_bench.doctor import examine
+
+    findings = examine(data_root)
+    width = max(len(finding.what) for finding in findings)
+    for finding in findings:
+        mark = "ok     " if finding.ok else "MISSING" if finding.needed else "absent "
+        click.echo(f"{mark}  {finding.what:<{width}}  {finding.state}")
+        if finding.remedy:
+            click.echo(f"{'':<9}{'':<{width}}  -> {finding.remedy}")
+    if any(finding.needed and not finding.ok for finding in findings):
+        sys.exit(1)
+
+
+def _read_ids(path: Path | None) -> tuple[int, ...]:
+    if path is None:
+        return ()
+    try:
+        return tuple(sorted({int(line) for line in path.read_text(encoding="utf-8").split()}))
+    except (OSError, ValueError) as error:
+        raise UserError(f"--exclude-images {path}: {error}", "the file holds image ids, one a line") from error
+
+
+def _publish(record: Path, leaderboards: Path) -> None:
+    from lt_bench.leaderboard.page import regenerate
+    from lt_bench.leaderboard.store import add
+
+    add(record, leaderboards / "results")
+    _, problems = regenerate(leaderboards)
+    for problem in problems:
+        _say(f"left out of the tables: {problem}")
+
+
+def _print_result(record: Any) -> None:
+    minutes, seconds = divmod(round(record.training_seconds), 60)
+    click.echo(
+        f"{record.loss.name} on {record.track.dataset}: {record.iterations} iterations in {minutes}:{seconds:02d} on "
+        f"{record.device.count} x {record.device.name}, peak {record.memory.peak_bytes / 2**30:.2f} GiB "
+        f"({record.memory.kind})"
+    )
+    click.echo(_metrics_table(record.metrics.model_dump()))
+
+
+def _metrics_table(metrics: dict[str, dict[str, float]]) -> str:
+    """AP in percent, one row a kind; "-" where there is no ground truth."""
+    from tabulate import tabulate
+
+    names = {"bbox": "box", "segm": "mask"}
+    rows = [
+        [names[kind], *("-" if value < 0 else f"{100 * value:.2f}" for value in values.values())]
+        for kind, values in metrics.items()
+    ]
+    return tabulate(rows, headers=["AP in %", *next(iter(metrics.values()))], disable_numparse=True)

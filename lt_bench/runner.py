@@ -1,0 +1,256 @@
+"""One run from its arguments to its record: prepare, train and predict, evaluate, write.
+
+Each step leaves its result in the run's folder, and a repeated run goes on after the last step that was finished.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lt_bench.devices import fit_to_devices
+from lt_bench.errors import RunFailedError, UserError
+from lt_bench.evaluation.files import write_atomic
+from lt_bench.experiment import Experiment, resolve
+from lt_bench.fingerprint import fingerprint
+from lt_bench.source import Say, Source
+from lt_bench.weights import ensure_weights
+from lt_bench.worker import CONFIG_FILE, LOG_FILE, TRAINING_FILE, last_checkpoint, train_and_predict
+
+if TYPE_CHECKING:
+    from lt_bench.leaderboard.records import ResultRecord
+
+RESULT_FILE = "result.json"
+RUN_FILE = "run.json"
+PREDICTIONS_FILE = "predictions.json"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run's numbers do not depend on.
+
+    devices: processes that share the batch, None for one (or for what torchrun started). resume: there must be
+    something to continue. restart: move what is there aside and begin anew. evaluator: "vernier" or "lvis".
+    leaderboards: folder for the local tables.
+    """
+
+    folder: Path
+    leaderboards: Path
+    devices: int | None = None
+    resume: bool = False
+    restart: bool = False
+    evaluator: str = "vernier"
+
+
+def run(experiment: Experiment, source: Source, options: Options, say: Say) -> ResultRecord | None:
+    """Do what is left to do of a run. Returns its record; None on the ranks of torchrun that have none to write.
+
+    Raises UserError before anything is computed when something can't work, RunFailedError when training fails.
+    """
+    from lt_bench.leaderboard.store import read
+
+    folder = options.folder
+    if _torchrun_rank() > 0:
+        return _follow()
+    with _announcing_failure():
+        result = folder / RESULT_FILE
+        if options.restart:
+            _move_aside(folder, say)
+        if result.is_file():
+            say(f"this run is finished: {result} (run it anew with --restart)")
+            _announce(None)
+            return read(result)
+        config = _prepare(experiment, source, options, say)
+    predicted = (folder / PREDICTIONS_FILE).is_file() and (folder / TRAINING_FILE).is_file()
+    _announce(None if predicted else config)
+    if predicted:
+        say("training and predicting are done already; evaluating")
+    elif (options.devices or 1) > 1 and _torchrun_size() == 1:
+        _launch(config, options.devices or 1)
+    else:
+        train_and_predict(config)
+    return finish(folder, source, options.evaluator, say)
+
+
+def finish(folder: Path, source: Source, evaluator: str, say: Say) -> ResultRecord:
+    """Evaluate a run's predictions and write its record."""
+    from lt_bench.leaderboard.store import write
+    from lt_bench.record import make_record
+
+    say("evaluating boxes and masks")
+    record = make_record(folder, source, evaluator)
+    write(record, folder / RESULT_FILE)
+    return record
+
+
+def _prepare(experiment: Experiment, source: Source, options: Options, say: Say) -> Path:
+    """Write the run's config and what identifies it; returns the config's path."""
+    folder = options.folder
+    started = datetime.now(timezone.utc).isoformat()
+    checkpoint = last_checkpoint(folder)
+    if options.resume and checkpoint is None:
+        raise UserError(f"there is nothing to resume in {folder}", "start the run without --resume")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        cfg = resolve(experiment, source.paths, source.train)
+        _try_loss(experiment, cfg, source)
+    notes = sorted({str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)})
+    for note in notes:
+        say(f"warning: {note}")
+    identity = fingerprint(cfg, source.digests())
+    description = ensure_weights(cfg)
+    batch = cfg.train_dataloader.batch_size
+    devices = _torchrun_size() if _torchrun_size() > 1 else options.devices or 1
+    fit_to_devices(cfg, devices, _cuda_devices(devices) > 0)
+    cfg.resume = checkpoint is not None
+    cfg.work_dir = str(folder.resolve())
+    cfg.test_evaluator.folder = cfg.work_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    if checkpoint is not None:
+        say(f"continuing after {checkpoint.name} (begin anew with --restart)")
+        started, notes = _first_start(folder, started), [*notes, "resumed from a checkpoint"]
+    elif description.startswith("random"):
+        say("the backbone starts from RANDOM weights; the record and the tables say so")
+    config = folder / CONFIG_FILE
+    cfg.dump(str(config))
+    facts = {
+        "experiment": asdict(experiment),
+        "hyper_parameters": _loss_block(cfg)["hyper_parameters"],
+        "fingerprint": identity,
+        "init": {"kind": "random" if description.startswith("random") else "pretrained", "description": description},
+        "started": started,
+        "notes": notes,
+    }
+    write_atomic(folder / RUN_FILE, [json.dumps(facts, indent=2, default=list).encode()])
+    accumulate = cfg.optim_wrapper.accumulative_counts
+    say(
+        f"run: {experiment.loss}, {experiment.detector} {experiment.backbone} {experiment.schedule}, recipe "
+        f"{experiment.recipe}, seed {experiment.seed}, fingerprint {identity[:12]}\n"
+        f"batch of {batch}: {devices} device(s) x {cfg.train_dataloader.batch_size} images x {accumulate} accumulated\n"
+        f"folder: {folder} (log: {LOG_FILE})"
+    )
+    return config
+
+
+def _loss_block(cfg: Any) -> Any:
+    from lt_bench.experiment import as_list
+
+    return as_list(cfg.model.roi_head.bbox_head)[0].loss_cls
+
+
+def _try_loss(experiment: Experiment, cfg: Any, source: Source) -> None:
+    """Build the loss once: a bad hyper-parameter shows now and not when the data is loaded."""
+    from lt_bench.registry import build_loss
+
+    try:
+        build_loss(experiment.loss, source.train.stats(), **_loss_block(cfg)["hyper_parameters"])
+    except (ValueError, TypeError) as error:
+        raise UserError(f"the loss {experiment.loss!r} can't be built: {error}", "mend --loss-set") from error
+
+
+def _first_start(folder: Path, default: str) -> str:
+    try:
+        return str(json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))["started"])
+    except (OSError, ValueError, KeyError):
+        return default
+
+
+def _move_aside(folder: Path, say: Say) -> None:
+    if not folder.exists():
+        return
+    number = next(n for n in range(1, 10_000) if not folder.with_name(f"{folder.name}.old{n}").exists())
+    kept = folder.with_name(f"{folder.name}.old{number}")
+    folder.rename(kept)
+    say(f"the earlier run is kept in {kept}")
+
+
+def _cuda_devices(wanted: int) -> int:
+    """The number of GPUs, 0 on a machine without. Raises UserError when there are some, but too few."""
+    import torch
+
+    present = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", wanted))
+    if present and here > present:
+        raise UserError(f"{here} GPUs were asked for, this machine has {present}", f"use --gpus {present} or fewer")
+    return present
+
+
+def _launch(config: Path, devices: int) -> None:
+    """Start one worker a device with torchrun and wait. Raises RunFailedError when one fails."""
+    command: Sequence[str] = (
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        f"--nproc_per_node={devices}",
+        "-m",
+        "lt_bench.worker",
+        str(config),
+    )
+    environment = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // devices)), **os.environ}
+    code = subprocess.run(command, env=environment, check=False).returncode
+    if code:
+        raise RunFailedError(f"training on {devices} devices failed (exit code {code}); see {config.parent / LOG_FILE}")
+
+
+def _torchrun_rank() -> int:
+    return int(os.environ.get("RANK", 0)) if _torchrun_size() > 1 else 0
+
+
+def _torchrun_size() -> int:
+    """The number of processes when torchrun started this one (several machines), else 1."""
+    return int(os.environ.get("WORLD_SIZE", 1)) if "TORCHELASTIC_RUN_ID" in os.environ else 1
+
+
+class _announcing_failure:
+    """When rank 0 can't prepare a run, the other ranks must hear of it instead of waiting for ever."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            _announce(None)
+
+
+def _announce(config: Path | None) -> None:
+    """Rank 0 tells the other ranks of torchrun which config to train, or that there is nothing to do."""
+    if _torchrun_size() > 1:
+        _exchange([str(config) if config else None])
+
+
+def _follow() -> None:
+    config = _exchange([None])
+    if config is not None:
+        train_and_predict(Path(config))
+
+
+def _exchange(message: list[str | None]) -> str | None:
+    """Rank 0's message, on every rank. Over files of the machine that torchrun rendezvous on: its key-value store."""
+    import torch.distributed as dist
+
+    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    store = dist.TCPStore(
+        os.environ["MASTER_ADDR"],
+        int(os.environ["MASTER_PORT"]),
+        size,
+        is_master=False,
+        wait_for_workers=False,
+    )
+    key = f"lt_bench/{os.environ['TORCHELASTIC_RUN_ID']}/{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}"
+    if rank == 0:
+        store.set(key, json.dumps(message[0]))
+        return message[0]
+    while not store.check([key]):
+        time.sleep(1)
+    answer = json.loads(store.get(key))
+    return answer if isinstance(answer, str) else None

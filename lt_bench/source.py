@@ -1,0 +1,122 @@
+"""Where a run's images and annotations come from: LVIS if it is there, else the embedded data set."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lt_bench.errors import DataNotFoundError, UserError
+
+if TYPE_CHECKING:
+    from lt_bench.data.lvis import DataPaths, LVISFile
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set, found and read. val: the validation annotations; train: those of the training set."""
+
+    paths: DataPaths
+    train: LVISFile
+    val: LVISFile
+
+    def digests(self) -> dict[str, str]:
+        """Annotation file (resolved path) to the SHA-256 of its content."""
+        return {str(file.path.resolve()): file.digest for file in (self.train, self.val)}
+
+
+def cache_folder() -> Path:
+    """Where made and checked things are kept: $LT_BENCH_CACHE, or .cache/lt_bench in the home folder."""
+    given = os.environ.get("LT_BENCH_CACHE")
+    return Path(given).expanduser() if given else Path.home() / ".cache" / "lt_bench"
+
+
+def locate(dataset: str | None, data_root: Path | None, say: Say) -> DataPaths:
+    """The files of `dataset`. None means LVIS v1 if it can be found, and otherwise, said aloud, `glyphs`.
+
+    Raises DataNotFoundError when a data set that was asked for, or a data_root, is not there.
+    """
+    from lt_bench.data import glyphs, lvis
+
+    if dataset is None:
+        try:
+            return lvis.find("lvis_v1", data_root)
+        except DataNotFoundError as error:
+            if data_root is not None:
+                raise
+            say(f"{error}\nRunning the embedded data set glyphs instead; ask for LVIS with --dataset lvis_v1.")
+            dataset = "glyphs"
+    if dataset not in glyphs.PRESETS:
+        return lvis.find(dataset, data_root)
+    if data_root is not None:
+        raise UserError(
+            f"--data-root {data_root} was given, but {dataset} is made on the spot",
+            "leave out --data-root, or ask for --dataset lvis_v1",
+        )
+    root = glyphs.make(dataset)
+    folder = root / "annotations"
+    return lvis.DataPaths(dataset, folder / "lvis_v1_train.json", folder / "lvis_v1_val.json", root)
+
+
+def read(paths: DataPaths, say: Say) -> Source:
+    """Read both annotation files and say which form was found. Raises UserError for a damaged one."""
+    from lt_bench.data.lvis import load
+
+    train, val = load(paths.train), load(paths.val)
+    if train.category_ids != val.category_ids:
+        raise UserError(
+            f"{paths.train} and {paths.val} list different categories", "use the two files of one LVIS release"
+        )
+    say(
+        f"data: {paths.dataset}, annotations in the form of LVIS {train.version}, {len(train.categories)} classes, "
+        f"{len(train.images)} training and {len(val.images)} validation images in {paths.image_root}"
+    )
+    return Source(paths, train, val)
+
+
+def verify(source: Source, exclude: Collection[int], say: Say) -> None:
+    """Refuse a data set that fails its check, unless the images at fault are left out. A pass is remembered.
+
+    Raises UserError with a table of the problems.
+    """
+    from lt_bench.data import verify as checks
+    from lt_bench.data.lvis import ImageFinder
+
+    mark = cache_folder() / "checked" / f"{_state(source)}.json"
+    if mark.is_file():
+        return
+    problems = []
+    for file, is_train in ((source.train, True), (source.val, False)):
+        say(f"checking {len(file.images)} images of {file.path.name}")
+        problems += checks.check(file, ImageFinder(source.paths.image_root), is_train=is_train)
+    if not problems:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.write_text(json.dumps(source.digests()), encoding="utf-8")
+    left = [problem for problem in problems if problem.image_id not in set(exclude)]
+    if left:
+        raise UserError(
+            f"the data set fails its check:\n{checks.summary(left)}",
+            f"`lt_bench data check {source.paths.image_root} --dataset {source.paths.dataset}` lists them all. Mend "
+            "them, or name the ids of the images to leave out in a file with --exclude-images FILE.",
+        )
+
+
+def _state(source: Source) -> str:
+    """A digest of what was checked: the annotations, and name, size and time of every image file."""
+    from lt_bench.data.lvis import ImageFinder
+
+    digest = hashlib.sha256()
+    finder = ImageFinder(source.paths.image_root)
+    for file in (source.train, source.val):
+        digest.update(file.digest.encode())
+        for image in file.images:
+            path = finder.find(image)
+            stat = path.stat() if path else None
+            digest.update(f"{path} {stat and (stat.st_size, stat.st_mtime_ns)}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,169 @@
+"""Experiments: layers, overrides, digests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from experiments import resolved
+
+from lt_bench.errors import UserError
+from lt_bench.experiment import BACKBONES, DETECTORS, SCHEDULES, Experiment, backbone_weights, parse_assignments
+from lt_bench.fingerprint import fingerprint, weights_id
+
+LOSSES = ("ce", "ecm", "eql", "eqlv2", "federated", "focal", "seesaw")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "remedy"),
+    [
+        ({"loss": "emc"}, "no loss 'emc'", "did you mean 'ecm'"),
+        ({"loss": "ecm", "backbone": "r05"}, "no backbone 'r05'", "did you mean 'r50'"),
+        ({"loss": "ecm", "schedule": "3x"}, "no schedule '3x'", "known: 1x, 2x"),
+        ({"loss": "ecm", "detector": "mask_rcn"}, "no detector", "did you mean 'mask_rcnn'"),
+        ({"loss": "ecm", "dataset": "glyph"}, "no data set", "did you mean 'glyphs'"),
+        ({"loss": "ecm", "recipe": "papers"}, "no recipe", "did you mean 'paper'"),
+        ({"loss": "ecm", "init": "randm"}, "no init", "did you mean 'random'"),
+        ({"loss": "ecm", "hyper_parameters": {"fg_bg_rato": 1.0}}, "no hyper-parameter", "did you mean 'fg_bg_ratio'"),
+        ({"loss": "ecm", "max_iters": 0}, "--max-iters is 0", "at least 1"),
+    ],
+)
+def test_unknown_names_are_refused(arguments: dict[str, object], message: str, remedy: str) -> None:
+    with pytest.raises(UserError) as caught:
+        Experiment(**arguments)  # type: ignore[arg-type]
+    assert message in caught.value.message
+    assert remedy in caught.value.remedy
+
+
+def test_digest_is_the_same_in_every_process() -> None:
+    experiment = Experiment("ecm", overrides={"a.b": 1, "c": [1, 2]}, hyper_parameters={"fg_bg_ratio": 2.0})
+    code = (
+        "from lt_bench.experiment import Experiment;"
+        "print(Experiment('ecm', overrides={'c': [1, 2], 'a.b': 1}, hyper_parameters={'fg_bg_ratio': 2.0}).digest())"
+    )
+    for seed in ("1", "2"):
+        done = subprocess.run(
+            (sys.executable, "-c", code),
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.strip() == experiment.digest()
+    assert Experiment("ecm", seed=1).digest() != Experiment("ecm").digest()
+
+
+def test_assignments() -> None:
+    parsed = parse_assignments(["a.b=1", "c=[1, 2]", "d=true", "e=none", "f=some text", "g=x=y", "h=1e-3"], "--set")
+    assert parsed == {"a.b": 1, "c": [1, 2], "d": True, "e": None, "f": "some text", "g": "x=y", "h": 1e-3}
+    for bad in (["novalue"], ["=3"], ["a=1", "a=2"]):
+        with pytest.raises(UserError):
+            parse_assignments(bad, "--set")
+
+
+def test_set_reaches_any_key(tmp_path: Path) -> None:
+    cfg, _ = resolved(tmp_path, overrides={"optim_wrapper.optimizer.lr": 0.01, "param_scheduler.0.end": 7})
+    assert cfg.optim_wrapper.optimizer.lr == 0.01
+    assert cfg.param_scheduler[0].end == 7
+    assert cfg.param_scheduler[1].milestones == [8, 11]
+
+
+@pytest.mark.parametrize("key", ["optim_wrapper.optimiser.lr", "optim_wraper", "param_scheduler.2.end", "seed"])
+def test_set_refuses_an_unknown_key(tmp_path: Path, key: str) -> None:
+    with pytest.raises(UserError, match="has no") as caught:
+        resolved(tmp_path, overrides={key: 1})
+    assert f"--set +{key}" in caught.value.remedy
+
+
+def test_set_can_add_a_key(tmp_path: Path) -> None:
+    cfg, _ = resolved(tmp_path, overrides={"+train_dataloader.dataset.dataset.indices": 8})
+    assert cfg.train_dataloader.dataset.dataset.indices == 8
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_every_combination_resolves(tmp_path: Path, detector: str, backbone: str, schedule: str) -> None:
+    cfg, _ = resolved(tmp_path, detector=detector, backbone=backbone, schedule=schedule)
+    assert cfg.model.backbone.init_cfg.checkpoint == backbone_weights(backbone)
+
+
+@pytest.mark.parametrize("dataset", ["lvis_v0.5", "glyphs", "glyphs-1203"])
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_every_data_set_resolves(tmp_path: Path, dataset: str, detector: str) -> None:
+    cfg, _ = resolved(tmp_path, dataset=dataset, detector=detector)
+    assert "rcnn_budget" not in cfg.model.train_cfg
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_built_in_loss_has_a_paper_recipe(tmp_path: Path, loss: str) -> None:
+    cfg, _ = resolved(tmp_path, loss=loss, recipe="paper")
+    assert cfg.train_dataloader.batch_size == 16
+
+
+def test_random_weights_train_every_layer(tmp_path: Path) -> None:
+    cfg, _ = resolved(tmp_path, init="random")
+    assert cfg.model.backbone.init_cfg is None
+    assert (cfg.model.backbone.frozen_stages, cfg.model.backbone.norm_eval) == (-1, False)
+
+
+# ---- fingerprint ----
+
+
+def _fingerprint(folder: Path, **arguments: object) -> str:
+    cfg, digests = resolved(folder, **arguments)
+    return fingerprint(cfg, digests)
+
+
+def test_fingerprint_ignores_loss_seed_and_paths(tmp_path: Path) -> None:
+    expected = _fingerprint(tmp_path / "a")
+    assert _fingerprint(tmp_path / "b") == expected
+    assert _fingerprint(tmp_path / "a", seed=3) == expected
+    for loss in LOSSES:
+        assert _fingerprint(tmp_path / "a", loss=loss) == expected
+    assert _fingerprint(tmp_path / "a", hyper_parameters={"fg_bg_ratio": 2.0}) == expected
+
+
+def test_fingerprint_ignores_the_device_count(tmp_path: Path) -> None:
+    expected = _fingerprint(tmp_path)
+    assert _fingerprint(tmp_path, overrides={"images_per_device": 4, "train_dataloader.num_workers": 0}) == expected
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"schedule": "2x"},
+        {"backbone": "r101"},
+        {"detector": "cascade_mask_rcnn"},
+        {"recipe": "paper", "loss": "seesaw"},
+        {"amp": True},
+        {"init": "random"},
+        {"max_iters": 100},
+        {"exclude": (1,)},
+        {"overrides": {"train_dataloader.batch_size": 8}},
+        {"overrides": {"model.test_cfg.rcnn.max_per_img": 100}},
+        {"overrides": {"train_dataloader.dataset.oversample_thr": 1e-2}},
+        {"overrides": {"model.backbone.init_cfg.checkpoint": "https://example.org/other-01234567.pth"}},
+    ],
+)
+def test_fingerprint_sees_what_moves_ap(tmp_path: Path, arguments: dict[str, object]) -> None:
+    assert _fingerprint(tmp_path, **arguments) != _fingerprint(tmp_path)
+
+
+def test_fingerprint_sees_the_annotations(tmp_path: Path) -> None:
+    cfg, digests = resolved(tmp_path)
+    other = {path: "0" * 64 for path in digests}
+    assert fingerprint(cfg, other) != fingerprint(cfg, digests)
+
+
+def test_local_weights_count_by_content(tmp_path: Path) -> None:
+    import hashlib
+
+    content = b"weights"
+    name = hashlib.sha256(content).hexdigest()[:8]
+    local = tmp_path / "mine.pth"
+    local.write_bytes(content)
+    assert weights_id(str(local)) == name == weights_id(f"https://example.org/resnet50-{name}.pth")
