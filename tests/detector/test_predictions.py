@@ -1,0 +1,75 @@
+"""Predictions reach the disk in COCO's result form, once an image."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pycocotools import mask as mask_api
+
+from lt_bench.detector.predictions import PredictionWriter
+
+CATEGORY_IDS = (3, 7, 8)
+
+
+def sample(image_id: int, labels: list[int]) -> dict[str, Any]:
+    masks = torch.zeros(len(labels), 6, 8, dtype=torch.bool)
+    masks[:, 1:3, 2:7] = True
+    return {
+        "img_id": image_id,
+        "pred_instances": {
+            "bboxes": torch.tensor([[2.0, 1.0, 7.0, 3.0]]).repeat(len(labels), 1),
+            "scores": torch.linspace(0.9, 0.1, len(labels)),
+            "labels": torch.tensor(labels, dtype=torch.int64),
+            "masks": masks,
+        },
+    }
+
+
+def writer(folder: Path) -> PredictionWriter:
+    metric = PredictionWriter(folder=str(folder))
+    metric.dataset_meta = {"category_ids": CATEGORY_IDS}
+    return metric
+
+
+def test_written_as_coco_results(tmp_path: Path) -> None:
+    metric = writer(tmp_path)
+    metric.process(None, [sample(5, [2, 0]), sample(6, [])])
+    metric.process(None, [sample(7, [1])])
+    assert metric.evaluate(3) == {"predictions/detections": 3.0, "predictions/images": 3.0}
+    found = json.loads((tmp_path / "predictions.json").read_text(encoding="utf-8"))
+    assert [(entry["image_id"], entry["category_id"]) for entry in found] == [(5, 8), (5, 3), (7, 7)]
+    assert found[0]["bbox"] == [2.0, 1.0, 5.0, 2.0]
+    assert found[0]["score"] == pytest.approx(0.9)
+    mask = mask_api.decode(found[0]["segmentation"])
+    expected = np.zeros((6, 8), dtype=np.uint8)
+    expected[1:3, 2:7] = 1
+    assert np.array_equal(mask, expected)
+    assert not list(tmp_path.glob("*.jsonl"))
+
+
+def test_repeated_images_count_once(tmp_path: Path) -> None:
+    """The distributed sampler repeats images so that all ranks get equally many."""
+    metric = writer(tmp_path)
+    metric.process(None, [sample(5, [2]), sample(6, [1])])
+    metric.process(None, [sample(5, [2])])
+    assert metric.evaluate(2)["predictions/detections"] == 2.0
+
+
+def test_no_detection_at_all_is_an_empty_list(tmp_path: Path) -> None:
+    metric = writer(tmp_path)
+    metric.process(None, [sample(5, [])])
+    metric.evaluate(1)
+    assert json.loads((tmp_path / "predictions.json").read_text(encoding="utf-8")) == []
+
+
+def test_a_new_prediction_replaces_the_old_whole(tmp_path: Path) -> None:
+    for labels in ([0, 1, 2], [1]):
+        metric = writer(tmp_path)
+        metric.process(None, [sample(5, labels)])
+        metric.evaluate(1)
+    assert len(json.loads((tmp_path / "predictions.json").read_text(encoding="utf-8"))) == 1
