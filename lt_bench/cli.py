@@ -95,45 +95,49 @@ def run(
 
     An interrupted run goes on where it stopped when the same command is given again.
     """
+    from lt_bench import group
     from lt_bench import source as sources
     from lt_bench.experiment import Experiment, parse_assignments
-    from lt_bench.runner import Options
+    from lt_bench.runner import Options, follow
     from lt_bench.runner import run as run_experiment
 
-    arguments: dict[str, Any] = {
-        "loss": loss,
-        "backbone": backbone,
-        "schedule": schedule,
-        "detector": detector,
-        "recipe": recipe,
-        "seed": seed,
-        "amp": amp,
-        "init": init,
-        "max_iters": max_iters,
-        "hyper_parameters": parse_assignments(loss_set, "--loss-set"),
-        "overrides": parse_assignments(settings, "--set"),
-        "exclude": _read_ids(exclude_images),
-    }
-    if resume and restart:
-        raise UserError("--resume and --restart exclude each other", "give one of them")
-    Experiment(dataset=dataset or "glyphs", **arguments)  # an unknown name shows before any data is read
-    paths = sources.locate(dataset, data_root, _say)
-    experiment = Experiment(dataset=paths.dataset, **arguments)
-    source = sources.read(paths, _say)
-    sources.verify(source, experiment.exclude, _say)
-    options = Options(
-        folder=work_dir or WORK_DIRS / experiment.folder_name(),
-        leaderboards=leaderboards or WORK_DIRS / "leaderboards",
-        devices=gpus,
-        resume=resume,
-        restart=restart,
-        evaluator=evaluator,
-    )
-    record = run_experiment(experiment, source, options, _say)
-    if record is not None:
-        _publish(options.folder / "result.json", options.leaderboards)
-        _print_result(record)
-        _say(f"record: {options.folder / 'result.json'}; table: {options.leaderboards / (paths.dataset + '.md')}")
+    if group.rank() > 0:
+        return follow()
+
+    with group.leading():
+        arguments: dict[str, Any] = {
+            "loss": loss,
+            "backbone": backbone,
+            "schedule": schedule,
+            "detector": detector,
+            "recipe": recipe,
+            "seed": seed,
+            "amp": amp,
+            "init": init,
+            "max_iters": max_iters,
+            "hyper_parameters": parse_assignments(loss_set, "--loss-set"),
+            "overrides": parse_assignments(settings, "--set"),
+            "exclude": _read_ids(exclude_images),
+        }
+        if resume and restart:
+            raise UserError("--resume and --restart exclude each other", "give one of them")
+        Experiment(dataset=dataset or "glyphs", **arguments)  # an unknown name shows before any data is read
+        paths = sources.locate(dataset, data_root, _say)
+        experiment = Experiment(dataset=paths.dataset, **arguments)
+        source = sources.read(paths, _say)
+        sources.verify(source, experiment.exclude, _say)
+        options = Options(
+            folder=work_dir or WORK_DIRS / experiment.folder_name(),
+            leaderboards=leaderboards or WORK_DIRS / "leaderboards",
+            devices=gpus,
+            resume=resume,
+            restart=restart,
+            evaluator=evaluator,
+        )
+        record = run_experiment(experiment, source, options, _say)
+    _publish(options.folder / "result.json", options.leaderboards)
+    _print_result(record)
+    _say(f"record: {options.folder / 'result.json'}; table: {options.leaderboards / (paths.dataset + '.md')}")
 
 
 @main.command("eval")
@@ -312,4 +316,4 @@ def _metrics_table(metrics: dict[str, dict[str, float]]) -> str:
         [names[kind], *("-" if value < 0 else f"{100 * value:.2f}" for value in values.values())]
         for kind, values in metrics.items()
     ]
-    return tabulate(rows, headers=["AP in %", *next(iter(metrics.values()))], disable_numparse=True)
+    return str(tabulate(rows, headers=["AP in %", *next(iter(metrics.values()))], disable_numparse=True))

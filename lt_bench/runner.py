@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lt_bench import group
 from lt_bench.devices import fit_to_devices
 from lt_bench.errors import RunFailedError, UserError
 from lt_bench.evaluation.files import write_atomic
@@ -51,45 +51,46 @@ class Options:
     evaluator: str = "vernier"
 
 
-def run(experiment: Experiment, source: Source, options: Options, say: Say) -> ResultRecord | None:
-    """Do what is left to do of a run. Returns its record; None on the ranks of torchrun that have none to write.
+def run(experiment: Experiment, source: Source, options: Options, say: Say) -> ResultRecord:
+    """Do what is left to do of a run, on rank 0. Returns its record.
 
     Raises UserError before anything is computed when something can't work, RunFailedError when training fails.
     """
-    from lt_bench.leaderboard.store import read
-
-    folder = options.folder
-    if _torchrun_rank() > 0:
-        return _follow()
-    with _announcing_failure():
-        result = folder / RESULT_FILE
-        if options.restart:
-            _move_aside(folder, say)
-        if result.is_file():
-            say(f"this run is finished: {result} (run it anew with --restart)")
-            _announce(None)
-            return read(result)
-        config = _prepare(experiment, source, options, say)
-    predicted = (folder / PREDICTIONS_FILE).is_file() and (folder / TRAINING_FILE).is_file()
-    _announce(None if predicted else config)
-    if predicted:
-        say("training and predicting are done already; evaluating")
-    elif (options.devices or 1) > 1 and _torchrun_size() == 1:
-        _launch(config, options.devices or 1)
-    else:
-        train_and_predict(config)
-    return finish(folder, source, options.evaluator, say)
-
-
-def finish(folder: Path, source: Source, evaluator: str, say: Say) -> ResultRecord:
-    """Evaluate a run's predictions and write its record."""
-    from lt_bench.leaderboard.store import write
+    from lt_bench.leaderboard.store import read, write
     from lt_bench.record import make_record
 
+    folder = options.folder
+    result = folder / RESULT_FILE
+    if options.restart:
+        _move_aside(folder, say)
+    if result.is_file():
+        say(f"this run is finished: {result} (run it anew with --restart)")
+        group.announce(None)
+        return read(result)
+    if (folder / PREDICTIONS_FILE).is_file() and (folder / TRAINING_FILE).is_file():
+        say("training and predicting are done already")
+        group.announce(None)
+    else:
+        config = _prepare(experiment, source, options, say)
+        group.announce(config)
+        if group.size() == 1 and (options.devices or 1) > 1:
+            _launch(config, options.devices or 1)
+        else:
+            train_and_predict(config)
     say("evaluating boxes and masks")
-    record = make_record(folder, source, evaluator)
-    write(record, folder / RESULT_FILE)
+    record = make_record(folder, source, options.evaluator)
+    write(record, result)
     return record
+
+
+def follow() -> None:
+    """What the ranks other than 0 do when torchrun started several: train the config that rank 0 announces.
+
+    Returns at once when there is nothing to train; rank 0 says why.
+    """
+    config = group.await_config()
+    if config is not None:
+        train_and_predict(config)
 
 
 def _prepare(experiment: Experiment, source: Source, options: Options, say: Say) -> Path:
@@ -109,7 +110,7 @@ def _prepare(experiment: Experiment, source: Source, options: Options, say: Say)
     identity = fingerprint(cfg, source.digests())
     description = ensure_weights(cfg)
     batch = cfg.train_dataloader.batch_size
-    devices = _torchrun_size() if _torchrun_size() > 1 else options.devices or 1
+    devices = _devices(options)
     fit_to_devices(cfg, devices, _cuda_devices(devices) > 0)
     cfg.resume = checkpoint is not None
     cfg.work_dir = str(folder.resolve())
@@ -139,6 +140,15 @@ def _prepare(experiment: Experiment, source: Source, options: Options, say: Say)
         f"folder: {folder} (log: {LOG_FILE})"
     )
     return config
+
+
+def _devices(options: Options) -> int:
+    """The number of processes that share the batch. Raises UserError when torchrun started another number."""
+    if group.size() > 1 and options.devices not in (None, group.size()):
+        raise UserError(
+            f"torchrun started {group.size()} processes, --gpus asks for {options.devices}", "leave out --gpus"
+        )
+    return group.size() if group.size() > 1 else options.devices or 1
 
 
 def _loss_block(cfg: Any) -> Any:
@@ -200,57 +210,3 @@ def _launch(config: Path, devices: int) -> None:
     code = subprocess.run(command, env=environment, check=False).returncode
     if code:
         raise RunFailedError(f"training on {devices} devices failed (exit code {code}); see {config.parent / LOG_FILE}")
-
-
-def _torchrun_rank() -> int:
-    return int(os.environ.get("RANK", 0)) if _torchrun_size() > 1 else 0
-
-
-def _torchrun_size() -> int:
-    """The number of processes when torchrun started this one (several machines), else 1."""
-    return int(os.environ.get("WORLD_SIZE", 1)) if "TORCHELASTIC_RUN_ID" in os.environ else 1
-
-
-class _announcing_failure:
-    """When rank 0 can't prepare a run, the other ranks must hear of it instead of waiting for ever."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
-            _announce(None)
-
-
-def _announce(config: Path | None) -> None:
-    """Rank 0 tells the other ranks of torchrun which config to train, or that there is nothing to do."""
-    if _torchrun_size() > 1:
-        _exchange([str(config) if config else None])
-
-
-def _follow() -> None:
-    config = _exchange([None])
-    if config is not None:
-        train_and_predict(Path(config))
-
-
-def _exchange(message: list[str | None]) -> str | None:
-    """Rank 0's message, on every rank. Over files of the machine that torchrun rendezvous on: its key-value store."""
-    import torch.distributed as dist
-
-    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    store = dist.TCPStore(
-        os.environ["MASTER_ADDR"],
-        int(os.environ["MASTER_PORT"]),
-        size,
-        is_master=False,
-        wait_for_workers=False,
-    )
-    key = f"lt_bench/{os.environ['TORCHELASTIC_RUN_ID']}/{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}"
-    if rank == 0:
-        store.set(key, json.dumps(message[0]))
-        return message[0]
-    while not store.check([key]):
-        time.sleep(1)
-    answer = json.loads(store.get(key))
-    return answer if isinstance(answer, str) else None

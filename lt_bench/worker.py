@@ -10,10 +10,10 @@ import logging
 import os
 import sys
 import warnings
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lt_bench import group
 from lt_bench.errors import RunFailedError
 
 if TYPE_CHECKING:
@@ -35,19 +35,16 @@ def train_and_predict(config: Path) -> None:
 
     cfg = Config.fromfile(str(config))
     folder = config.parent
-    distributed = _join_group(cfg)
-    runner = _build_runner(cfg, folder)
     try:
+        group.join()
+        runner = _build_runner(cfg, folder)
         runner.train()
         _write_training(runner, folder)
         runner.test()
     except FloatingPointError as error:
         raise RunFailedError(f"{error}; the log is {folder / LOG_FILE}") from error
     finally:
-        if distributed:
-            import torch.distributed as dist
-
-            dist.destroy_process_group()
+        group.leave()
 
 
 def predict(config: Path, checkpoint: Path, folder: Path) -> None:
@@ -70,21 +67,6 @@ def last_checkpoint(folder: Path) -> Path | None:
         return None
     checkpoint = folder / Path(pointer.read_text(encoding="utf-8").strip()).name
     return checkpoint if checkpoint.is_file() else None
-
-
-def _join_group(cfg: Config) -> bool:
-    """Join torchrun's process group before mmengine does: on CPU its own way calls CUDA and fails."""
-    if cfg.get("launcher", "none") != "pytorch":
-        return False
-    import torch
-    import torch.distributed as dist
-
-    backend = cfg.env_cfg.dist_cfg.backend
-    if backend == "nccl":
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    # Rank 0 merges all predictions while the others wait.
-    dist.init_process_group(backend, timeout=timedelta(hours=2))
-    return True
 
 
 def _build_runner(cfg: Config, folder: Path) -> Runner:

@@ -11,7 +11,9 @@ import pytest
 from experiments import write_annotations
 
 
-def lt_bench(*arguments: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def lt_bench(
+    *arguments: str, cwd: Path | None = None, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     import os
 
     return subprocess.run(
@@ -97,7 +99,9 @@ def test_too_many_gpus_are_refused(tmp_path: Path) -> None:
 
 def test_missing_weights_are_no_silent_fallback(tmp_path: Path) -> None:
     setting = "model.backbone.init_cfg.checkpoint=absent.pth"
-    done = lt_bench("run", "--loss", "ecm", "--dataset", "glyphs", "--init", "pretrained", "--set", setting, cwd=tmp_path)
+    done = lt_bench(
+        "run", "--loss", "ecm", "--dataset", "glyphs", "--init", "pretrained", "--set", setting, cwd=tmp_path
+    )
     assert done.returncode == 2, done.stderr
     assert "absent.pth do not exist" in done.stderr
     assert "--init random" in done.stderr

@@ -103,7 +103,7 @@ def test_same_name_twice_names_both_distributions(plugins: Plugins) -> None:
 
 def test_a_plugin_can_not_replace_a_built_in_loss_silently(plugins: Plugins) -> None:
     plugins.install("lt-evil", "ecm=evil_module:Mine", GOOD)
-    with pytest.raises(PluginError, match="registered 2 times.*lt-evil"):
+    with pytest.raises(PluginError, match=r"registered 2 times.*lt-evil"):
         build_loss("ecm", STATS)
     assert build_loss("ce", STATS).num_logits == 4
 
@@ -138,7 +138,7 @@ def test_a_broken_plugin_is_named_and_harms_no_other(plugins: Plugins, source: s
 def test_an_import_that_fails_later_is_named(plugins: Plugins) -> None:
     """The source looks fine; only importing it shows the mistake."""
     plugins.install("lt-late", "late=late_module:Mine", "from lt_bench import Nonsense\n" + dedent(GOOD))
-    with pytest.raises(PluginError, match="lt-late.*Nonsense"):
+    with pytest.raises(PluginError, match=r"lt-late.*Nonsense"):
         load_loss("late")
     assert next(info for info in list_losses(load=True) if info.name == "late").problem is not None
     check_others_work()

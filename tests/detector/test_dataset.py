@@ -51,7 +51,7 @@ def test_equals_mmdets_on_photographs(shared: Path) -> None:
 
 
 def test_repeat_factors_follow_the_formula(glyph_root: Path) -> None:
-    """Gupta et al., LVIS, CVPR 2019: r(i) = max over the classes of image i of max(1, sqrt(t / f(c))); mmdet rounds up."""
+    """Gupta et al., CVPR 2019: r(i) = max over the classes c of image i of max(1, sqrt(t / f(c))); mmdet rounds up."""
     threshold = 0.2
     inner = LVISFormatDataset(
         ann_file="annotations/lvis_v1_train.json", data_root=str(glyph_root), filter_cfg={"filter_empty_gt": True}

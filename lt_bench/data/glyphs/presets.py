@@ -18,7 +18,8 @@ class Preset:
     val_images: for each group the number of validation images that show a class of it.
     num_train, num_val: number of images.
     image_size: width and height of every image, pixels, a multiple of 4 (rows of a BMP file are padded to that).
-    glyph_size: smallest and largest longer side of a glyph before rotation, pixels.
+    glyph_size: smallest and largest longer side of a glyph with its border before rotation, pixels.
+    border: width of the border around a glyph's ink, percent of the font's em.
     max_rotation: degrees, to either side.
     min_visible: least share of a glyph's pixels that stays visible, percent.
     num_negative: number of neg_category_ids of an image.
@@ -39,6 +40,7 @@ class Preset:
     num_negative: int
     faces: tuple[str, ...] = ("DejaVuSans-Bold",)
     characters: str = ""
+    border: int = 9
     max_rotation: int = 30
     min_visible: int = 65
     seed: int = 0
@@ -65,7 +67,7 @@ PRESETS = MappingProxyType(
                 num_train=240,
                 num_val=120,
                 image_size=96,
-                glyph_size=(20, 36),
+                glyph_size=(22, 36),
                 num_negative=12,
                 characters="ABCEFGHKMNOPQRSTUVXYZ234578&?@",
                 min_visible=80,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lt_bench.data.glyphs.font import Glyph, bitmap
+from lt_bench.data.glyphs.font import BORDER, INK, Glyph, bordered
 from lt_bench.data.glyphs.presets import Preset
 
 ONE = 1 << 16  # fixed-point 1.0
@@ -22,9 +22,13 @@ NOBODY = -1
 
 @dataclass(frozen=True)
 class Stamp:
-    """A glyph at its place: coverage int64 [h, w] in 0..FULL, cropped to the image, with its top left corner."""
+    """A glyph at its place, cropped to the image, with its top left corner.
+
+    coverage, ink: how much of each pixel the glyph with its border covers, and its ink alone: int64 [h, w] in 0..FULL.
+    """
 
     coverage: NDArray[np.int64]
+    ink: NDArray[np.int64]
     top: int
     left: int
 
@@ -55,26 +59,30 @@ def render(
     return np.clip(image, 0, 255).astype(np.uint8), [owner == index for index in range(len(stamps))]
 
 
-def turned(ink: NDArray[np.uint8], size: int, degrees: int) -> NDArray[np.int64]:
-    """The ink scaled to a longer side of `size` pixels and turned clockwise: int64 [h, w] in 0..FULL, cropped."""
-    height, width = ink.shape
+def turned(glyph: NDArray[np.uint8], size: int, degrees: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The glyph (see font.bordered) scaled to a longer side of `size` pixels and turned clockwise.
+
+    Returns the coverage of border and ink together, and of the ink: int64 [h, w] in 0..FULL, cropped to the former.
+    """
+    height, width = glyph.shape
     longer = max(height, width)
     # rounded to 16 bits: no two maths libraries differ by so much
     cosine, sine = (round(ONE * f(math.radians(degrees))) for f in (math.cos, math.sin))
     wide = (width * abs(cosine) + height * abs(sine)) * size // (longer * ONE) + 2  # the turned box, and some room
     high = (height * abs(cosine) + width * abs(sine)) * size // (longer * ONE) + 2
-    # sample positions from the centre, half a sample the unit; then the ink's pixel at each of them
+    # sample positions from the centre, half a sample the unit; then the glyph's pixel at each of them
     across = (2 * np.arange(SAMPLES * wide, dtype=np.int32) + 1 - SAMPLES * wide)[None, :]
     down = (2 * np.arange(SAMPLES * high, dtype=np.int32) + 1 - SAMPLES * high)[:, None]
     step, cross = (int(part) * longer // (2 * SAMPLES * size) for part in (cosine, sine))
     x = (step * across + cross * down + width * ONE // 2) >> 16
     y = (step * down - cross * across + height * ONE // 2) >> 16
-    # one empty pixel around the ink stands for everything outside
-    samples = np.pad(ink, 1)[np.clip(y + 1, 0, height + 1), np.clip(x + 1, 0, width + 1)]
-    coverage = samples.reshape(high, SAMPLES, wide, SAMPLES).sum((1, 3), dtype=np.int64)
+    # one empty pixel around the glyph stands for everything outside
+    samples = np.pad(glyph, 1)[np.clip(y + 1, 0, height + 1), np.clip(x + 1, 0, width + 1)]
+    samples = samples.reshape(high, SAMPLES, wide, SAMPLES)
+    coverage, ink = ((samples >= layer).sum((1, 3), dtype=np.int64) for layer in (BORDER, INK))
     rows, columns = np.flatnonzero(coverage.any(1)), np.flatnonzero(coverage.any(0))
-    cropped: NDArray[np.int64] = coverage[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return cropped
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return coverage[box], ink[box]
 
 
 def layout(preset: Preset, glyphs: Sequence[Glyph], rng: np.random.Generator) -> tuple[list[Stamp], NDArray[np.int64]]:
@@ -106,7 +114,7 @@ def _place(
     smallest, largest = preset.glyph_size
     size = int(rng.integers(smallest, largest + 1))
     degrees = int(rng.integers(-preset.max_rotation, preset.max_rotation + 1))
-    whole = turned(bitmap(glyph), size, degrees)
+    whole, ink = turned(bordered(glyph, preset.border), size, degrees)
     area = int((2 * whole >= FULL).sum())
     height, width = whole.shape
     margin = size // 10  # how far a glyph may stick out of the image
@@ -115,8 +123,8 @@ def _place(
     for _ in range(TRIES):
         top = int(rng.integers(-margin, preset.image_size - height + margin + 1))
         left = int(rng.integers(-margin, preset.image_size - width + margin + 1))
-        shown = whole[max(0, -top) : preset.image_size - top, max(0, -left) : preset.image_size - left]
-        stamp = Stamp(shown, max(0, top), max(0, left))
+        shown = slice(max(0, -top), preset.image_size - top), slice(max(0, -left), preset.image_size - left)
+        stamp = Stamp(whole[shown], ink[shown], max(0, top), max(0, left))
         if 100 * int(stamp.mask.sum()) < preset.min_visible * area:
             continue
         covered = owner[stamp.window][stamp.mask]
@@ -159,13 +167,20 @@ def background(size: int, rng: np.random.Generator) -> NDArray[np.int32]:
 
 
 def _paint(image: NDArray[np.int32], stamp: Stamp, rng: np.random.Generator) -> None:
-    """Lays the glyph over the image in a colour that stands out from what is below it, mostly."""
+    """Lays the glyph over the image: a border that mostly stands out from what is below, and ink that does from it."""
     below = image[stamp.window]
     mean = below.sum((0, 1)) // (below.shape[0] * below.shape[1])
+    border = _colour_against(mean, rng)
+    for colour, coverage in ((border, stamp.coverage), (_colour_against(border, rng), stamp.ink)):
+        opacity = coverage[:, :, None]
+        below[:] = (below * (FULL - opacity) + colour * opacity + FULL // 2) // FULL
+
+
+def _colour_against(other: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """A random colour, int64 [3], that differs enough from the other one."""
     contrast = int(rng.integers(110, 300))  # sum over the three channels
     colours = rng.integers(0, 256, (24, 3))
-    distances = np.abs(colours - mean).sum(1)
+    distances = np.abs(colours - other).sum(1)
     enough = np.flatnonzero(distances >= contrast)
-    colour = colours[enough[0] if len(enough) else int(np.argmax(distances))]
-    opacity = stamp.coverage[:, :, None]
-    below[:] = (below * (FULL - opacity) + colour * opacity + FULL // 2) // FULL
+    chosen: NDArray[np.int64] = colours[enough[0] if len(enough) else int(np.argmax(distances))]
+    return chosen

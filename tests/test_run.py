@@ -1,0 +1,271 @@
+"""Whole runs through the command line, cut to a few iterations of the embedded data set."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lt_bench.evaluation.lvis_ap import evaluate
+from lt_bench.leaderboard.records import ResultRecord
+from lt_bench.leaderboard.store import read
+
+HERE = Path(__file__).resolve().parent
+FEW_IMAGES = ("--set", "+test_dataloader.dataset.indices=8")
+
+
+def lt_bench(*arguments: str, cwd: Path, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "LT_BENCH_DATA": str(cwd / "no-lvis-here")}
+    if path is not None:
+        environment["PYTHONPATH"] = str(path)
+    return subprocess.run(
+        (sys.executable, "-m", "lt_bench", *arguments),
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def run(cwd: Path, loss: str, *arguments: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    done = lt_bench(
+        "run", "--loss", loss, "--backbone", "r50", "--schedule", "1x", *FEW_IMAGES, *arguments, cwd=cwd, path=path
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A run of ecm, two iterations, in its own folder."""
+    cwd = tmp_path_factory.mktemp("run")
+    done = run(cwd, "ecm", "--max-iters", "2", "--work-dir", "work")
+    return cwd, done
+
+
+def test_the_command_leaves_what_it_promises(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    cwd, done = finished
+    work = cwd / "work"
+    for name in ("config.py", "run.log", "iter_2.pth", "predictions.json", "result.json", "run.json", "training.json"):
+        assert (work / name).is_file(), name
+    assert "ecm on glyphs: 2 iterations" in done.stdout
+    assert "RANDOM weights" in done.stderr
+    table = (cwd / "work_dirs" / "leaderboards" / "glyphs.md").read_text(encoding="utf-8")
+    assert "| ecm" in table
+
+
+def test_the_record_holds_what_was_run(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    cwd, _ = finished
+    record = read(cwd / "work" / "result.json")
+    assert (record.loss.name, record.loss.distribution) == ("ecm", "lt_bench")
+    assert record.loss.hyper_parameters == {"fg_bg_ratio": 6.3313, "float32_weights": False}
+    assert record.track.model_dump() == {
+        "dataset": "glyphs",
+        "detector": "mask_rcnn",
+        "backbone": "r50",
+        "schedule": "1x",
+        "recipe": "common",
+    }
+    assert (record.iterations, record.init.kind, record.device.count) == (2, "random", 1)
+    assert record.training_seconds > 0
+    assert record.memory.peak_bytes > 2**28
+    assert record.versions["torch"] == torch.__version__
+    assert len(record.per_class) == record.data.classes == 30
+    assert "--max-iters 2" in record.overrides
+
+
+def test_the_record_agrees_with_lvis_api(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    cwd, _ = finished
+    record = read(cwd / "work" / "result.json")
+    from mmengine.config import Config
+
+    annotations = Path(Config.fromfile(str(cwd / "work" / "config.py")).test_dataloader.dataset.ann_file)
+    for kind in ("bbox", "segm"):
+        expected = evaluate(annotations, cwd / "work" / "predictions.json", kind, "lvis")
+        assert getattr(record.metrics, kind).model_dump() == expected.metrics
+
+
+def test_a_finished_run_is_not_repeated(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    cwd, _ = finished
+    before = (cwd / "work" / "result.json").read_bytes()
+    done = run(cwd, "ecm", "--max-iters", "2", "--work-dir", "work")
+    assert "this run is finished" in done.stderr
+    assert (cwd / "work" / "result.json").read_bytes() == before
+
+
+def test_a_run_goes_on_after_its_last_checkpoint(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    cwd, _ = finished
+    work = cwd / "interrupted"
+    shutil.copytree(cwd / "work", work)
+    for name in ("result.json", "predictions.json", "training.json", "iter_2.pth"):
+        (work / name).unlink()
+    (work / "last_checkpoint").write_text(str(work / "iter_1.pth"), encoding="utf-8")
+    done = run(cwd, "ecm", "--max-iters", "2", "--work-dir", "interrupted", "--resume")
+    assert "continuing after iter_1.pth" in done.stderr
+    record = read(work / "result.json")
+    assert record.iterations == 2
+    assert "resumed from a checkpoint" in record.notes
+
+
+def test_evaluation_alone_is_repeated_when_predictions_are_there(
+    finished: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    cwd, _ = finished
+    work = cwd / "unevaluated"
+    shutil.copytree(cwd / "work", work)
+    before = read(work / "result.json")
+    (work / "result.json").unlink()
+    done = run(cwd, "ecm", "--max-iters", "2", "--work-dir", "unevaluated")
+    assert "evaluating" in done.stderr
+    after = read(work / "result.json")
+    assert after.metrics == before.metrics
+    assert after.predictions == before.predictions
+
+
+def test_resume_without_a_checkpoint_is_a_mistake(tmp_path: Path) -> None:
+    done = lt_bench("run", "--loss", "ecm", "--dataset", "glyphs", "--resume", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "nothing to resume" in done.stderr
+
+
+def test_eval_of_a_checkpoint_gives_the_runs_numbers(
+    finished: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    cwd, _ = finished
+    done = lt_bench("eval", "work/iter_2.pth", cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    expected = (cwd / "work" / "predictions.json").read_bytes()
+    assert (cwd / "work" / "eval" / "predictions.json").read_bytes() == expected
+
+
+def test_mmdets_own_runner_trains_the_config(
+    finished: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """The config needs nothing of ours but the modules that it imports itself."""
+    cwd, _ = finished
+    code = (
+        "import sys\n"
+        "from mmengine.config import Config\n"
+        "from mmengine.runner import Runner\n"
+        "cfg = Config.fromfile(sys.argv[1])\n"
+        "cfg.work_dir = cfg.test_evaluator.folder = sys.argv[2]\n"
+        "cfg.train_cfg.max_iters = 1\n"
+        "Runner.from_cfg(cfg).train()\n"
+    )
+    done = subprocess.run(
+        (sys.executable, "-c", code, str(cwd / "work" / "config.py"), str(tmp_path)),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "iter_1.pth").is_file()
+
+
+@pytest.mark.parametrize("loss", ["eqlv2", "seesaw"])
+def test_two_processes_hold_the_same_weights_and_state(tmp_path: Path, loss: str) -> None:
+    hooks = [{"type": "FiniteLossHook"}, {"type": "RunMeterHook"}, {"type": "StateDump", "folder": str(tmp_path)}]
+    done = run(
+        tmp_path,
+        loss,
+        "--gpus",
+        "2",
+        "--max-iters",
+        "2",
+        "--work-dir",
+        "work",
+        "--set",
+        "custom_imports.imports=['lt_bench.detector', 'state_dump']",
+        "--set",
+        f"custom_hooks={hooks!r}",
+        path=HERE / "detector",
+    )
+    assert "2 device(s) x 4 images x 1 accumulated" in done.stderr
+    states: list[dict[str, Any]] = [torch.load(tmp_path / f"rank{rank}.pth") for rank in (0, 1)]
+    assert states[0].keys() == states[1].keys()
+    # The running statistics of BatchNorm are each rank's own on CPU; torch synchronises them only on GPUs.
+    compared = [name for name in states[0] if "running_" not in name]
+    assert any(name.startswith("roi_head.bbox_head.loss_cls.loss.") for name in compared)
+    for name in compared:
+        assert torch.equal(states[0][name], states[1][name]), name
+    state = {name: value for name, value in states[0].items() if "loss_cls.loss." in name}
+    assert all(value.any() for value in state.values())
+    record = read(tmp_path / "work" / "result.json")
+    assert record.device.count == 2
+
+
+def test_a_plugin_runs_from_its_installed_distribution(tmp_path: Path) -> None:
+    """examples/plugin, installed into a scratch folder, trains under its own name."""
+    source, site = tmp_path / "source", tmp_path / "site"
+    shutil.copytree(HERE.parent / "examples" / "plugin", source, ignore=shutil.ignore_patterns("*.egg-info", "build"))
+    installed = subprocess.run(
+        (
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-build-isolation",
+            "--target",
+            site,
+            source,
+        ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert installed.returncode == 0, installed.stderr
+    listed = lt_bench("losses", cwd=tmp_path, path=site)
+    assert "logit_adjusted  (lt-bench-logit-adjusted" in listed.stdout
+    run(tmp_path, "logit_adjusted", "--max-iters", "2", "--work-dir", "work", "--loss-set", "tau=0.5", path=site)
+    record: ResultRecord = read(tmp_path / "work" / "result.json")
+    assert record.loss.distribution == "lt-bench-logit-adjusted"
+    assert record.loss.non_default == ("tau",)
+
+
+def test_real_photographs_train_evaluate_and_record(tmp_path: Path, shared: Path) -> None:
+    root = shared / "reference" / "coco100"
+    done = lt_bench(
+        *("run", "--loss", "ecm", "--dataset", "lvis_v1", "--data-root", str(root), "--init", "random"),
+        *("--max-iters", "1", "--work-dir", "work", *FEW_IMAGES),
+        *("--set", "train_dataloader.batch_size=2", "--set", "train_dataloader.num_workers=0"),
+        *("--set", "test_dataloader.num_workers=0", "--set", "test_dataloader.persistent_workers=False"),
+        *("--set", "train_dataloader.persistent_workers=False"),
+        *("--set", "train_dataloader.dataset.dataset.pipeline.2.scales=[(96, 96)]"),
+        *("--set", "test_dataloader.dataset.pipeline.1.scale=(96, 96)"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "annotations in the form of LVIS v1, 80 classes, 50 training and 50 validation images" in done.stderr
+    assert "31 of 80 classes have no training instance" in done.stderr
+    record = read(tmp_path / "work" / "result.json")
+    assert record.track.dataset == "lvis_v1"
+    assert record.data.classes == 80
+    content = json.loads((root / "annotations" / "lvis_v1_train.json").read_text(encoding="utf-8"))
+    counts = {category["id"]: category["instance_count"] for category in content["categories"]}
+    assert {entry.id: entry.instance_count for entry in record.per_class} == counts
+
+
+@pytest.mark.parametrize("detector", ["cascade_mask_rcnn"])
+def test_cascade_trains(tmp_path: Path, detector: str) -> None:
+    run(tmp_path, "ecm", "--detector", detector, "--max-iters", "1", "--work-dir", "work")
+    assert read(tmp_path / "work" / "result.json").track.detector == detector
+
+
+def test_excluded_images_leave_training_and_evaluation(tmp_path: Path) -> None:
+    (tmp_path / "left_out.txt").write_text("1\n2\n241\n", encoding="utf-8")
+    run(tmp_path, "ce", "--max-iters", "1", "--work-dir", "work", "--exclude-images", "left_out.txt")
+    record = read(tmp_path / "work" / "result.json")
+    assert record.data.train_images + record.data.val_images == 240 + 120 - 3
+    detections = json.loads((tmp_path / "work" / "predictions.json").read_text(encoding="utf-8"))
+    assert 241 not in {detection["image_id"] for detection in detections}
