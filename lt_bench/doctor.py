@@ -97,14 +97,16 @@ def _gpu() -> Finding:
 def _data(data_root: Path | None) -> Finding:
     from lt_bench.data.lvis import find
 
+    remedies = []
     for dataset in ("lvis_v1", "lvis_v0.5"):
         try:
             paths = find(dataset, data_root)
         except DataNotFoundError as error:
-            remedy = error.remedy
+            remedies.append(error.remedy)
             continue
         return Finding("data", f"{dataset} in {paths.image_root}")
-    return Finding("data", "no LVIS; the embedded glyphs is always there", ok=False, needed=False, remedy=remedy)
+    state = "no LVIS; the embedded glyphs is always there"
+    return Finding("data", state, ok=False, needed=False, remedy=remedies[0])
 
 
 def _weights() -> list[Finding]:

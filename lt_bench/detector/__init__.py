@@ -1,5 +1,11 @@
 """Everything that touches mmdet. Importing this package registers our modules with mmdet's registries."""
 
+import contextlib
+import io
+
+with contextlib.redirect_stdout(io.StringIO()):  # mmdet prints about an optional package at import
+    import mmdet.datasets  # noqa: F401
+
 from lt_bench.detector import adapter, box_head, dataset, hooks, predictions
 
 __all__ = ["adapter", "box_head", "dataset", "hooks", "predictions"]

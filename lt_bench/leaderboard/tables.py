@@ -55,7 +55,6 @@ def _table_key(record: ResultRecord) -> tuple[str, ...]:
         data.val_annotations,
         f"{data.train_images} {data.val_images}",  # a run may leave images out
         init.kind,
-        init.description if init.kind == "pretrained" else "",
         str(record.amp),
     )
 

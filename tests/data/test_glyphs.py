@@ -37,8 +37,8 @@ MINI = Preset(
     num_negative=2,
     characters="AB8S?",
 )
-MINI_DIGEST = "be24601dfcbe071387ed197f2f84463ee7e4dbae66c3efc3f05f55e6ea04f877"
-GLYPHS_DIGEST = "eb722745a57a922a2cec1b9ac934d18633f1f718e9b9d45c81e0b8be59de2697"
+MINI_DIGEST = "d2c994b74becad50e4642a3d1a36f6b2823edb46f5d7cf2d86814265ec35b248"
+GLYPHS_DIGEST = "7de3345055ec9c6e357726390614ccca7e5dec60e816713066daf41d79fe3f39"
 
 # what a user's second process would do; the presets of the package stay as they are
 SECOND_PROCESS = """
