@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import os
 import platform
@@ -55,11 +54,17 @@ def _package(name: str) -> Finding:
 
 def _operators() -> Finding:
     """The operators that mmcv compiles: the wheel that pip builds in isolation lacks them and imports all the same."""
+    anew = f"rm .venv/lt_bench.stamp; {SET_UP}"
     try:
-        importlib.import_module("mmcv.ops")
+        import torch
+        from mmcv.ops import get_compiling_cuda_version
+
+        cuda = get_compiling_cuda_version()
     except Exception as error:  # a broken build can fail in any way
-        return Finding("mmcv operators", f"{type(error).__name__}: {error}", ok=False, remedy=f"rm -r .venv; {SET_UP}")
-    return Finding("mmcv operators", "compiled")
+        return Finding("mmcv operators", f"{type(error).__name__}: {error}", ok=False, remedy=anew)
+    if torch.cuda.is_available() and cuda == "not available":
+        return Finding("mmcv operators", "compiled for CPU only, but there is a GPU", ok=False, remedy=anew)
+    return Finding("mmcv operators", f"compiled; CUDA {cuda}")
 
 
 def _opencv() -> Finding:

@@ -90,7 +90,13 @@ def install_operators(requirement: str) -> None:
 
 
 def has_operators() -> bool:
-    command = (str(PYTHON), "-c", "import mmcv.ops")
+    """Whether mmcv's operators are there, for CUDA too where torch has a GPU."""
+    command = (
+        str(PYTHON),
+        "-c",
+        "import torch; from mmcv.ops import get_compiling_cuda_version as version; "
+        "raise SystemExit(torch.cuda.is_available() and version() == 'not available')",
+    )
     return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
