@@ -111,7 +111,10 @@ def _prepare(experiment: Experiment, source: Source, options: Options, say: Say)
     description = ensure_weights(cfg)
     batch = cfg.train_dataloader.batch_size
     devices = _devices(options)
-    fit_to_devices(cfg, devices, _cuda_devices(devices) > 0)
+    cuda = _cuda_devices(devices) > 0
+    if experiment.amp and not cuda:
+        raise UserError("--amp needs a GPU, and this machine has none", "leave out --amp")
+    fit_to_devices(cfg, devices, cuda)
     cfg.resume = checkpoint is not None
     cfg.work_dir = str(folder.resolve())
     cfg.test_evaluator.folder = cfg.work_dir

@@ -102,21 +102,22 @@ def _log_warnings_to(handler: logging.Handler) -> None:
 
 
 def _write_training(runner: Runner, folder: Path) -> None:
-    from mmengine.dist import is_main_process
+    import torch
+    from mmengine.dist import all_reduce, is_main_process
 
     from lt_bench.detector.hooks import RunMeterHook
     from lt_bench.evaluation.files import write_atomic
 
+    meter = next(hook for hook in runner.hooks if isinstance(hook, RunMeterHook))
+    busiest = torch.tensor(float(meter.peak_memory_bytes), dtype=torch.float64)
+    all_reduce(busiest, "max")
     if not is_main_process():
         return
-    import torch
-
-    meter = next(hook for hook in runner.hooks if isinstance(hook, RunMeterHook))
     accumulated = runner.cfg.optim_wrapper.get("accumulative_counts", 1)
     cuda = torch.cuda.is_available()
     summary = {
         "training_seconds": meter.training_seconds,
-        "peak_memory_bytes": meter.peak_memory_bytes,
+        "peak_memory_bytes": int(busiest),
         "iterations": runner.iter // accumulated,
         "epochs": runner.epoch,
         "device": torch.cuda.get_device_name() if cuda else _processor(),

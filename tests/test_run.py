@@ -203,6 +203,25 @@ def test_two_processes_hold_the_same_weights_and_state(tmp_path: Path, loss: str
     assert record.device.count == 2
 
 
+def test_torchrun_starts_a_run_on_several_machines(tmp_path: Path) -> None:
+    """Two agents of one process each, as on two machines that share the work dir."""
+    port = 20000 + os.getpid() % 20000
+    command = (
+        *(sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc_per_node", "1"),
+        *("--rdzv_backend", "c10d", "--rdzv_endpoint", f"localhost:{port}", "-m", "lt_bench", "run", "--loss", "ce"),
+        *("--dataset", "glyphs", "--max-iters", "1", "--work-dir", "work", *FEW_IMAGES),
+    )
+    agents = [
+        subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for _ in range(2)
+    ]
+    outputs = [agent.communicate()[0] for agent in agents]
+    assert [agent.returncode for agent in agents] == [0, 0], outputs
+    assert sum("2 device(s) x 4 images" in output for output in outputs) == 1
+    record = read(tmp_path / "work" / "result.json")
+    assert (record.device.count, record.iterations) == (2, 1)
+
+
 def test_a_plugin_runs_from_its_installed_distribution(tmp_path: Path) -> None:
     """examples/plugin, installed into a scratch folder, trains under its own name."""
     source, site = tmp_path / "source", tmp_path / "site"
@@ -225,6 +244,10 @@ def test_a_plugin_runs_from_its_installed_distribution(tmp_path: Path) -> None:
         check=False,
     )
     assert installed.returncode == 0, installed.stderr
+    own_tests = subprocess.run(
+        (sys.executable, "-m", "pytest", "-q", "tests"), cwd=source, capture_output=True, text=True, check=False
+    )
+    assert own_tests.returncode == 0, own_tests.stdout
     listed = lt_bench("losses", cwd=tmp_path, path=site)
     assert "logit_adjusted  (lt-bench-logit-adjusted" in listed.stdout
     run(tmp_path, "logit_adjusted", "--max-iters", "2", "--work-dir", "work", "--loss-set", "tau=0.5", path=site)
@@ -239,6 +262,7 @@ def test_real_photographs_train_evaluate_and_record(tmp_path: Path, shared: Path
         *("run", "--loss", "ecm", "--dataset", "lvis_v1", "--data-root", str(root), "--init", "random"),
         *("--max-iters", "1", "--work-dir", "work", *FEW_IMAGES),
         *("--set", "train_dataloader.batch_size=2", "--set", "train_dataloader.num_workers=0"),
+        *("--set", "model.train_cfg.rcnn.sampler.num=64", "--set", "model.test_cfg.rcnn.max_per_img=20"),
         *("--set", "test_dataloader.num_workers=0", "--set", "test_dataloader.persistent_workers=False"),
         *("--set", "train_dataloader.persistent_workers=False"),
         *("--set", "train_dataloader.dataset.dataset.pipeline.2.scales=[(96, 96)]"),
