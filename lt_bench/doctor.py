@@ -13,7 +13,7 @@ from pathlib import Path
 from lt_bench.errors import DataNotFoundError
 from lt_bench.record import versions
 
-SET_UP = "make venv"
+SET_UP = "rm -f .venv/lt_bench.stamp; make venv"
 
 
 @dataclass(frozen=True)
@@ -54,16 +54,15 @@ def _package(name: str) -> Finding:
 
 def _operators() -> Finding:
     """The operators that mmcv compiles: the wheel that pip builds in isolation lacks them and imports all the same."""
-    anew = f"rm .venv/lt_bench.stamp; {SET_UP}"
     try:
         import torch
         from mmcv.ops import get_compiling_cuda_version
 
         cuda = get_compiling_cuda_version()
     except Exception as error:  # a broken build can fail in any way
-        return Finding("mmcv operators", f"{type(error).__name__}: {error}", ok=False, remedy=anew)
+        return Finding("mmcv operators", f"{type(error).__name__}: {error}", ok=False, remedy=SET_UP)
     if torch.cuda.is_available() and cuda == "not available":
-        return Finding("mmcv operators", "compiled for CPU only, but there is a GPU", ok=False, remedy=anew)
+        return Finding("mmcv operators", "compiled for CPU only, but there is a GPU", ok=False, remedy=SET_UP)
     return Finding("mmcv operators", f"compiled; CUDA {cuda}")
 
 

@@ -63,6 +63,7 @@ def run(experiment: Experiment, source: Source, options: Options, say: Say) -> R
     result = folder / RESULT_FILE
     if options.restart:
         _move_aside(folder, say)
+    _refuse_another_run(folder, "digest", experiment.digest(), "other arguments")
     if result.is_file():
         say(f"this run is finished: {result} (run it anew with --restart)")
         group.announce(None)
@@ -108,6 +109,8 @@ def _prepare(experiment: Experiment, source: Source, options: Options, say: Say)
     for note in notes:
         say(f"warning: {note}")
     identity = fingerprint(cfg, source.digests())
+    if checkpoint is not None:
+        _refuse_another_run(folder, "fingerprint", identity, "another recipe or other data")
     description = ensure_weights(cfg)
     batch = cfg.train_dataloader.batch_size
     devices = _devices(options)
@@ -121,13 +124,14 @@ def _prepare(experiment: Experiment, source: Source, options: Options, say: Say)
     folder.mkdir(parents=True, exist_ok=True)
     if checkpoint is not None:
         say(f"continuing after {checkpoint.name} (begin anew with --restart)")
-        started, notes = _first_start(folder, started), [*notes, "resumed from a checkpoint"]
+        started, notes = _fact(folder, "started") or started, [*notes, "resumed from a checkpoint"]
     elif description.startswith("random"):
         say("the backbone starts from RANDOM weights; the record and the tables say so")
     config = folder / CONFIG_FILE
     cfg.dump(str(config))
     facts = {
         "experiment": asdict(experiment),
+        "digest": experiment.digest(),
         "hyper_parameters": _loss_block(cfg)["hyper_parameters"],
         "fingerprint": identity,
         "init": {"kind": "random" if description.startswith("random") else "pretrained", "description": description},
@@ -170,11 +174,20 @@ def _try_loss(experiment: Experiment, cfg: Any, source: Source) -> None:
         raise UserError(f"the loss {experiment.loss!r} can't be built: {error}", "mend --loss-set") from error
 
 
-def _first_start(folder: Path, default: str) -> str:
+def _fact(folder: Path, key: str) -> str | None:
+    """What an earlier start of the run in `folder` noted, None if there was none."""
     try:
-        return str(json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))["started"])
+        return str(json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))[key])
     except (OSError, ValueError, KeyError):
-        return default
+        return None
+
+
+def _refuse_another_run(folder: Path, key: str, expected: str, what: str) -> None:
+    """Raises UserError when `folder` holds a run that this one must not continue or overwrite."""
+    if _fact(folder, key) not in (None, expected):
+        raise UserError(
+            f"{folder} holds a run with {what}", "choose another --work-dir, or move it aside with --restart"
+        )
 
 
 def _move_aside(folder: Path, say: Say) -> None:

@@ -29,8 +29,9 @@ def train_and_predict(config: Path) -> None:
     """Train to the end (from the last checkpoint, when the config says resume), then predict the validation set.
 
     Leaves predictions.json and training.json (seconds, iterations, epochs, peak memory, device) beside the config.
-    Raises RunFailedError when the loss becomes NaN or infinite.
+    Raises RunFailedError when the loss becomes NaN or infinite, or a GPU runs out of memory.
     """
+    import torch
     from mmengine.config import Config
 
     cfg = Config.fromfile(str(config))
@@ -43,6 +44,10 @@ def train_and_predict(config: Path) -> None:
         runner.test()
     except FloatingPointError as error:
         raise RunFailedError(f"{error}; the log is {folder / LOG_FILE}") from error
+    except torch.OutOfMemoryError as error:
+        raise RunFailedError(
+            f"{error}\nGive a device fewer images at a time with --set images_per_device=1; the global batch stays."
+        ) from error
     finally:
         group.leave()
 

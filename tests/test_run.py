@@ -115,6 +115,15 @@ def test_a_run_goes_on_after_its_last_checkpoint(finished: tuple[Path, subproces
     assert "resumed from a checkpoint" in record.notes
 
 
+def test_a_folder_keeps_to_one_run(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    cwd, _ = finished
+    before = (cwd / "work" / "result.json").read_bytes()
+    done = lt_bench("run", "--loss", "ce", "--max-iters", "2", "--work-dir", "work", *FEW_IMAGES, cwd=cwd)
+    assert done.returncode == 2
+    assert "holds a run with other arguments" in done.stderr
+    assert (cwd / "work" / "result.json").read_bytes() == before
+
+
 def test_evaluation_alone_is_repeated_when_predictions_are_there(
     finished: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:

@@ -1,14 +1,8 @@
-# ResNet-101 (He et al., CVPR 2016) with torchvision's ImageNet weights; stem and first stage frozen, BatchNorm fixed.
+# ResNet-101, otherwise as r50.
+_base_ = "r50.py"
 model = dict(
     backbone=dict(
-        type="ResNet",
         depth=101,
-        num_stages=4,
-        out_indices=(0, 1, 2, 3),
-        frozen_stages=1,
-        norm_cfg=dict(type="BN", requires_grad=True),
-        norm_eval=True,
-        style="pytorch",
-        init_cfg=dict(type="Pretrained", checkpoint="https://download.pytorch.org/models/resnet101-63fe2227.pth"),
+        init_cfg=dict(checkpoint="https://download.pytorch.org/models/resnet101-63fe2227.pth"),
     )
 )

@@ -1,19 +1,10 @@
-# ResNeXt-101 32x4d (Xie et al., CVPR 2017) with ImageNet weights; stem and first stage frozen, BatchNorm fixed.
+# ResNeXt-101 32x4d (Xie et al., CVPR 2017) with ImageNet weights, otherwise as r101.
+_base_ = "r101.py"
 model = dict(
     backbone=dict(
         type="ResNeXt",
-        depth=101,
         groups=32,
         base_width=4,
-        num_stages=4,
-        out_indices=(0, 1, 2, 3),
-        frozen_stages=1,
-        norm_cfg=dict(type="BN", requires_grad=True),
-        norm_eval=True,
-        style="pytorch",
-        init_cfg=dict(
-            type="Pretrained",
-            checkpoint="https://download.openmmlab.com/pretrain/third_party/resnext101_32x4d-a5af3160.pth",
-        ),
+        init_cfg=dict(checkpoint="https://download.openmmlab.com/pretrain/third_party/resnext101_32x4d-a5af3160.pth"),
     )
 )
