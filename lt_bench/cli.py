@@ -58,6 +58,7 @@ def main() -> None:
 @click.option("--recipe", default="common", show_default=True, help="common (same for all) or paper (its authors').")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
 @click.option("--gpus", type=click.IntRange(min=1), help="Processes that share the batch, one a GPU. Default: 1.")
+@click.option("--images-per-device", type=click.IntRange(min=1), help="Images at a time; the rest is accumulated.")
 @click.option("--amp", is_flag=True, help="Mixed precision; rows go into a table of their own.")
 @click.option("--init", help="Backbone weights: pretrained or random. Default: the data set's recipe.")
 @click.option("--max-iters", type=int, help="Optimizer steps instead of the schedule's epochs.")
@@ -79,6 +80,7 @@ def run(
     recipe: str,
     seed: int,
     gpus: int | None,
+    images_per_device: int | None,
     amp: bool,
     init: str | None,
     max_iters: int | None,
@@ -128,16 +130,17 @@ def run(
         sources.verify(source, experiment.exclude, _say)
         options = Options(
             folder=work_dir or WORK_DIRS / experiment.folder_name(),
-            leaderboards=leaderboards or WORK_DIRS / "leaderboards",
             devices=gpus,
+            images_per_device=images_per_device,
             resume=resume,
             restart=restart,
             evaluator=evaluator,
         )
         record = run_experiment(experiment, source, options, _say)
-    _publish(options.folder / "result.json", options.leaderboards)
+    tables = leaderboards or WORK_DIRS / "leaderboards"
+    _publish(options.folder / "result.json", tables)
     _print_result(record)
-    _say(f"record: {options.folder / 'result.json'}; table: {options.leaderboards / (paths.dataset + '.md')}")
+    _say(f"record: {options.folder / 'result.json'}; table: {tables / (paths.dataset + '.md')}")
 
 
 @main.command("eval")

@@ -19,6 +19,9 @@ def fit_to_devices(cfg: Config, devices: int, cuda: bool) -> None:
     Raises UserError when the batch can't be shared equally.
     """
     batch = cfg.train_dataloader.batch_size
+    for key, value in (("train_dataloader.batch_size", batch), ("images_per_device", cfg.images_per_device)):
+        if type(value) is not int or value < 1:
+            raise UserError(f"{key} is {value!r}", "give a whole number of at least 1")
     if devices < 1 or batch % devices:
         fitting = [count for count in range(1, batch + 1) if batch % count == 0]
         raise UserError(
@@ -27,9 +30,7 @@ def fit_to_devices(cfg: Config, devices: int, cuda: bool) -> None:
             "(--set train_dataloader.batch_size=N) is another recipe, and its rows go into another table",
         )
     share = batch // devices
-    per_device = max(
-        size for size in range(1, share + 1) if share % size == 0 and size <= max(1, cfg.images_per_device)
-    )
+    per_device = max(size for size in range(1, share + 1) if share % size == 0 and size <= cfg.images_per_device)
     accumulate = share // per_device
     cfg.train_dataloader.batch_size = per_device
     cfg.optim_wrapper.accumulative_counts = accumulate
@@ -37,6 +38,9 @@ def fit_to_devices(cfg: Config, devices: int, cuda: bool) -> None:
         cfg.train_cfg.max_iters *= accumulate
         cfg.train_cfg.val_interval *= accumulate
         cfg.default_hooks.checkpoint.interval *= accumulate
+    for loader in (cfg.train_dataloader, cfg.test_dataloader):
+        if not loader.num_workers:
+            loader.persistent_workers = False  # torch refuses persistent workers where there are none
     for scheduler in cfg.param_scheduler:
         if not scheduler.by_epoch:
             _stretch(scheduler, accumulate)
@@ -49,6 +53,8 @@ def fit_to_devices(cfg: Config, devices: int, cuda: bool) -> None:
                 "device_ids": None,
                 "broadcast_buffers": False,
             }
+            # There is no synchronised BatchNorm on CPU; at least all ranks must predict with the same statistics.
+            cfg.custom_hooks.append({"type": "AverageBatchNormHook"})
         elif not cfg.model.backbone.norm_eval:
             cfg.sync_bn = "torch"  # BatchNorm in training must see the whole batch, as on one device
 

@@ -244,6 +244,8 @@ def _set_data(cfg: Config, experiment: Experiment, recipe: Mapping[str, Any], pa
 def _set_overrides(cfg: Config, overrides: Mapping[str, Any]) -> None:
     for key, value in overrides.items():
         name = key.removeprefix("+")
+        if "loss_cls" in name.split(".") and "bbox_head" in name:
+            raise UserError(f"--set {key} changes the loss under test", "choose it with --loss and --loss-set")
         if not key.startswith("+"):
             _check_key(cfg, name)
         cfg.merge_from_dict({name: value})

@@ -21,7 +21,6 @@ _NEUTRAL = (
     "work_dir",
     "images_per_device",
     "env_cfg",
-    "default_hooks",
     "log_processor",
     "log_level",
     "resume",
@@ -29,6 +28,7 @@ _NEUTRAL = (
     "default_scope",
     "test_evaluator",
 )
+_NEUTRAL_HOOKS = ("timer", "logger", "param_scheduler", "checkpoint", "sampler_seed")  # any other may train
 _NEUTRAL_LOADER = ("num_workers", "persistent_workers", "pin_memory", "prefetch_factor")
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,})\.pth$")
 
@@ -42,6 +42,10 @@ def fingerprint(cfg: Config, digests: Mapping[str, str]) -> str:
     plain = cfg.to_dict()
     for key in _NEUTRAL:
         plain.pop(key, None)
+    for name in _NEUTRAL_HOOKS:
+        plain.get("default_hooks", {}).pop(name, None)
+    if not plain.get("default_hooks"):
+        plain.pop("default_hooks", None)
     for head in as_list(plain["model"]["roi_head"]["bbox_head"]):
         head.pop("loss_cls")
     plain["test_dataloader"].pop("batch_size", None)

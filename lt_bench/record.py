@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -20,6 +21,7 @@ from lt_bench.leaderboard.records import ResultRecord
 from lt_bench.registry import get_info
 from lt_bench.source import Source
 
+LONGEST = 1000  # characters of a text in a record
 PACKAGES = {
     "lt_bench": "lt_bench",
     "torch": "torch",
@@ -45,16 +47,15 @@ def make_record(folder: Path, source: Source, evaluator: str) -> ResultRecord:
     results = {kind: evaluate(annotations, predictions, kind, evaluator) for kind in ("bbox", "segm")}  # type: ignore[arg-type]
     seconds = time.perf_counter() - started
     info = get_info(experiment["loss"])
-    hyper_parameters = {**info.hyper_parameters, **run["hyper_parameters"]}
+    defaults = {name: _plain(value) for name, value in info.hyper_parameters.items()}
+    hyper_parameters = defaults | {name: _plain(value) for name, value in run["hyper_parameters"].items()}
     excluded = set(experiment["exclude"])
     return ResultRecord.model_validate(
         {
             "loss": {
                 "name": info.name,
                 "hyper_parameters": hyper_parameters,
-                "non_default": sorted(
-                    name for name, value in hyper_parameters.items() if value != info.hyper_parameters.get(name)
-                ),
+                "non_default": sorted(name for name, value in hyper_parameters.items() if value != defaults.get(name)),
                 "distribution": info.distribution,
                 "distribution_version": info.version,
             },
@@ -171,8 +172,15 @@ def _without(file: LVISFile, excluded: set[int]) -> int:
     return sum(image["id"] not in excluded for image in file.images)
 
 
+def _plain(value: Any) -> bool | int | float | str:
+    """A hyper-parameter as a record holds it: anything but a finite number, a flag or a short text as its repr."""
+    if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return value if isinstance(value, str) and len(value) <= LONGEST else repr(value)[:LONGEST]
+
+
 def _overrides(experiment: Mapping[str, Any]) -> list[str]:
-    lines = [f"{key}={value!r}" for key, value in sorted(experiment["overrides"].items())]
+    lines = [f"{key}={value!r}"[:LONGEST] for key, value in sorted(experiment["overrides"].items())]
     if experiment["max_iters"] is not None:
         lines.append(f"--max-iters {experiment['max_iters']}")
     if experiment["exclude"]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lt_bench.errors import DataNotFoundError, UserError
+from lt_bench.terminal import progress
 
 if TYPE_CHECKING:
     from lt_bench.data.lvis import DataPaths, LVISFile
@@ -59,7 +60,8 @@ def locate(dataset: str | None, data_root: Path | None, say: Say) -> DataPaths:
             f"--data-root {data_root} was given, but {dataset} is made on the spot",
             "leave out --data-root, or ask for --dataset lvis_v1",
         )
-    root = glyphs.make(dataset)
+    with progress(f"making {dataset}") as report:
+        root = glyphs.make(dataset, progress=report)
     folder = root / "annotations"
     return lvis.DataPaths(dataset, folder / "lvis_v1_train.json", folder / "lvis_v1_val.json", root)
 
@@ -94,7 +96,8 @@ def verify(source: Source, exclude: Collection[int], say: Say) -> None:
     problems = []
     for file, is_train in ((source.train, True), (source.val, False)):
         say(f"checking {len(file.images)} images of {file.path.name}")
-        problems += checks.check(file, ImageFinder(source.paths.image_root), is_train=is_train)
+        with progress(f"checking {file.path.name}") as report:
+            problems += checks.check(file, ImageFinder(source.paths.image_root), progress=report, is_train=is_train)
     if not problems:
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.write_text(json.dumps(source.digests()), encoding="utf-8")

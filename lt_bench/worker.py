@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 import logging
 import os
+import pickle
 import sys
+import traceback
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lt_bench import group
-from lt_bench.errors import RunFailedError
+from lt_bench.errors import RunFailedError, UserError
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -46,7 +48,7 @@ def train_and_predict(config: Path) -> None:
         raise RunFailedError(f"{error}; the log is {folder / LOG_FILE}") from error
     except torch.OutOfMemoryError as error:
         raise RunFailedError(
-            f"{error}\nGive a device fewer images at a time with --set images_per_device=1; the global batch stays."
+            f"{error}\nGive a device fewer images at a time with --images-per-device 1; the global batch stays."
         ) from error
     finally:
         group.leave()
@@ -62,7 +64,12 @@ def predict(config: Path, checkpoint: Path, folder: Path) -> None:
     cfg.pop("model_wrapper_cfg", None)
     for key in ("train_cfg", "train_dataloader", "optim_wrapper", "param_scheduler"):
         cfg[key] = None
-    _build_runner(cfg, folder).test()
+    runner = _build_runner(cfg, folder)
+    try:
+        runner.load_or_resume()
+    except (pickle.UnpicklingError, RuntimeError, KeyError, EOFError, OSError) as error:
+        raise UserError(f"{checkpoint} can't be loaded: {error}", f"is it a checkpoint of {config}?") from error
+    runner.test()
 
 
 def last_checkpoint(folder: Path) -> Path | None:
@@ -93,7 +100,15 @@ def _build_runner(cfg: Config, folder: Path) -> Runner:
             return logger
 
     cfg.work_dir = str(folder)
-    runner = LoggedRunner.from_cfg(cfg)
+    try:
+        runner = LoggedRunner.from_cfg(cfg)
+    except (TypeError, ValueError, KeyError, AttributeError, AssertionError, OSError) as error:
+        with (folder / LOG_FILE).open("a", encoding="utf-8") as log:
+            log.write(traceback.format_exc())
+        raise UserError(
+            f"the config {folder / CONFIG_FILE} can't be built: {type(error).__name__}: {error}",
+            f"look at what --set changed; {folder / LOG_FILE} has the details",
+        ) from error
     runner.register_hook(ProgressHook())
     return runner
 
@@ -147,5 +162,5 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore")
     try:
         train_and_predict(Path(sys.argv[1]))
-    except RunFailedError as error:
+    except (RunFailedError, UserError) as error:
         sys.exit(f"error: {error}")

@@ -8,11 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from experiments import resolved
+from experiments import resolved, write_annotations
 
+from lt_bench.data.lvis import load
 from lt_bench.errors import UserError
 from lt_bench.experiment import BACKBONES, DETECTORS, SCHEDULES, Experiment, backbone_weights, parse_assignments
 from lt_bench.fingerprint import fingerprint, weights_id
+from lt_bench.planning import make_plan
+from lt_bench.source import Source
 
 LOSSES = ("ce", "ecm", "eql", "eqlv2", "federated", "focal", "seesaw")
 
@@ -98,10 +101,39 @@ def test_every_data_set_resolves(tmp_path: Path, dataset: str, detector: str) ->
     assert "rcnn_budget" not in cfg.model.train_cfg
 
 
+PAPER = {  # sampler, classifier, mask predictor, prior, warm-up iterations, start factor, clip, hyper-parameters
+    "ce": (1e-3, "Linear", "Conv", None, 500, 1e-3, None, {}),
+    "focal": (None, "Linear", "Conv", 0.01, 500, 1e-3, None, {}),
+    "eql": (None, "Linear", "Conv", 0.001, 500, 1e-3, None, {}),
+    "eqlv2": (None, "Linear", "Conv", 0.001, 500, 1e-3, None, {}),
+    "seesaw": (None, "NormedLinear", "Conv", None, 500, 1e-3, None, {"reduce_counts": False}),
+    "federated": (1e-3, "Linear", "Conv", 0.01, 4000, 2.5e-4, {"type": "value", "clip_value": 1.0}, {}),
+    "ecm": (
+        1e-3,
+        "NormedLinear",
+        "NormedConv2d",
+        None,
+        10000,
+        1e-4,
+        {"max_norm": 5, "norm_type": 2},
+        {"float32_weights": True},
+    ),
+}
+
+
 @pytest.mark.parametrize("loss", LOSSES)
-def test_every_built_in_loss_has_a_paper_recipe(tmp_path: Path, loss: str) -> None:
-    cfg, _ = resolved(tmp_path, loss=loss, recipe="paper")
-    assert cfg.train_dataloader.batch_size == 16
+def test_the_paper_recipe_is_the_authors(tmp_path: Path, loss: str) -> None:
+    cfg, _ = resolved(tmp_path, loss=loss, recipe="paper", schedule="2x")
+    threshold, classifier, mask, prior, warmup, factor, clip, hyper_parameters = PAPER[loss]
+    assert cfg.train_dataloader.dataset.get("oversample_thr") == threshold
+    head = cfg.model.roi_head.bbox_head
+    assert (head.cls_predictor_cfg.type, head.prior_prob) == (classifier, prior)
+    assert cfg.model.roi_head.mask_head.predictor_cfg.type == mask
+    assert (cfg.param_scheduler[0].end - 1, cfg.param_scheduler[0].start_factor) == (warmup, factor)
+    assert cfg.param_scheduler[1].milestones == ([20, 22] if loss == "ecm" else [16, 22])
+    assert cfg.optim_wrapper.get("clip_grad") == clip
+    assert cfg.optim_wrapper.optimizer == {"type": "SGD", "lr": 0.02, "momentum": 0.9, "weight_decay": 1e-4}
+    assert head.loss_cls.hyper_parameters == hyper_parameters
 
 
 def test_random_weights_train_every_layer(tmp_path: Path) -> None:
@@ -127,9 +159,45 @@ def test_fingerprint_ignores_loss_seed_and_paths(tmp_path: Path) -> None:
     assert _fingerprint(tmp_path / "a", hyper_parameters={"fg_bg_ratio": 2.0}) == expected
 
 
-def test_fingerprint_ignores_the_device_count(tmp_path: Path) -> None:
-    expected = _fingerprint(tmp_path)
-    assert _fingerprint(tmp_path, overrides={"images_per_device": 4, "train_dataloader.num_workers": 0}) == expected
+def test_plans_for_other_devices_share_the_fingerprint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = write_annotations(tmp_path)
+    source = Source(paths, load(paths.train), load(paths.val))
+    experiment = Experiment("ecm", dataset="lvis_v1", init="random")
+    plans = [make_plan(experiment, source, devices, images) for devices, images in ((1, None), (2, None), (1, 16))]
+    assert [plan.batch for plan in plans] == [
+        "1 device(s) x 2 images x 8 accumulated",
+        "2 device(s) x 2 images x 4 accumulated",
+        "1 device(s) x 16 images x 1 accumulated",
+    ]
+    assert len({plan.facts["fingerprint"] for plan in plans}) == 1
+    assert len({plan.facts["digest"] for plan in plans}) == 1
+
+
+def test_fingerprint_ignores_workers(tmp_path: Path) -> None:
+    assert _fingerprint(tmp_path, overrides={"train_dataloader.num_workers": 0}) == _fingerprint(tmp_path)
+
+
+@pytest.mark.parametrize("key", ["model.roi_head.bbox_head.loss_cls.loss", "+model.roi_head.bbox_head.loss_cls.x"])
+def test_the_loss_is_chosen_by_its_own_options(tmp_path: Path, key: str) -> None:
+    with pytest.raises(UserError, match="the loss under test"):
+        resolved(tmp_path, overrides={key: "ce"})
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ({"optim_wrapper": 5}, "--set spoils the config"),
+        ({"train_dataloader": None}, "--set spoils the config"),
+        ({"train_dataloader.batch_size": 0}, "train_dataloader.batch_size is 0"),
+        ({"images_per_device": "abc"}, "images_per_device is 'abc'"),
+    ],
+)
+def test_a_spoilt_config_is_a_mistake(tmp_path: Path, overrides: dict[str, object], said: str) -> None:
+    paths = write_annotations(tmp_path)
+    source = Source(paths, load(paths.train), load(paths.val))
+    experiment = Experiment("ecm", dataset="lvis_v1", init="random", overrides=overrides)
+    with pytest.raises(UserError, match=said):
+        make_plan(experiment, source, None, None)
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,64 @@ def test_a_folder_keeps_to_one_run(finished: tuple[Path, subprocess.CompletedPro
     assert (cwd / "work" / "result.json").read_bytes() == before
 
 
+@pytest.mark.parametrize("key", ["fingerprint", "distribution"])
+def test_a_finished_run_answers_only_for_its_data_and_loss(
+    finished: tuple[Path, subprocess.CompletedProcess[str]], key: str
+) -> None:
+    cwd, _ = finished
+    work = cwd / f"other-{key}"
+    shutil.copytree(cwd / "work", work)
+    facts = json.loads((work / "run.json").read_text(encoding="utf-8"))
+    (work / "run.json").write_text(json.dumps(facts | {key: "something else"}), encoding="utf-8")
+    done = lt_bench("run", "--loss", "ecm", "--max-iters", "2", "--work-dir", str(work), *FEW_IMAGES, cwd=cwd)
+    assert done.returncode == 2, done.stderr
+    assert "holds a run with another" in done.stderr
+
+
+def test_restart_keeps_the_earlier_run(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    cwd, _ = finished
+    work = cwd / "again"
+    shutil.copytree(cwd / "work", work)
+    bad = lt_bench("run", "--loss", "ecm", "--gpus", "9", "--work-dir", "again", "--restart", cwd=cwd)
+    assert bad.returncode == 2
+    assert (work / "result.json").is_file()  # a mistake moves nothing
+    run(cwd, "ecm", "--max-iters", "1", "--work-dir", "again", "--restart")
+    assert (cwd / "again.old1" / "iter_2.pth").is_file()
+    assert read(work / "result.json").iterations == 1
+
+
+def test_restart_moves_no_folder_that_is_no_run(tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "thesis.txt").write_text("text", encoding="utf-8")
+    done = lt_bench("run", "--loss", "ecm", "--dataset", "glyphs", "--work-dir", "precious", "--resume", cwd=tmp_path)
+    assert done.returncode == 2
+    assert (tmp_path / "precious" / "thesis.txt").is_file()
+
+
+def test_a_work_dir_that_is_a_file_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    done = lt_bench("run", "--loss", "ecm", "--dataset", "glyphs", "--work-dir", "file", cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "can't be the folder of a run" in done.stderr
+
+
+def test_an_unknown_optimizer_is_a_mistake(tmp_path: Path) -> None:
+    setting = "optim_wrapper.optimizer.type=SDG"
+    done = lt_bench("run", "--loss", "ecm", "--dataset", "glyphs", "--work-dir", "w", "--set", setting, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "SDG" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_eval_of_a_file_that_is_no_checkpoint(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    cwd, _ = finished
+    (cwd / "broken.pth").write_bytes(b"no checkpoint")
+    done = lt_bench("eval", "broken.pth", "--config", "work/config.py", cwd=cwd)
+    assert done.returncode == 2, done.stderr
+    assert "can't be loaded" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_evaluation_alone_is_repeated_when_predictions_are_there(
     finished: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
@@ -182,7 +240,8 @@ def test_mmdets_own_runner_trains_the_config(
 
 @pytest.mark.parametrize("loss", ["eqlv2", "seesaw"])
 def test_two_processes_hold_the_same_weights_and_state(tmp_path: Path, loss: str) -> None:
-    hooks = [{"type": "FiniteLossHook"}, {"type": "RunMeterHook"}, {"type": "StateDump", "folder": str(tmp_path)}]
+    hooks = [{"type": name} for name in ("FiniteLossHook", "RunMeterHook", "AverageBatchNormHook")]
+    hooks.append({"type": "StateDump", "folder": str(tmp_path)})
     done = run(
         tmp_path,
         loss,
@@ -201,10 +260,8 @@ def test_two_processes_hold_the_same_weights_and_state(tmp_path: Path, loss: str
     assert "2 device(s) x 4 images x 1 accumulated" in done.stderr
     states: list[dict[str, Any]] = [torch.load(tmp_path / f"rank{rank}.pth") for rank in (0, 1)]
     assert states[0].keys() == states[1].keys()
-    # The running statistics of BatchNorm are each rank's own on CPU; torch synchronises them only on GPUs.
-    compared = [name for name in states[0] if "running_" not in name]
-    assert any(name.startswith("roi_head.bbox_head.loss_cls.loss.") for name in compared)
-    for name in compared:
+    assert any(name.startswith("roi_head.bbox_head.loss_cls.loss.") for name in states[0])
+    for name in states[0]:
         assert torch.equal(states[0][name], states[1][name]), name
     state = {name: value for name, value in states[0].items() if "loss_cls.loss." in name}
     assert all(value.any() for value in state.values())
@@ -271,9 +328,8 @@ def test_real_photographs_train_evaluate_and_record(tmp_path: Path, shared: Path
         *("run", "--loss", "ecm", "--dataset", "lvis_v1", "--data-root", str(root), "--init", "random"),
         *("--max-iters", "1", "--work-dir", "work", *FEW_IMAGES),
         *("--set", "train_dataloader.batch_size=2", "--set", "train_dataloader.num_workers=0"),
+        *("--set", "test_dataloader.num_workers=0"),
         *("--set", "model.train_cfg.rcnn.sampler.num=64", "--set", "model.test_cfg.rcnn.max_per_img=20"),
-        *("--set", "test_dataloader.num_workers=0", "--set", "test_dataloader.persistent_workers=False"),
-        *("--set", "train_dataloader.persistent_workers=False"),
         *("--set", "train_dataloader.dataset.dataset.pipeline.2.scales=[(96, 96)]"),
         *("--set", "test_dataloader.dataset.pipeline.1.scale=(96, 96)"),
         cwd=tmp_path,

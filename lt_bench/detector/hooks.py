@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from mmdet.registry import HOOKS
-from mmengine.dist import is_main_process
+from mmengine.dist import all_reduce, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from rich.console import Console
@@ -53,6 +53,20 @@ class RunMeterHook(Hook):
         meter = checkpoint.get("run_meter", {})
         self.training_seconds = float(meter.get("training_seconds", 0.0))
         self.peak_memory_bytes = int(meter.get("peak_memory_bytes", 0))
+
+
+@HOOKS.register_module()
+class AverageBatchNormHook(Hook):
+    """Averages BatchNorm's running statistics over all ranks after each epoch: one model, whichever rank saves it.
+
+    Only theirs: the state of a loss is equal on all ranks already, and a seed has no mean.
+    """
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        for module in runner.model.modules():
+            if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.running_mean is not None:
+                for buffer in (module.running_mean, module.running_var):
+                    all_reduce(buffer, "mean")
 
 
 @HOOKS.register_module()

@@ -13,6 +13,7 @@ from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from pycocotools import mask as mask_api
 
+from lt_bench.errors import RunFailedError
 from lt_bench.evaluation.predictions import write_predictions
 
 
@@ -64,13 +65,14 @@ class PredictionWriter(BaseMetric):
         counts = {"detections": 0.0, "images": 0.0}
         if not dist.is_initialized() or dist.get_rank() == 0:
             parts = [path for rank in range(world_size) if (path := self._part_path(rank)).exists()]
-            write_predictions(self.folder / "predictions.json", _merge(parts, counts))
+            write_predictions(self.folder / "predictions.json", _merge(parts, size, counts))
             for path in parts:
                 path.unlink()
         return {f"{self.prefix}/{name}": count for name, count in counts.items()}
 
 
-def _merge(parts: Sequence[Path], counts: dict[str, float]) -> Iterator[dict[str, Any]]:
+def _merge(parts: Sequence[Path], size: int, counts: dict[str, float]) -> Iterator[dict[str, Any]]:
+    """Every detection once. Raises RunFailedError when there are fewer images than `size`: a part is missing."""
     seen: set[int] = set()
     for part in parts:
         with part.open(encoding="utf-8") as lines:
@@ -82,6 +84,11 @@ def _merge(parts: Sequence[Path], counts: dict[str, float]) -> Iterator[dict[str
                 counts["images"] += 1
                 counts["detections"] += len(image["detections"])
                 yield from image["detections"]
+    if len(seen) < size:
+        raise RunFailedError(
+            f"predictions of {size - len(seen)} of {size} images are missing in {[str(part) for part in parts]}: "
+            "all processes must share the run's folder"
+        )
 
 
 def detections_of(sample: dict[str, Any], category_ids: Sequence[int]) -> Iterator[dict[str, Any]]:
@@ -92,6 +99,8 @@ def detections_of(sample: dict[str, Any], category_ids: Sequence[int]) -> Iterat
     scores = instances["scores"].detach().cpu().numpy().astype(np.float64)
     labels = instances["labels"].detach().cpu().numpy()
     masks = instances.get("masks")
+    if masks is not None:
+        masks = masks.detach().cpu().numpy().astype(np.uint8)  # one copy an image, not one a mask
     for index in range(len(labels)):
         detection = {
             "image_id": int(sample["img_id"]),
@@ -100,7 +109,6 @@ def detections_of(sample: dict[str, Any], category_ids: Sequence[int]) -> Iterat
             "score": float(scores[index]),
         }
         if masks is not None:
-            mask = np.asfortranarray(masks[index].detach().cpu().numpy().astype(np.uint8))
-            rle = mask_api.encode(mask)
+            rle = mask_api.encode(np.asfortranarray(masks[index]))
             detection["segmentation"] = {"size": [int(side) for side in rle["size"]], "counts": rle["counts"].decode()}
         yield detection

@@ -12,6 +12,7 @@ import torch
 from pycocotools import mask as mask_api
 
 from lt_bench.detector.predictions import PredictionWriter
+from lt_bench.errors import RunFailedError
 
 CATEGORY_IDS = (3, 7, 8)
 
@@ -73,3 +74,11 @@ def test_a_new_prediction_replaces_the_old_whole(tmp_path: Path) -> None:
         metric.process(None, [sample(5, labels)])
         metric.evaluate(1)
     assert len(json.loads((tmp_path / "predictions.json").read_text(encoding="utf-8"))) == 1
+
+
+def test_a_lost_part_is_noticed(tmp_path: Path) -> None:
+    metric = writer(tmp_path)
+    metric.process(None, [sample(5, [0])])
+    with pytest.raises(RunFailedError, match="1 of 2 images are missing"):
+        metric.evaluate(2)
+    assert not (tmp_path / "predictions.json").exists()

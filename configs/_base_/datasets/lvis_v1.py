@@ -15,8 +15,8 @@ _test = [
     dict(type="Resize", scale=(1333, 800), keep_ratio=True),
     dict(type="PackDetInputs", meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")),
 ]
-# batch_size is the global batch; images_per_device is how many of them one device takes at a time (the rest are
-# accumulated), and no result depends on it as long as BatchNorm is fixed.
+# batch_size is the global batch; images_per_device is how many of them one device takes at a time, the rest are
+# accumulated. A loss that averages, draws or keeps state by the call sees only those, as it does on more devices.
 images_per_device = 2
 train_dataloader = dict(
     batch_size=16,

@@ -1,0 +1,136 @@
+"""What a run will do, worked out and checked before anything is written or computed."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from lt_bench import group
+from lt_bench.devices import fit_to_devices
+from lt_bench.errors import UserError
+from lt_bench.experiment import Experiment, as_list, resolve
+from lt_bench.fingerprint import fingerprint
+from lt_bench.registry import build_loss, get_info
+from lt_bench.source import Source
+from lt_bench.weights import ensure_weights
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+NOTE_LENGTH = 1000  # characters; a record holds no longer ones
+
+
+@dataclass(frozen=True)
+class Plan:
+    """cfg: the config, fitted to the devices. facts: what identifies the run and its record needs.
+
+    devices: processes that share the batch; per_device: images that one takes at a time; accumulate: how often, for
+    one optimizer step.
+    """
+
+    cfg: Config
+    facts: dict[str, Any]
+    devices: int
+    per_device: int
+    accumulate: int
+
+    @property
+    def batch(self) -> str:
+        return f"{self.devices} device(s) x {self.per_device} images x {self.accumulate} accumulated"
+
+
+def make_plan(experiment: Experiment, source: Source, devices: int | None, images_per_device: int | None) -> Plan:
+    """Resolve an experiment and try whatever can be tried at no cost.
+
+    Raises UserError for a --set that spoils the config, a hyper-parameter out of range, weights that can't be had,
+    devices that can't share the batch or that mmcv's operators are not compiled for.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with _blaming(experiment.overrides):
+            cfg = resolve(experiment, source.paths, source.train)
+            identity = fingerprint(cfg, source.digests())
+        _try_loss(experiment, cfg, source)
+    notes = sorted({str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)})
+    weights = ensure_weights(cfg)
+    count = _count_devices(devices)
+    cuda = _gpus(count) > 0
+    if experiment.amp and not cuda:
+        raise UserError("--amp needs a GPU, and this machine has none", "leave out --amp")
+    if images_per_device is not None:
+        cfg.images_per_device = images_per_device
+    with _blaming(experiment.overrides):
+        fit_to_devices(cfg, count, cuda)
+    info = get_info(experiment.loss)
+    plan = Plan(
+        cfg=cfg,
+        facts={
+            "experiment": asdict(experiment),
+            "digest": experiment.digest(),
+            "fingerprint": identity,
+            "distribution": f"{info.distribution} {info.version}",
+            "hyper_parameters": dict(_loss_block(cfg)["hyper_parameters"]),
+            "init": {"kind": "random" if weights.startswith("random") else "pretrained", "description": weights},
+        },
+        devices=count,
+        per_device=cfg.train_dataloader.batch_size,
+        accumulate=cfg.optim_wrapper.accumulative_counts,
+    )
+    plan.facts["batch"] = plan.batch
+    plan.facts["notes"] = [note[:NOTE_LENGTH] for note in [*notes, f"batch: {plan.batch}"]]
+    return plan
+
+
+@contextmanager
+def _blaming(overrides: Mapping[str, Any]) -> Iterator[None]:
+    """A config that can't be worked with is --set's doing, if there was one."""
+    try:
+        yield
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+        if not overrides:
+            raise
+        mistake = f"--set spoils the config: {type(error).__name__}: {error}"
+        raise UserError(mistake, f"look at {', '.join(overrides)}") from error
+
+
+def _loss_block(cfg: Config) -> Any:
+    return as_list(cfg.model.roi_head.bbox_head)[0].loss_cls
+
+
+def _try_loss(experiment: Experiment, cfg: Config, source: Source) -> None:
+    """Build the loss once: a bad hyper-parameter shows now and not when the data is loaded."""
+    try:
+        build_loss(experiment.loss, source.train.stats(), **_loss_block(cfg)["hyper_parameters"])
+    except (ValueError, TypeError) as error:
+        raise UserError(f"the loss {experiment.loss!r} can't be built: {error}", "mend --loss-set") from error
+
+
+def _count_devices(asked: int | None) -> int:
+    """The number of processes that share the batch. Raises UserError when torchrun started another number."""
+    if group.size() > 1 and asked not in (None, group.size()):
+        raise UserError(f"torchrun started {group.size()} processes, --gpus asks for {asked}", "leave out --gpus")
+    return group.size() if group.size() > 1 else asked or 1
+
+
+def _gpus(devices: int) -> int:
+    """The number of GPUs here, 0 on a machine without. Raises UserError when there are some, but not to be used."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return 0
+    present = torch.cuda.device_count()
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", devices))
+    if here > present:
+        raise UserError(f"{here} GPUs were asked for, this machine has {present}", f"use --gpus {present} or fewer")
+    from mmcv.ops import get_compiling_cuda_version
+
+    if get_compiling_cuda_version() == "not available":
+        raise UserError(
+            "mmcv's operators are compiled for CPU only, but this machine has a GPU",
+            "compile them here: rm -f .venv/lt_bench.stamp; make venv (FORCE_CUDA=1 where the GPU is elsewhere)",
+        )
+    return present
