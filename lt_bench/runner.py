@@ -86,7 +86,7 @@ def run(experiment: Experiment, source: Source, options: Options, say: Say) -> R
             if group.size() == 1 and plan.devices > 1:
                 _launch(config, plan.devices)
             else:
-                train_and_predict(config)
+                _train_here(config, experiment)
         say("evaluating boxes and masks")
         record = make_record(folder, source, options.evaluator)
         write(record, result)
@@ -172,6 +172,15 @@ def _claimed(folder: Path, restart: bool, say: Say) -> Iterator[None]:
         except OSError as error:
             raise UserError(f"another process runs in {folder}", "wait for it, or choose another --work-dir") from error
         yield
+
+
+def _train_here(config: Path, experiment: Experiment) -> None:
+    """Train in this process. A mistake in the config is shown together with what --set put there."""
+    try:
+        train_and_predict(config)
+    except UserError as error:
+        changed = ", ".join(f"{key}={value!r}" for key, value in experiment.overrides.items())
+        raise UserError(error.message, f"--set changed {changed or 'nothing'}; {error.remedy}") from error
 
 
 def _launch(config: Path, devices: int) -> None:

@@ -12,6 +12,8 @@ import pickle
 import sys
 import traceback
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,12 +38,15 @@ def train_and_predict(config: Path) -> None:
     import torch
     from mmengine.config import Config
 
+    from lt_bench.detector.hooks import ProgressHook, hook_of
+
     cfg = Config.fromfile(str(config))
     folder = config.parent
     try:
         group.join()
         runner = _build_runner(cfg, folder)
-        runner.train()
+        with _building(folder, unless=lambda: hook_of(runner, ProgressHook).began):
+            runner.train()  # mmengine builds optimizer, schedulers and data only now
         _write_training(runner, folder)
         runner.test()
     except FloatingPointError as error:
@@ -100,17 +105,29 @@ def _build_runner(cfg: Config, folder: Path) -> Runner:
             return logger
 
     cfg.work_dir = str(folder)
-    try:
+    with _building(folder):
         runner = LoggedRunner.from_cfg(cfg)
+    runner.register_hook(ProgressHook())
+    return runner
+
+
+@contextmanager
+def _building(folder: Path, unless: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """What fails while a runner is put together is the config's fault: a UserError, the details in the log.
+
+    unless: whether something was computed already, so that an error is no mistake in the config.
+    """
+    try:
+        yield
     except (TypeError, ValueError, KeyError, AttributeError, AssertionError, OSError) as error:
+        if unless():
+            raise
         with (folder / LOG_FILE).open("a", encoding="utf-8") as log:
             log.write(traceback.format_exc())
         raise UserError(
             f"the config {folder / CONFIG_FILE} can't be built: {type(error).__name__}: {error}",
-            f"look at what --set changed; {folder / LOG_FILE} has the details",
+            f"{folder / LOG_FILE} has the details",
         ) from error
-    runner.register_hook(ProgressHook())
-    return runner
 
 
 def _log_warnings_to(handler: logging.Handler) -> None:
@@ -125,10 +142,10 @@ def _write_training(runner: Runner, folder: Path) -> None:
     import torch
     from mmengine.dist import all_reduce, is_main_process
 
-    from lt_bench.detector.hooks import RunMeterHook
+    from lt_bench.detector.hooks import RunMeterHook, hook_of
     from lt_bench.evaluation.files import write_atomic
 
-    meter = next(hook for hook in runner.hooks if isinstance(hook, RunMeterHook))
+    meter = hook_of(runner, RunMeterHook)
     busiest = torch.tensor(float(meter.peak_memory_bytes), dtype=torch.float64)
     all_reduce(busiest, "max")
     if not is_main_process():

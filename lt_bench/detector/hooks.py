@@ -6,7 +6,7 @@ import resource
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from mmdet.registry import HOOKS
@@ -89,6 +89,14 @@ class FiniteLossHook(Hook):
             raise FloatingPointError(f"the loss became infinite or NaN at iteration {runner.iter + 1}: {terms}")
 
 
+AnyHook = TypeVar("AnyHook", bound=Hook)
+
+
+def hook_of(runner: Runner, kind: type[AnyHook]) -> AnyHook:
+    """The hook of a kind that a runner has. Raises StopIteration when there is none."""
+    return next(hook for hook in runner.hooks if isinstance(hook, kind))
+
+
 def peak_memory_bytes() -> int:
     """Peak memory of this process: allocated on the GPU where there is one, else resident on the host."""
     if torch.cuda.is_available():
@@ -98,11 +106,15 @@ def peak_memory_bytes() -> int:
 
 
 class ProgressHook(Hook):
-    """A progress bar with ETA for training and testing on a terminal; a line now and then elsewhere."""
+    """A progress bar with ETA for training and testing on a terminal; a line now and then elsewhere.
+
+    began: whether training has begun.
+    """
 
     priority = "VERY_LOW"
 
     def __init__(self, seconds_between_lines: float = 30.0) -> None:
+        self.began = False
         self.console = Console(stderr=True)
         self.seconds_between_lines = seconds_between_lines
         self._bar: Progress | None = None
@@ -153,6 +165,7 @@ class ProgressHook(Hook):
             self._bar = None
 
     def before_train(self, runner: Runner) -> None:
+        self.began = True
         self._open("training", runner.max_iters, runner.iter)
 
     def after_train_iter(
