@@ -21,7 +21,7 @@ class _Group(click.Group):
     """Prints an expected mistake without a traceback and suggests the nearest verb for an unknown one."""
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        from lt_bench.registry import did_you_mean
+        from lt_bench.errors import did_you_mean
 
         if args and self.get_command(ctx, args[0]) is None:
             raise click.UsageError(f"there is no command {args[0]!r}; {did_you_mean(args[0], self.list_commands(ctx))}")

@@ -16,8 +16,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lt_bench.errors import UserError
-from lt_bench.registry import check_hyper_parameters, did_you_mean, get_info
+from lt_bench.errors import UserError, did_you_mean
+from lt_bench.registry import check_hyper_parameters, get_info
 
 if TYPE_CHECKING:
     from mmengine.config import Config

@@ -17,9 +17,6 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-RARE_MAX_IMAGES = 10  # LVIS (Gupta et al., CVPR 2019): rare 1-10, common 11-100, frequent > 100 training images
-COMMON_MAX_IMAGES = 100
-
 
 @dataclass(frozen=True)
 class ClassStats:

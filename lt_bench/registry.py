@@ -7,7 +7,6 @@ seconds. Source that does more at import than define things is imported after al
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib.util
 import inspect
 from collections import defaultdict
@@ -17,7 +16,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lt_bench.errors import PluginError, UserError
+from lt_bench.errors import PluginError, UserError, did_you_mean
 
 if TYPE_CHECKING:
     from lt_bench.interface import ClassStats, LongTailLoss
@@ -43,13 +42,6 @@ class LossInfo:
 
 class _Undecided(Exception):
     """The source alone does not tell; the plugin must be imported."""
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A remedy for an unknown name: the closest known one, and all of them."""
-    known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return (f"did you mean {close[0]!r}? " if close else "") + f"known: {', '.join(known) or 'none'}"
 
 
 def list_losses(load: bool = False) -> list[LossInfo]:

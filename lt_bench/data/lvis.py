@@ -6,7 +6,6 @@ come from the JSON, never from a constant.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import os
@@ -18,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
-from lt_bench.errors import DataNotFoundError, UserError
+from lt_bench.errors import DataNotFoundError, UserError, did_you_mean
 
 if TYPE_CHECKING:
     from lt_bench.interface import ClassStats
@@ -74,9 +73,7 @@ def find(dataset: str, data_root: Path | None) -> DataPaths:
     place where it looked.
     """
     if dataset not in DATASETS:
-        close = difflib.get_close_matches(dataset, DATASETS, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(DATASETS)}"
-        raise UserError(f"there is no LVIS data set {dataset!r}", hint)
+        raise UserError(f"there is no LVIS data set {dataset!r}", did_you_mean(dataset, DATASETS))
     train, val = DATASETS[dataset]
     looked = []
     for root in _roots(dataset) if data_root is None else [data_root]:

@@ -166,7 +166,7 @@ def test_the_cache_folder_comes_from_the_environment(
 
 
 def test_an_unknown_preset_is_named_with_the_likely_one() -> None:
-    with pytest.raises(UserError, match=r"'glyps'.*\n.*Did you mean glyphs\?.*glyphs-1203"):
+    with pytest.raises(UserError, match=r"'glyps'.*\n.*did you mean 'glyphs'\?.*glyphs-1203"):
         glyphs.make("glyps")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import fcntl
 import hashlib
 import json
@@ -32,7 +31,7 @@ from lt_bench.data.glyphs.lvis_form import (
 from lt_bench.data.glyphs.plan import TRAIN, VAL, ImagePlan, plan
 from lt_bench.data.glyphs.presets import PRESETS, Preset
 from lt_bench.data.glyphs.render import render
-from lt_bench.errors import UserError
+from lt_bench.errors import UserError, did_you_mean
 
 GENERATOR_VERSION = 1  # part of the cache's folder name: raise it whenever the bytes change
 SPLITS = (("train", TRAIN), ("val", VAL))
@@ -50,9 +49,7 @@ def make(preset: str, cache: Path | None = None, progress: Progress | None = Non
     Raises UserError for an unknown preset and for a cache that cannot be written.
     """
     if preset not in PRESETS:
-        close = difflib.get_close_matches(preset, PRESETS, n=1)
-        hint = f"Did you mean {close[0]}? " if close else ""
-        raise UserError(f"Unknown preset {preset!r} of the embedded data set.", f"{hint}Presets: {', '.join(PRESETS)}.")
+        raise UserError(f"Unknown preset {preset!r} of the embedded data set.", did_you_mean(preset, PRESETS))
     folder = cache or Path(os.environ.get("LT_BENCH_CACHE") or Path.home() / ".cache" / "lt_bench")
     return make_preset(PRESETS[preset], folder, progress=progress)
 
