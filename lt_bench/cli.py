@@ -210,7 +210,7 @@ def leaderboard(folder: Path, records: tuple[Path, ...]) -> None:
         click.echo(f"added {add(record, folder / 'results')}")
     if not (folder / "results").is_dir():
         raise UserError(f"{folder} holds no results/", "name the folder with --folder, or --add a record")
-    pages, problems = regenerate(folder)
+    pages, problems = regenerate(folder, published=True)
     for page in pages:
         click.echo(f"wrote {page}")
     for problem in problems:

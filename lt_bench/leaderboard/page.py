@@ -20,8 +20,10 @@ FULL_SIZE = {"lvis_v1": (1203, 19809), "lvis_v0.5": (1230, 5000)}  # categories 
 PUBLISHED = "lvis_v1"
 
 
-def regenerate(folder: Path) -> tuple[list[Path], list[str]]:
+def regenerate(folder: Path, published: bool = False) -> tuple[list[Path], list[str]]:
     """Write folder/<dataset>.md for every data set that has records below folder/results.
+
+    With `published`, also the page of the published numbers when nobody has measured on their data set yet.
 
     Returns the pages and what stood in the way: files that are no valid record, runs that were left out, pages
     whose records are gone. The same records give the same bytes.
@@ -33,6 +35,10 @@ def regenerate(folder: Path) -> tuple[list[Path], list[str]]:
         page = folder / f"{slug(dataset)}.md"
         write_atomic(page, [render(dataset, list(group)).encode()])
         pages.append(page)
+    published_page = folder / f"{slug(PUBLISHED)}.md"
+    if published and published_page not in pages:
+        write_atomic(published_page, [render(PUBLISHED, []).encode()])
+        pages.append(published_page)
     problems += left_out
     for stale in sorted(set(folder.glob("*.md")) - set(pages)):
         if stale.is_file() and stale.read_bytes().startswith(MARK.encode()):
@@ -43,6 +49,8 @@ def regenerate(folder: Path) -> tuple[list[Path], list[str]]:
 def render(dataset: str, made: Sequence[Table]) -> str:
     """The page of one data set."""
     parts = [MARK, f"# Leaderboard: {escape(dataset)}", *_introduction(dataset, made)]
+    if not made:
+        parts.append("**Nothing was measured on this data set yet.**")
     for table in made:
         parts += [*_caption(table), markdown.table(table.frame, left={"loss"}), _note(table)]
     if dataset == PUBLISHED:

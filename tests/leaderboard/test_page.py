@@ -108,6 +108,16 @@ def test_a_part_of_lvis_is_not_passed_off_as_lvis(make_record, publish) -> None:
     assert "**Not lvis\\_v1 in full:**" in regenerate(folder)[0][0].read_text()
 
 
+def test_the_published_numbers_have_a_page_before_anybody_measured(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    assert page_module.regenerate(tmp_path) == ([], [])
+    pages, problems = page_module.regenerate(tmp_path, published=True)
+    assert (pages, problems) == ([tmp_path / "lvis_v1.md"], [])
+    text = pages[0].read_text(encoding="utf-8")
+    assert "Nothing was measured on this data set yet" in text
+    assert "janghyuncho/ECM-Loss README" in text
+
+
 def test_bad_records_are_named_and_the_good_ones_published(make_record, publish) -> None:
     good = make_record("ecm", ap=0.4321)
     folder = publish(good, make_record("ce"))
