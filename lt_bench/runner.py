@@ -23,6 +23,7 @@ from lt_bench.evaluation.files import write_atomic
 from lt_bench.experiment import Experiment
 from lt_bench.planning import Plan, make_plan
 from lt_bench.source import Say, Source
+from lt_bench.terminal import shown
 from lt_bench.worker import CONFIG_FILE, LOG_FILE, TRAINING_FILE, last_checkpoint, train_and_predict
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def _write_plan(plan: Plan, folder: Path, resume: bool, say: Say) -> Path:
     say(
         f"run: {experiment['loss']}, {experiment['detector']} {experiment['backbone']} {experiment['schedule']}, "
         f"recipe {experiment['recipe']}, seed {experiment['seed']}, fingerprint {facts['fingerprint'][:12]}\n"
-        f"folder: {folder} (log: {LOG_FILE})"
+        f"folder: {shown(folder)} (log: {LOG_FILE})"
     )
     return config
 

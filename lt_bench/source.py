@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lt_bench.errors import DataNotFoundError, UserError
-from lt_bench.terminal import progress
+from lt_bench.terminal import progress, shown
 
 if TYPE_CHECKING:
     from lt_bench.data.lvis import DataPaths, LVISFile
@@ -77,7 +77,7 @@ def read(paths: DataPaths, say: Say) -> Source:
         )
     say(
         f"data: {paths.dataset}, annotations in the form of LVIS {train.version}, {len(train.categories)} classes, "
-        f"{len(train.images)} training and {len(val.images)} validation images in {paths.image_root}"
+        f"{len(train.images)} training and {len(val.images)} validation images in {shown(paths.image_root)}"
     )
     return Source(paths, train, val)
 

@@ -1,9 +1,10 @@
-"""A progress bar for work outside training, on the terminal only."""
+"""What is shown on the terminal outside training: progress bars, and paths as people write them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
@@ -19,3 +20,11 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
             bar.update(task, completed=done, total=total)
 
         yield report
+
+
+def shown(path: Path) -> str:
+    """A path relative to the current folder or to the home folder (~), when it lies in one of them."""
+    path = path.resolve()
+    if path.is_relative_to(Path.cwd()):
+        return str(path.relative_to(Path.cwd()))
+    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
