@@ -13,7 +13,8 @@ from rich.progress import Progress
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """Yields report(done, total). Nothing is drawn when the error stream is no terminal."""
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
 
         def report(done: int, total: int) -> None:
