@@ -103,10 +103,14 @@ def _loss_block(cfg: Config) -> Any:
 
 def _try_loss(experiment: Experiment, cfg: Config, source: Source) -> None:
     """Build the loss once: a bad hyper-parameter shows now and not when the data is loaded."""
+    given = _loss_block(cfg)["hyper_parameters"]
     try:
-        build_loss(experiment.loss, source.train.stats(), **_loss_block(cfg)["hyper_parameters"])
+        build_loss(experiment.loss, source.train.stats(), **given)
     except (ValueError, TypeError) as error:
-        raise UserError(f"the loss {experiment.loss!r} can't be built: {error}", "mend --loss-set") from error
+        settings = ", ".join(f"{key}={value!r}" for key, value in given.items())
+        raise UserError(
+            f"the loss {experiment.loss!r} can't be built: {error}", f"mend --loss-set {settings}"
+        ) from error
 
 
 def _count_devices(asked: int | None) -> int:

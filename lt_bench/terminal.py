@@ -14,7 +14,10 @@ from rich.progress import Progress
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """Yields report(done, total). Nothing is drawn when the error stream is no terminal."""
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    if not console.is_terminal:
+        yield lambda done, total: None
+        return
+    with Progress(console=console, transient=True) as bar:
         task = bar.add_task(what, total=None)
 
         def report(done: int, total: int) -> None:

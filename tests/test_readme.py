@@ -77,4 +77,5 @@ def test_every_command_parses(command: str) -> None:
     while isinstance(group, click.Group) and words:
         name, group, words = group.resolve_command(context, words)
         assert group is not None, name
-    group.make_context("lt_bench", words)
+    if words[-1:] != ["--help"]:
+        group.make_context("lt_bench", words)

@@ -59,7 +59,6 @@ def test_what_has_no_ground_truth_has_no_number(make_record, iou_type) -> None:
     [
         {"fingerprint": "f" * 64},
         {"init": {"kind": "random", "description": "resnet50-0676ba61.pth"}},
-        {"init": {"kind": "pretrained", "description": "another.pth"}},
         {"amp": True},
         {"dataset": "other"},
         {"data": {"classes": 2, "train_images": 240, "val_images": 99}},
