@@ -56,7 +56,7 @@ def main() -> None:
 @click.option("--dataset", help="lvis_v1, lvis_v0.5, glyphs or glyphs-1203. Default: lvis_v1 if found, else glyphs.")
 @click.option("--data-root", type=_path, help="Folder of the data set. Default: $LT_BENCH_DATA, ./data.")
 @click.option("--recipe", default="common", show_default=True, help="common (same for all) or paper (its authors').")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1))
 @click.option("--gpus", type=click.IntRange(min=1), help="Processes that share the batch, one a GPU. Default: 1.")
 @click.option("--images-per-device", type=click.IntRange(min=1), help="Images at a time; the rest is accumulated.")
 @click.option("--amp", is_flag=True, help="Mixed precision; rows go into a table of their own.")
@@ -294,8 +294,14 @@ def _publish(record: Path, leaderboards: Path) -> None:
     from lt_bench.leaderboard.page import regenerate
     from lt_bench.leaderboard.store import add
 
-    add(record, leaderboards / "results")
-    _, problems = regenerate(leaderboards)
+    try:
+        add(record, leaderboards / "results")
+        _, problems = regenerate(leaderboards)
+    except OSError as error:
+        raise UserError(
+            f"the tables can't be written to {leaderboards}: {error.strerror}; the run is finished: {record}",
+            "give the same command with another --leaderboards",
+        ) from error
     for problem in problems:
         _say(f"left out of the tables: {problem}")
 

@@ -10,7 +10,7 @@ import ast
 import importlib.util
 import inspect
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -89,12 +89,22 @@ def build_loss(name: str, stats: ClassStats, **hyper_parameters: Any) -> LongTai
     return cls(stats, **hyper_parameters)
 
 
-def check_hyper_parameters(name: str, given: Iterable[str], known: Iterable[str]) -> None:
-    """Raises UserError for a hyper-parameter that the loss does not take."""
-    known = set(known)
-    for key in given:
+def check_hyper_parameters(name: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Raises UserError for a hyper-parameter that the loss does not take, or that is of another kind than its default.
+
+    given: keyword to value. known: keyword to default.
+    """
+    for key, value in given.items():
         if key not in known:
             raise UserError(f"loss {name!r} has no hyper-parameter {key!r}", did_you_mean(key, known))
+        kind = type(known[key])
+        if kind in _KINDS and type(value) not in _KINDS[kind]:
+            expected = " or ".join(accepted.__name__ for accepted in _KINDS[kind])
+            raise UserError(f"loss {name!r}: {key} is {value!r}, expected {expected}", f"the default is {known[key]!r}")
+
+
+# The types that a value may have, by that of the default: "no" is no bool, and 1.5 no number of classes.
+_KINDS: dict[type, tuple[type, ...]] = {bool: (bool,), int: (int,), float: (float, int)}
 
 
 def _entries() -> dict[str, list[EntryPoint]]:

@@ -145,6 +145,10 @@ def _fact(folder: Path, key: str) -> str | None:
 
 def _refuse_another_run(folder: Path, plan: Plan, same: dict[str, str]) -> None:
     """Raises UserError when `folder` holds a run that this one must not continue, answer for or overwrite."""
+    if last_checkpoint(folder) is None and not any(
+        (folder / name).exists() for name in (RESULT_FILE, PREDICTIONS_FILE)
+    ):
+        return  # that run never got anywhere
     for key, what in same.items():
         if _fact(folder, key) not in (None, plan.facts[key]):
             raise UserError(
@@ -181,7 +185,9 @@ def _train_here(config: Path, experiment: Experiment) -> None:
         train_and_predict(config)
     except UserError as error:
         changed = ", ".join(f"{key}={value!r}" for key, value in experiment.overrides.items())
-        raise UserError(error.message, f"--set changed {changed or 'nothing'}; {error.remedy}") from error
+        raise UserError(
+            error.message, f"--set changed {changed}; {error.remedy}" if changed else error.remedy
+        ) from error
 
 
 def _launch(config: Path, devices: int) -> None:

@@ -90,6 +90,9 @@ def verify(source: Source, exclude: Collection[int], say: Say) -> None:
     from lt_bench.data import verify as checks
     from lt_bench.data.lvis import ImageFinder
 
+    unknown = set(exclude) - {image["id"] for file in (source.train, source.val) for image in file.images}
+    if unknown:
+        raise UserError(f"no image has the id {min(unknown)} ({len(unknown)} such ids)", "mend --exclude-images")
     mark = cache_folder() / "checked" / f"{_state(source)}.json"
     if mark.is_file():
         return

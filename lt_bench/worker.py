@@ -60,8 +60,12 @@ def train_and_predict(config: Path) -> None:
 
 
 def predict(config: Path, checkpoint: Path, folder: Path) -> None:
-    """Predict the validation set with a checkpoint; writes predictions.json into `folder`."""
+    """Predict the validation set with a checkpoint; writes predictions.json into `folder`.
+
+    Raises UserError when the checkpoint can't be loaded or is of another model.
+    """
     from mmengine.config import Config
+    from mmengine.runner import CheckpointLoader
 
     cfg = Config.fromfile(str(config))
     cfg.load_from, cfg.resume, cfg.launcher = str(checkpoint), False, "none"
@@ -72,8 +76,13 @@ def predict(config: Path, checkpoint: Path, folder: Path) -> None:
     runner = _build_runner(cfg, folder)
     try:
         runner.load_or_resume()
-    except (pickle.UnpicklingError, RuntimeError, KeyError, EOFError, OSError) as error:
+        missing = set(runner.model.state_dict()) - set(
+            CheckpointLoader.load_checkpoint(str(checkpoint), "cpu")["state_dict"]
+        )
+    except (pickle.UnpicklingError, RuntimeError, KeyError, EOFError, OSError, AttributeError, TypeError) as error:
         raise UserError(f"{checkpoint} can't be loaded: {error}", f"is it a checkpoint of {config}?") from error
+    if missing:
+        raise UserError(f"{checkpoint} lacks {len(missing)} weights", f"is it a checkpoint of {config}?")
     runner.test()
 
 

@@ -154,3 +154,12 @@ def test_unknown_hyper_parameter_gets_a_suggestion() -> None:
     with pytest.raises(UserError) as caught:
         build_loss("focal", STATS, gama=1.0)
     assert "did you mean 'gamma'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("loss", "setting"),
+    [("ecm", {"float32_weights": "no"}), ("federated", {"num_sample_cats": 1.5}), ("focal", {"gamma": "x"})],
+)
+def test_a_hyper_parameter_of_another_kind_is_refused(loss: str, setting: dict[str, object]) -> None:
+    with pytest.raises(UserError, match=next(iter(setting))):
+        build_loss(loss, STATS, **setting)

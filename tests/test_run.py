@@ -182,6 +182,25 @@ def test_eval_of_a_file_that_is_no_checkpoint(finished: tuple[Path, subprocess.C
     assert "Traceback" not in done.stderr
 
 
+def test_eval_of_another_models_checkpoint(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    cwd, _ = finished
+    torch.save({"state_dict": {}}, cwd / "other.pth")
+    done = lt_bench("eval", "other.pth", "--config", "work/config.py", cwd=cwd)
+    assert done.returncode == 2, done.stderr
+    assert "lacks" in done.stderr
+
+
+def test_a_loss_that_is_nan_leaves_no_record(tmp_path: Path) -> None:
+    setting = "optim_wrapper.optimizer.lr=1e30"
+    done = lt_bench(
+        *("run", "--loss", "ce", "--dataset", "glyphs", "--max-iters", "3", "--work-dir", "w", "--set", setting),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "infinite or NaN" in done.stderr
+    assert not (tmp_path / "w" / "result.json").exists()
+
+
 def test_evaluation_alone_is_repeated_when_predictions_are_there(
     finished: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
