@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run test test-long lint format venv
+.PHONY: run test lint format venv
 
 # Sets everything up and runs the benchmark once: on LVIS if it is there, else on the embedded data set.
 run: venv
@@ -9,11 +9,7 @@ run: venv
 
 # Sets everything up and passes the tests.
 test: venv lint
-	$(VENV) -m pytest -m "not long"
-
-# The tests that train for minutes.
-test-long: venv
-	$(VENV) -m pytest -m long
+	$(VENV) -m pytest
 
 lint: venv
 	$(VENV) -m ruff check .
