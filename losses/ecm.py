@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from lt_bench.functional import binary_cross_entropy
 from lt_bench.interface import ClassStats, LongTailLoss, widen
 
 
@@ -57,13 +57,7 @@ class ECM(LongTailLoss):
         return self.num_classes + 1
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        target = labels[:, None] == torch.arange(self.num_logits, device=labels.device)
-        loss = F.binary_cross_entropy_with_logits(
-            2 * logits + self.shift.to(logits.dtype),
-            target.to(logits.dtype),
-            weight=self.weight.to(logits.dtype),
-            reduction="sum",
-        )
+        loss = binary_cross_entropy(logits, labels, self.weight, self.weight, scale=2.0, shift=self.shift)
         return loss / max(len(labels), 1)
 
     def scores(self, logits: Tensor) -> Tensor:

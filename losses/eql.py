@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lt_bench.functional import binary_cross_entropy
 from lt_bench.interface import ClassStats, LongTailLoss, widen
 
 
@@ -46,11 +46,8 @@ class EQL(LongTailLoss):
         return self.num_classes
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        target = labels[:, None] == torch.arange(self.num_classes, device=labels.device)
-        foreground = labels[:, None] < self.num_classes
-        ignored = foreground & self.rare & ~target
-        bce = F.binary_cross_entropy_with_logits(logits, target.to(logits.dtype), reduction="none")
-        return bce.masked_fill(ignored, 0).sum() / max(len(labels), 1)
+        # Background has no channel, so what is spared is the negatives of foreground RoIs.
+        return binary_cross_entropy(logits, labels, spared=self.rare) / max(len(labels), 1)
 
     def scores(self, logits: Tensor) -> Tensor:
         return F.pad(widen(logits).sigmoid(), (0, 1))

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lt_bench.functional import binary_cross_entropy, sigmoid_gradient_sums
 from lt_bench.interface import ClassStats, LongTailLoss, widen
 
 
@@ -65,13 +66,10 @@ class EQLv2(LongTailLoss):
         return self.num_classes + 1
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        target = labels[:, None] == torch.arange(self.num_logits, device=labels.device)
-        pos_weight, neg_weight = self.weights()
-        weight = torch.where(target, pos_weight, neg_weight).to(logits.dtype)
-        bce = F.binary_cross_entropy_with_logits(logits, target.to(logits.dtype), reduction="none")
+        positive, negative = self.weights()
         if self.training:
-            self._collect(logits.detach(), target, weight)
-        return (bce * weight).sum() / max(len(labels), 1)
+            self._collect(logits, labels, positive, negative)
+        return binary_cross_entropy(logits, labels, negative, positive) / max(len(labels), 1)
 
     def weights(self) -> tuple[Tensor, Tensor]:
         """The weights of positives (q) and of negatives (r) that the next call will use: float64 [C + 1] each."""
@@ -81,15 +79,12 @@ class EQLv2(LongTailLoss):
         negative = F.pad(mapped.masked_fill(unseen, 1), (0, 1), value=1)
         return 1 + self.alpha * (1 - negative), negative
 
-    def _collect(self, logits: Tensor, target: Tensor, weight: Tensor) -> None:
-        # |sigmoid(s) - y| without the cancellation of 1 - sigmoid(s)
-        gradient = weight * torch.where(target, -logits, logits).sigmoid()
-        positive = gradient.masked_fill(~target, 0).sum(dim=0, dtype=torch.float64)
-        negative = gradient.masked_fill(target, 0).sum(dim=0, dtype=torch.float64)
+    def _collect(self, logits: Tensor, labels: Tensor, positive: Tensor, negative: Tensor) -> None:
+        gradients = torch.stack(sigmoid_gradient_sums(logits, labels)) * torch.stack([positive, negative])
         # One collective for both, called by every rank whatever its batch holds. Background is left out.
-        positive, negative = self.sum_over_ranks(torch.stack([positive, negative])[:, :-1].contiguous())
-        self.pos_grad += positive
-        self.neg_grad += negative
+        gradients = self.sum_over_ranks(gradients[:, :-1].contiguous())
+        self.pos_grad += gradients[0]
+        self.neg_grad += gradients[1]
 
     def scores(self, logits: Tensor) -> Tensor:
         logits = widen(logits)

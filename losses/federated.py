@@ -7,9 +7,9 @@ import math
 
 import torch
 import torch.distributed as dist
-import torch.nn.functional as F
 from torch import Tensor
 
+from lt_bench.functional import binary_cross_entropy
 from lt_bench.interface import ClassStats, LongTailLoss, widen
 
 
@@ -63,9 +63,10 @@ class Federated(LongTailLoss):
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         classes = self._subset(labels)
-        target = (labels[:, None] == classes).to(logits.dtype)
-        bce = F.binary_cross_entropy_with_logits(logits[:, classes], target, reduction="sum")
-        return bce / max(len(labels), 1)
+        channel = labels.new_full((self.num_classes + 1,), len(classes))  # that of a class among those of S; none
+        channel[classes] = torch.arange(len(classes), device=labels.device)
+        subset = logits.index_select(1, classes)
+        return binary_cross_entropy(subset, channel[labels]) / max(len(labels), 1)
 
     def _subset(self, labels: Tensor) -> Tensor:
         """The classes of S, int64 [|S|], without background."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lt_bench.functional import focal_loss
 from lt_bench.interface import ClassStats, LongTailLoss, widen
 
 
@@ -44,14 +44,8 @@ class Focal(LongTailLoss):
         return self.num_classes
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        target = labels[:, None] == torch.arange(self.num_classes, device=labels.device)
-        # z is the logit of "right": p_t = sigmoid(z). Both logarithms stay finite where p_t itself underflows.
-        z = torch.where(target, logits, -logits)
-        modulation = torch.exp(self.gamma * F.logsigmoid(-z))  # (1 - p_t)^gamma
-        y = target.to(logits.dtype)
-        alpha_t = self.alpha * y + (1 - self.alpha) * (1 - y)
-        loss = -(alpha_t * modulation * F.logsigmoid(z)).sum()
-        return loss / target.sum().clamp(min=1)
+        foreground = (labels < self.num_classes).sum()
+        return focal_loss(logits, labels, self.alpha, self.gamma) / foreground.clamp(min=1)
 
     def scores(self, logits: Tensor) -> Tensor:
         return F.pad(widen(logits).sigmoid(), (0, 1))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
+from lt_bench.functional import chunks
 from lt_bench.interface import ClassStats, LongTailLoss, widen
 
 
@@ -38,6 +42,7 @@ class Seesaw(LongTailLoss):
     """
 
     paper = "Wang et al., Seesaw Loss for Long-Tailed Instance Segmentation, CVPR 2021, arXiv 2008.10032"
+    differentiable_with: ClassVar[Mapping[str, Any]] = {"q": 0.0}
     cum_samples: Tensor
 
     def __init__(
@@ -64,29 +69,59 @@ class Seesaw(LongTailLoss):
         if self.training:
             counts = torch.bincount(labels, minlength=self.num_classes + 1)
             self.cum_samples += self.sum_over_ranks(counts) if self.reduce_counts else counts
-        foreground = labels < self.num_classes
-        classes, fg_labels = logits[foreground, :-2], labels[foreground]
-        classes = classes + self._log_factors(classes.detach(), fg_labels)
+        log_count = self.p * self.cum_samples[:-1].clamp(min=1).double().log()
+        objectness, classes = _Seesaw.apply(logits, labels, log_count.to(logits), self.q, math.log(self.eps))  # type: ignore[no-untyped-call]
         divisor = max(len(labels), 1)
-        return {
-            "loss_cls_objectness": F.cross_entropy(logits[:, -2:], (~foreground).long(), reduction="sum") / divisor,
-            "loss_cls_classes": F.cross_entropy(classes, fg_labels, reduction="sum") / divisor,
-        }
-
-    def _log_factors(self, classes: Tensor, labels: Tensor) -> Tensor:
-        """log(M C) for class logits [M, C] and foreground labels [M]: [M, C].
-
-        Sums of logarithms cannot overflow. They are 0 in the column of the label, so it needs no exception.
-        """
-        log_count = self.cum_samples[:-1].clamp(min=1).double().log()
-        mitigation = (log_count - log_count[labels, None]).clamp(max=0).to(classes.dtype)
-        log_sigma = classes.log_softmax(dim=-1)
-        log_own = log_sigma.gather(1, labels[:, None]).clamp(min=math.log(self.eps))
-        compensation = (log_sigma - log_own).clamp(min=0)
-        return self.p * mitigation + self.q * compensation
+        return {"loss_cls_objectness": objectness / divisor, "loss_cls_classes": classes / divisor}
 
     def scores(self, logits: Tensor) -> Tensor:
         logits = widen(logits)
         classes = logits[..., :-2].softmax(dim=-1)
         objectness = logits[..., -2:].softmax(dim=-1)
         return torch.cat([classes * objectness[..., :1], objectness[..., 1:]], dim=-1)
+
+
+class _Seesaw(torch.autograd.Function):
+    """Both sums. It keeps the log-softmax of the scaled class logits of foreground RoIs, and allocates the gradient."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, logits: Tensor, labels: Tensor, log_count: Tensor, q: float, log_eps: float
+    ) -> tuple[Tensor, Tensor]:
+        background = (labels >= len(log_count)).long()
+        foreground = (background == 0).nonzero()[:, 0]
+        fg_labels = labels[foreground, None]
+        log_softmax = logits.new_empty(len(foreground), len(log_count))
+        for rows in chunks(log_softmax):
+            classes = logits[:, :-2].index_select(0, foreground[rows])
+            classes += _log_factors(classes, fg_labels[rows], log_count, q, log_eps)
+            log_softmax[rows] = classes.log_softmax(dim=1)
+        ctx.save_for_backward(logits, background, foreground, fg_labels, log_softmax)
+        objectness = F.cross_entropy(logits[:, -2:], background, reduction="sum")
+        return objectness, -log_softmax.gather(1, fg_labels).sum()
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, grad_objectness: Tensor, grad_classes: Tensor) -> tuple[Tensor | None, ...]:
+        logits, background, foreground, fg_labels, log_softmax = ctx.saved_tensors
+        gradient = torch.zeros_like(logits, memory_format=torch.contiguous_format)
+        target = F.one_hot(background, 2)
+        gradient[:, -2:] = (logits[:, -2:].softmax(dim=1) - target) * grad_objectness
+        for rows in chunks(log_softmax):
+            own = fg_labels[rows]
+            slope = log_softmax[rows].exp()
+            slope.scatter_(1, own, slope.gather(1, own) - 1)
+            gradient[:, :-2].index_copy_(0, foreground[rows], slope.mul_(grad_classes))
+        return gradient, None, None, None, None
+
+
+def _log_factors(classes: Tensor, labels: Tensor, log_count: Tensor, q: float, log_eps: float) -> Tensor:
+    """log(M C) for class logits [n, C], labels [n, 1] and log_count = p log(n_j) [C]: [n, C].
+
+    Sums of logarithms cannot overflow. They are 0 in the column of the label, so it needs no exception.
+    """
+    log_sigma = classes.log_softmax(dim=1)
+    own = log_sigma.gather(1, labels).clamp(min=log_eps)
+    compensation = log_sigma.sub_(own).clamp_(min=0).mul_(q)
+    own_count = log_count[labels]
+    return compensation.add_(torch.minimum(log_count, own_count).sub_(own_count))

@@ -108,10 +108,13 @@ class LongTailLoss(nn.Module, ABC):
     defines `num_logits`, `forward` and `scores`. It is called as `loss(logits, labels)`; `forward` then gets
     checked arguments, with float16 and bfloat16 logits already widened to float32.
 
-    `paper` is the reference shown by `lt_bench losses`.
+    `paper` is the reference shown by `lt_bench losses`. `differentiable_with` are hyper-parameters under which
+    `forward` holds nothing constant that depends on the logits, so that its gradient is its derivative: the gradient
+    is checked against finite differences with these (`lt_bench check`). Empty means that any do.
     """
 
     paper: ClassVar[str] = ""
+    differentiable_with: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, stats: ClassStats) -> None:
         super().__init__()

@@ -1,0 +1,84 @@
+"""The compiled sums that a GPU uses, here compiled for the processor or, where only the formulas matter, not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from loss_cases import LOSSES, make_batch, make_stats, value_and_gradient
+from test_golden import SMALL, check_golden
+from torch import Tensor
+
+from lt_bench import functional, fused
+
+
+@pytest.fixture
+def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every loss takes the path of a GPU, with formulas that are not compiled."""
+    monkeypatch.setattr(fused, "usable", lambda logits: True)
+    for name in ("binary_cross_entropy", "binary_cross_entropy_gradient", "focal", "focal_gradient"):
+        monkeypatch.setattr(fused, name, getattr(fused, f"_{name}"))
+
+
+@pytest.mark.usefixtures("uncompiled")
+@pytest.mark.parametrize("name", LOSSES)
+def test_formulas_give_the_golden_vectors(name: str) -> None:
+    check_golden(Path(SMALL) / f"{name}.npz")
+
+
+@pytest.mark.usefixtures("uncompiled")
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("num_rois", [0, 1, 9])
+def test_formulas_equal_the_other_path(name: str, num_rois: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    loss = LOSSES[name](make_stats()).eval()
+    logits, labels = make_batch(loss, num_rois)
+    value, gradient = value_and_gradient(loss, logits, labels)
+    monkeypatch.setattr(fused, "usable", lambda logits: False)
+    expected, expected_gradient = value_and_gradient(loss, logits, labels)
+    torch.testing.assert_close(value, expected)
+    torch.testing.assert_close(gradient, expected_gradient)
+
+
+def test_they_compile_and_equal_their_formulas() -> None:
+    assert fused._works.__wrapped__(torch.device("cpu"), torch.float32)
+
+
+def test_only_a_gpu_uses_them() -> None:
+    assert not fused.usable(torch.zeros(4, 5))
+
+
+def test_a_compiler_that_fails_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*given: object) -> Tensor:
+        raise RuntimeError("no compiler here\nand a long story")
+
+    monkeypatch.setattr(fused, "focal", fail)
+    for name in ("binary_cross_entropy", "binary_cross_entropy_gradient", "focal_gradient"):
+        monkeypatch.setattr(fused, name, getattr(fused, f"_{name}"))
+    with pytest.warns(UserWarning, match="can't be used on cpu: RuntimeError: no compiler here; going on"):
+        assert not fused._works.__wrapped__(torch.device("cpu"), torch.float32)
+
+
+def test_a_compiler_that_is_wrong_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("binary_cross_entropy", "binary_cross_entropy_gradient", "focal"):
+        monkeypatch.setattr(fused, name, getattr(fused, f"_{name}"))
+    monkeypatch.setattr(fused, "focal_gradient", lambda *given: 1.01 * fused._focal_gradient(*given))
+    with pytest.warns(UserWarning, match="not those of the uncompiled formulas"):
+        assert not fused._works.__wrapped__(torch.device("cpu"), torch.float64)
+
+
+def test_the_switch_leaves_them_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(fused.SWITCH, "0")
+    monkeypatch.setattr(fused, "focal", None)
+    assert not fused._works.__wrapped__(torch.device("cpu"), torch.float32)
+
+
+def test_chunks_do_not_change_a_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    loss = LOSSES["ecm"](make_stats())
+    logits, labels = make_batch(loss, num_rois=23)
+    expected = value_and_gradient(loss, logits, labels)
+    for entries in (1, 6, 30, 66):
+        monkeypatch.setattr(functional, "CHUNK", entries)
+        for given, wanted in zip(value_and_gradient(loss, logits, labels), expected, strict=True):
+            torch.testing.assert_close(given, wanted, rtol=1e-13, atol=1e-16)
