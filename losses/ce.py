@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor
 
+from lt_bench.functional import cross_entropy
 from lt_bench.interface import LongTailLoss, widen
 
 
@@ -25,8 +25,7 @@ class CrossEntropy(LongTailLoss):
         return self.num_classes + 1
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        # Not reduction="mean": without RoIs that is 0 / 0.
-        return F.cross_entropy(logits, labels, reduction="sum") / max(len(labels), 1)
+        return cross_entropy(logits, labels) / max(len(labels), 1)
 
     def scores(self, logits: Tensor) -> Tensor:
         return widen(logits).softmax(dim=-1)

@@ -26,6 +26,17 @@ from lt_bench import fused
 CHUNK = 2**19
 
 
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Softmax cross-entropy summed over N RoIs: a scalar, the sum of -log softmax(s)[label].
+
+    logits: float32 or float64 [N, K]. labels: int64 [N] in 0..K - 1. torch's own keeps a tensor of the size of the
+    logits between the passes and allocates two in the second; this one keeps none and allocates the gradient.
+    That can't be differentiated again (RuntimeError).
+    """
+    loss: Tensor = _CrossEntropy.apply(logits, labels)  # type: ignore[no-untyped-call]
+    return loss
+
+
 def binary_cross_entropy(
     logits: Tensor,
     labels: Tensor,
@@ -61,8 +72,8 @@ def focal_loss(logits: Tensor, labels: Tensor, alpha: float, gamma: float) -> Te
 
         sum over n, k of -alpha_t (1 - p_t)^gamma log(p_t)
 
-    logits: float32 or float64 [N, K]. labels: int64 [N]; a label of K or above has no channel. The gradient can't be
-    differentiated again (RuntimeError).
+    logits: float32 or float64 [N, K]. labels: int64 [N]; a label of K or above has no channel. The gradient can't
+    be differentiated again (RuntimeError).
     """
     loss: Tensor = _Focal.apply(logits, labels, alpha, gamma)  # type: ignore[no-untyped-call]
     return loss
@@ -106,6 +117,28 @@ class _Own:
         """Overwrites the entries of some rows in `target` [n, K], which holds these rows."""
         column = self.column[rows]
         target.scatter_(1, column, torch.where(self.exists[rows], value, target.gather(1, column)))
+
+
+class _CrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, labels: Tensor) -> Tensor:
+        ctx.save_for_backward(logits, labels)
+        column = labels[:, None]
+        total = logits.new_zeros(())
+        for rows in chunks(logits):
+            total -= logits[rows].log_softmax(dim=1).gather(1, column[rows]).sum()
+        return total
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
+        logits, labels = ctx.saved_tensors
+        column = labels[:, None]
+        gradient = torch.empty_like(logits, memory_format=torch.contiguous_format)
+        for rows in chunks(logits):
+            softmax = torch.softmax(logits[rows], dim=1, out=gradient[rows])
+            softmax.scatter_(1, column[rows], softmax.gather(1, column[rows]) - 1).mul_(grad_output)
+        return gradient, None
 
 
 class _BinaryCrossEntropy(torch.autograd.Function):
