@@ -13,6 +13,7 @@ from lt_bench.errors import RunFailedError, UserError
 
 LEADERBOARDS = Path("leaderboards")
 WORK_DIRS = Path("work_dirs")
+PORTRAITS = Path("portraits")
 
 _path = click.Path(path_type=Path)
 
@@ -179,10 +180,14 @@ def _predict(checkpoint: Path, config: Path, out: Path) -> tuple[Path, Path]:
     return out / "predictions.json", Path(Config.fromfile(str(config)).test_dataloader.dataset.ann_file)
 
 
-@main.command()
+@main.group(cls=_Group, invoke_without_command=True)
 @click.option("--check", is_flag=True, help="Import every loss instead of reading its source.")
-def losses(check: bool) -> None:
-    """List the installed losses, where they come from, their hyper-parameters and papers."""
+@click.pass_context
+def losses(ctx: click.Context, check: bool) -> None:
+    """List the installed losses, where they come from, their hyper-parameters and papers; or show what they do."""
+    if ctx.invoked_subcommand is not None:
+        return
+
     from lt_bench.registry import list_losses
 
     broken = False
@@ -195,6 +200,78 @@ def losses(check: bool) -> None:
         values = ", ".join(f"{name}={value}" for name, value in info.hyper_parameters.items())
         click.echo(f"  {info.paper or 'no paper named'}\n  hyper-parameters: {values or 'none'}")
     if check and broken:
+        sys.exit(1)
+
+
+@losses.command("show")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--all", "every", is_flag=True, help="Every installed loss.")
+@click.option("--annotations", type=_path, help="LVIS training JSON with the class counts. Default: made-up counts.")
+@click.option(
+    "--after",
+    default=0,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Training calls before the loss is measured.",
+)
+@click.option("--out", type=_path, default=PORTRAITS, show_default=True, help="Folder for the figure and the numbers.")
+def losses_show(names: tuple[str, ...], every: bool, annotations: Path | None, after: int, out: Path) -> None:
+    """Measure what losses do to rare and frequent classes: a table, a figure (PNG and SVG) and all numbers (CSV)."""
+    from lt_bench.portrait import show
+    from lt_bench.portrait.table import summary
+
+    chosen = show.choose(names, every)
+    stats, about = show.statistics(annotations, _say)
+    show.prepare(out)
+    portraits, problems = show.measure_all(chosen, stats, after)
+    if portraits:
+        stem = ("all" if every else "-".join(chosen)) + (f"-after-{after}" if after else "")
+        click.echo(f"{about}; medians over the classes of a group\n{summary(portraits, stats)}")
+        for path in show.write(portraits, stats, about, out / stem):
+            click.echo(f"wrote {path}")
+    for problem in problems:
+        click.echo(f"can't be measured: {problem}", err=True)
+    if problems:
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--all", "every", is_flag=True, help="Every installed loss; a broken plugin counts as failed.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1), help="Of the made-up batches.")
+@click.option("--only", multiple=True, metavar="CHECK", help="Run this check alone; can be repeated.")
+@click.option("--json", "to_json", is_flag=True, help="Print JSON instead of tables.")
+def check(names: tuple[str, ...], every: bool, seed: int, only: tuple[str, ...], to_json: bool) -> None:
+    """Check losses before days of training, on made-up statistics from one class to LVIS scale.
+
+    Gradient against finite differences, half precision against float64, batches without RoIs or foreground, extreme
+    logits, order, repetition and random draws, scores, checkpoints, two ranks, another device, arguments, files and
+    network, and the cost against ce. A failure comes with its smallest case and the command that shows it again.
+
+    Exits with 1 if a check fails.
+    """
+    import json
+
+    from lt_bench.registry import list_losses, load_loss
+    from lt_bench.testing.report import as_json, report
+    from lt_bench.testing.suite import run_checks
+
+    if bool(names) == every:
+        raise UserError("no loss is named" if not names else "NAME and --all exclude each other", "give one of them")
+    infos = {info.name: info.problem for info in list_losses(load=True)} if every else dict.fromkeys(names)
+    classes = {name: load_loss(name) for name, problem in infos.items() if problem is None}
+    found: dict[str, Any] = {}
+    failed = False
+    for name, problem in infos.items():
+        results = run_checks(classes[name], seed, only) if problem is None else []
+        failed |= problem is not None or any(result.status == "failed" for result in results)
+        found[name] = {"problem": problem, "checks": as_json(results)}
+        if not to_json:
+            again = f"python -m lt_bench check {name} --seed {seed} --only {{check}}"
+            click.echo(report(name, results, again) if problem is None else f"{name}: BROKEN: {problem}")
+    if to_json:
+        click.echo(json.dumps({"seed": seed, "losses": found}, indent=2))
+    if failed:
         sys.exit(1)
 
 

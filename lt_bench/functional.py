@@ -58,6 +58,8 @@ def binary_cross_entropy(
     negatives from RoIs with a positive. Only the logits get a gradient, which is allocated in the backward pass and
     can't be differentiated again (RuntimeError).
     """
+    if not logits.numel():  # no RoI, or no channel
+        return logits.sum()
     ones = logits.new_ones(logits.shape[1])
     weights = [ones if weight is None else weight.to(logits) for weight in (negative, positive)]
     shift = None if shift is None else shift.to(logits)
@@ -95,9 +97,12 @@ def sigmoid_gradient_sums(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tenso
     return positive, negative
 
 
-def chunks(logits: Tensor) -> Iterator[slice]:
-    """The rows of logits [N, K] in portions of about CHUNK entries. On a GPU, slow with small ones, all at once."""
-    rows = max(CHUNK // max(logits.shape[1], 1), 1) if _on_cpu(logits) else max(len(logits), 1)
+def chunks(logits: Tensor, temporaries: int = 1) -> Iterator[slice]:
+    """The rows of logits [N, K] in portions, so that the temporaries of one have about CHUNK entries together.
+
+    On a GPU, slow with small portions, all at once.
+    """
+    rows = max(CHUNK // (temporaries * max(logits.shape[1], 1)), 1) if _on_cpu(logits) else max(len(logits), 1)
     for start in range(0, len(logits), rows):
         yield slice(start, start + rows)
 
@@ -210,7 +215,7 @@ class _Focal(torch.autograd.Function):
         own = _Own(logits, labels)
         gradient = torch.empty_like(logits, memory_format=torch.contiguous_format) if ctx.needs_input_grad[0] else None
         total = logits.new_zeros(())
-        for rows in chunks(logits):
+        for rows in chunks(logits, temporaries=2):
             z = logits[rows].clone()
             own.put(z, rows, -math.inf)
             total += _focal(z, gamma, None if gradient is None else gradient[rows]).sum()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from lt_bench import ClassStats, LongTailLoss
 from torch import Tensor
@@ -13,6 +15,8 @@ class LogitAdjusted(LongTailLoss):
 
     The prior of a class is its share of the training instances. Background is fg_bg_ratio times as frequent as
     all classes together; the default of 1 leaves its logit unshifted.
+
+    tau: any finite number. fg_bg_ratio: above 0. Otherwise ValueError.
     """
 
     paper = "Menon et al., Long-tail learning via logit adjustment, ICLR 2021, Eq. 10"
@@ -20,6 +24,10 @@ class LogitAdjusted(LongTailLoss):
 
     def __init__(self, stats: ClassStats, tau: float = 1.0, fg_bg_ratio: float = 1.0) -> None:
         super().__init__(stats)
+        if not math.isfinite(tau):
+            raise ValueError(f"LogitAdjusted: tau is {tau}, expected a finite number")
+        if not 0 < fg_bg_ratio < math.inf:
+            raise ValueError(f"LogitAdjusted: fg_bg_ratio is {fg_bg_ratio}, expected a finite number above 0")
         foreground = stats.instances() / stats.instances().sum()
         prior = torch.cat([foreground, foreground.new_tensor([fg_bg_ratio])])
         self.register_buffer("shift", tau * prior.log(), persistent=False)

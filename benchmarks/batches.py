@@ -1,0 +1,33 @@
+"""Class statistics and batches as training sees them, for any number of classes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lt_bench.data.made_up import lvis_like
+from lt_bench.interface import ClassStats
+
+
+def class_stats(num_classes: int) -> ClassStats:
+    """A long tail like that of LVIS with `num_classes` classes: classes at even steps of its frequencies."""
+    lvis = lvis_like()
+    counts = sorted(zip(lvis.image_count, lvis.instance_count, strict=True))
+    step = (len(counts) - 1) / max(num_classes - 1, 1)
+    picked = [counts[round(rank * step)] for rank in range(num_classes)]
+    return ClassStats([images for images, _ in picked], [instances for _, instances in picked], lvis.num_images)
+
+
+def make_batch(
+    stats: ClassStats, num_logits: int, num_rois: int, foreground: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Logits float32 [N, K], normally distributed, and labels int64 [N], on the CPU.
+
+    The share `foreground` of the RoIs shows an object, of a class drawn by instance count; the others are background.
+    """
+    logits = torch.randn(num_rois, num_logits, generator=generator)
+    labels = torch.full((num_rois,), stats.num_classes)
+    objects = round(foreground * num_rois)
+    if objects:
+        labels[:objects] = torch.multinomial(stats.instances(), objects, replacement=True, generator=generator)
+    return logits, labels[torch.randperm(num_rois, generator=generator)]
