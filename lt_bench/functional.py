@@ -12,18 +12,21 @@ and its derivative by z is sigmoid(z), for both.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
+import threading
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from lt_bench import fused
 
 # Entries of a temporary: 2 MiB in float32 stay in the caches, and with fewer the calls themselves begin to cost.
 CHUNK = 2**19
+# The same for operators that go row by row, and so stay in the caches anyway.
+ROWWISE = 2**21
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -91,37 +94,77 @@ def sigmoid_gradient_sums(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tenso
     positive, negative = (logits.new_zeros(logits.shape[1], dtype=torch.float64) for _ in range(2))
     positive.index_add_(0, own.column[:, 0], (own.exists * (-own.entry).sigmoid())[:, 0].double())
     for rows in chunks(logits):
-        sigmoid = logits[rows].sigmoid()
+        (sigmoid,) = scratch(logits[rows])
+        torch.sigmoid(logits[rows], out=sigmoid)
         own.put(sigmoid, rows, 0.0)
         negative += sigmoid.sum(dim=0)
     return positive, negative
 
 
-def chunks(logits: Tensor, temporaries: int = 1) -> Iterator[slice]:
-    """The rows of logits [N, K] in portions, so that the temporaries of one have about CHUNK entries together.
+def chunks(logits: Tensor, entries: int | None = None) -> Iterator[slice]:
+    """The rows of logits [N, K] in portions of about that many entries (CHUNK). On a GPU all at once."""
+    rows = len(logits)
+    if on_cpu(logits):
+        rows = (entries or CHUNK) // max(logits.shape[1], 1) // 4 * 4  # fours: see _add_short_sums
+    for start in range(0, len(logits), max(rows, 1)):
+        yield slice(start, start + max(rows, 1))
 
-    On a GPU, slow with small portions, all at once.
+
+def scratch(like: Tensor, temporaries: int = 1) -> Iterator[Tensor]:
+    """Tensors of the shape and type of `like` [n, K], with anything in them, until the next call in this thread.
+
+    The processor needs as long to hand out fresh memory as to calculate with it. So CHUNK entries are kept.
     """
-    rows = max(CHUNK // (temporaries * max(logits.shape[1], 1)), 1) if _on_cpu(logits) else max(len(logits), 1)
-    for start in range(0, len(logits), rows):
-        yield slice(start, start + rows)
+    size = like.numel()
+    if not on_cpu(like):
+        return iter([torch.empty_like(like) for _ in range(temporaries)])
+    kept: Tensor | None = getattr(_kept, str(like.dtype), None)
+    if kept is None or len(kept) < temporaries * size:
+        kept = torch.empty(max(temporaries * size, CHUNK), dtype=like.dtype)
+        setattr(_kept, str(like.dtype), kept)
+    return iter([kept[n * size : (n + 1) * size].view(like.shape) for n in range(temporaries)])
+
+
+_kept = threading.local()
+
+
+def on_cpu(logits: Tensor) -> bool:
+    return logits.device.type == "cpu"
+
+
+def first_order(backward: Callable[..., tuple[Tensor | None, ...]]) -> Callable[..., tuple[Tensor | None, ...]]:
+    """Decorates the `backward` of an autograd function whose gradient can't be differentiated again.
+
+    torch's own once_differentiable lets create_graph=True pass, and the second derivatives are zeros.
+    """
+
+    @wraps(backward)
+    def checked(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():
+            raise RuntimeError("the gradient of this loss can't be differentiated again: leave out create_graph=True")
+        return backward(ctx, *grad_outputs)
+
+    return checked
 
 
 class _Own:
     """The entry of each row at its label's channel: its only positive. All [N, 1].
 
-    Masks instead of boolean indices throughout: those would make a GPU wait for the processor.
+    Masks instead of boolean indices: those would make a GPU wait for the processor.
     """
 
     def __init__(self, logits: Tensor, labels: Tensor) -> None:
         self.exists = labels[:, None] < logits.shape[1]
         self.column = labels[:, None].clamp(max=logits.shape[1] - 1)
         self.entry = logits.gather(1, self.column)
+        self.everywhere = on_cpu(logits) and bool(self.exists.all())
 
     def put(self, target: Tensor, rows: slice, value: Tensor | float) -> None:
         """Overwrites the entries of some rows in `target` [n, K], which holds these rows."""
         column = self.column[rows]
-        target.scatter_(1, column, torch.where(self.exists[rows], value, target.gather(1, column)))
+        if not self.everywhere:
+            value = torch.where(self.exists[rows], value, target.gather(1, column))
+        target.scatter_(1, column, value)
 
 
 class _CrossEntropy(torch.autograd.Function):
@@ -130,17 +173,19 @@ class _CrossEntropy(torch.autograd.Function):
         ctx.save_for_backward(logits, labels)
         column = labels[:, None]
         total = logits.new_zeros(())
-        for rows in chunks(logits):
-            total -= logits[rows].log_softmax(dim=1).gather(1, column[rows]).sum()
+        for rows in chunks(logits, ROWWISE):
+            (log_softmax,) = scratch(logits[rows])
+            torch.ops.aten._log_softmax.out(logits[rows], 1, False, out=log_softmax)  # the public one takes no `out`
+            total -= log_softmax.gather(1, column[rows]).sum()
         return total
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @first_order
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         logits, labels = ctx.saved_tensors
         column = labels[:, None]
         gradient = torch.empty_like(logits, memory_format=torch.contiguous_format)
-        for rows in chunks(logits):
+        for rows in chunks(logits, ROWWISE):
             softmax = torch.softmax(logits[rows], dim=1, out=gradient[rows])
             softmax.scatter_(1, column[rows], softmax.gather(1, column[rows]) - 1).mul_(grad_output)
         return gradient, None
@@ -164,25 +209,14 @@ class _BinaryCrossEntropy(torch.autograd.Function):
         ctx.scale = scale
         if fused.usable(logits):
             return fused.binary_cross_entropy(logits, labels, negative, positive, scale, *_dense(shift, spared, logits))
-        own = _Own(logits, labels)
-
-        def negatives(rows: slice, unit: float) -> Tensor:
-            z = _affine(logits[rows], scale * unit, None if shift is None else shift * unit)
-            _spare(z, own.exists[rows], spared)
-            own.put(z, rows, -math.inf)
-            return z
-
-        column_loss = torch.zeros_like(negative)
-        for rows in chunks(logits):
-            # A GPU would wait for the answer whether the short sum overflowed, and is bound by memory anyway.
-            total = _short_sum_of_softplus(negatives(rows, _LOG2_E)) if _on_cpu(logits) else None
-            column_loss += _softplus(negatives(rows, 1)).sum(dim=0) if total is None else total
-        own_loss = _softplus(-_affine(own.entry, scale, shift, own.column))
-        # Products and sums, no matrix product: autocast would round that to half precision.
-        return (column_loss * negative).sum() + (own.exists * own_loss * positive[own.column]).sum()
+        entries = _Entries(logits, labels, scale, shift, spared)
+        loss = (_sums_of_softplus(entries) * negative).sum()  # no matrix product: autocast would make it imprecise
+        own = entries.own
+        own_loss = _softplus(entries.own_z()) * positive[own.column]
+        return loss + (own_loss if own.everywhere else own.exists * own_loss).sum()
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @first_order
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         logits, labels, negative, positive, shift, spared = ctx.saved_tensors
         if fused.usable(logits):
@@ -190,17 +224,82 @@ class _BinaryCrossEntropy(torch.autograd.Function):
             weights = (negative, positive)
             gradient = fused.binary_cross_entropy_gradient(logits, labels, *weights, ctx.scale, *dense, grad_output)
             return gradient, *[None] * 6
-        own = _Own(logits, labels)
+        entries = _Entries(logits, labels, ctx.scale, shift, spared)
         factor = grad_output * ctx.scale
         negative = negative * factor
         gradient = torch.empty_like(logits, memory_format=torch.contiguous_format)
         for rows in chunks(logits):
-            z = _affine(logits[rows], ctx.scale, shift, out=gradient[rows])
-            _spare(z, own.exists[rows], spared)
-            z.sigmoid_().mul_(negative)
-        own_slope = torch.sigmoid(-_affine(own.entry, ctx.scale, shift, own.column))
-        own.put(gradient, slice(None), -own_slope * factor * positive[own.column])
+            entries.write_z(rows, gradient[rows]).sigmoid_().mul_(negative)
+        own_gradient = -entries.own_z().sigmoid_() * (factor * positive)[entries.own.column]
+        entries.own.put(gradient, slice(None), own_gradient)
         return gradient, *[None] * 6
+
+
+class _Entries:
+    """Writes z for some rows."""
+
+    def __init__(
+        self, logits: Tensor, labels: Tensor, scale: float, shift: Tensor | None, spared: Tensor | None
+    ) -> None:
+        self.logits = logits
+        self.scale = scale
+        self.shift = shift
+        self.own = _Own(logits, labels)
+        # Not -inf, whose product with 0 is no number.
+        self.taken_out = None if spared is None else -1e30 * spared.to(logits)
+        self.from_rows = None if spared is None else self.own.exists[:, 0].to(logits)
+
+    def write_z(self, rows: slice, out: Tensor, unit: float = 1.0) -> Tensor:
+        """unit * z of the negatives into `out` [n, K]; -1e30 and less where they are spared."""
+        logits = self.logits[rows]
+        if self.from_rows is not None and self.taken_out is not None:
+            torch.addr(logits, self.from_rows[rows], self.taken_out, beta=self.scale * unit, out=out)
+            return out if self.shift is None else out.add_(self.shift, alpha=unit)
+        if self.shift is None:
+            return torch.mul(logits, self.scale * unit, out=out)
+        return torch.add(self.shift * unit, logits, alpha=self.scale * unit, out=out)
+
+    def own_z(self) -> Tensor:
+        """z of the positives: [N, 1]."""
+        z = self.own.entry * -self.scale
+        return z if self.shift is None else z.sub_(self.shift[self.own.column])
+
+
+def _sums_of_softplus(entries: _Entries) -> Tensor:
+    """Sums of log(1 + exp(z)) over the negatives of each channel: [K]."""
+    # A GPU would wait for the answer whether the short sums overflowed, and is bound by memory anyway.
+    if on_cpu(entries.logits):
+        sums = torch.zeros_like(entries.logits[0])
+        for rows in chunks(entries.logits):
+            (z,) = scratch(entries.logits[rows])
+            entries.write_z(rows, z, _LOG2_E)
+            entries.own.put(z, rows, -math.inf)
+            _add_short_sums(z, sums)
+        if math.isfinite(sums.sum()):
+            return sums
+    sums = torch.zeros_like(entries.logits[0])
+    for rows in chunks(entries.logits):
+        (z,) = scratch(entries.logits[rows])
+        entries.write_z(rows, z)
+        entries.own.put(z, rows, -math.inf)
+        sums += _softplus(z).sum(dim=0)
+    return sums
+
+
+def _add_short_sums(z: Tensor, sums: Tensor) -> None:
+    """Adds the sums of log(1 + 2^z) over the rows of z [n, K] to `sums` [K]. Overwrites z.
+
+    log(1 + a) + log(1 + b) = log(1 + (a + b + a b)), which keeps the digits of tiny powers: one logarithm serves four
+    rows. Four large powers overflow to infinity.
+    """
+    odds = z.exp2_()
+    quarter = len(odds) // 4
+    for half in (2 * quarter, quarter):
+        a, b = odds[:half], odds[half : 2 * half]
+        a.add_(b.addcmul_(b, a))
+    sums += odds[:quarter].log1p_().sum(dim=0)
+    if 4 * quarter < len(odds):
+        sums += odds[4 * quarter :].log1p_().sum(dim=0)
 
 
 class _Focal(torch.autograd.Function):
@@ -214,18 +313,15 @@ class _Focal(torch.autograd.Function):
             return fused.focal(logits, labels, alpha, gamma)
         own = _Own(logits, labels)
         gradient = torch.empty_like(logits, memory_format=torch.contiguous_format) if ctx.needs_input_grad[0] else None
-        total = logits.new_zeros(())
-        for rows in chunks(logits, temporaries=2):
-            z = logits[rows].clone()
-            own.put(z, rows, -math.inf)
-            total += _focal(z, gamma, None if gradient is None else gradient[rows]).sum()
+        total = _focal_of_negatives(logits, own, gamma, gradient)
         own_slope = torch.empty_like(own.entry)
-        own_loss = _focal(-own.entry, gamma, own_slope)
+        own_z = -own.entry
+        own_loss = _focal(_softplus(own_z), own_z.sigmoid_(), torch.empty_like(own_z), gamma, own_slope)
         ctx.save_for_backward(gradient, labels, own_slope)
         return (1 - alpha) * total + alpha * (own.exists * own_loss).sum()
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @first_order
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         if ctx.fused:
             return fused.focal_gradient(*ctx.saved_tensors, ctx.alpha, ctx.gamma, grad_output), None, None, None
@@ -235,65 +331,55 @@ class _Focal(torch.autograd.Function):
         return gradient, None, None, None
 
 
+def _focal_of_negatives(logits: Tensor, own: _Own, gamma: float, slope: Tensor | None) -> Tensor:
+    """Sum of sigmoid(s)^gamma softplus(s) over the negatives; its derivatives go into `slope` [N, K]."""
+    total = logits.new_zeros(())
+    for rows in chunks(logits, CHUNK // 2):
+        z, softplus, power = scratch(logits[rows], temporaries=3)
+        own.put(z.copy_(logits[rows]), rows, -math.inf)
+        _softplus_and_sigmoid(z, softplus, power)
+        total += _focal(softplus, z, power, gamma, None if slope is None else slope[rows]).sum()
+    return total
+
+
+def _softplus_and_sigmoid(z: Tensor, softplus: Tensor, other: Tensor) -> None:
+    """Writes log(1 + exp(z)) into `softplus`, sigmoid(z) into z, and anything into `other`."""
+    if not on_cpu(z) or z.max() > _THRESHOLD:
+        _softplus(z, out=softplus)
+        z.sigmoid_()
+        return
+    odds = z.mul_(_LOG2_E).exp2_()  # on a processor faster than exp, and all else follows from it
+    torch.log1p(odds, out=softplus)
+    odds.mul_(torch.add(odds, 1, out=other).reciprocal_())
+
+
+def _focal(softplus: Tensor, sigmoid: Tensor, power: Tensor, gamma: float, slope: Tensor | None) -> Tensor:
+    """The loss L = sigmoid^gamma softplus, in `softplus`; its derivative goes into `slope`. Overwrites `power`.
+
+    With m = sigmoid^gamma, the derivative is m (sigmoid + gamma (1 - sigmoid) softplus)
+    = gamma L + sigmoid (m - gamma L).
+    """
+    torch.mul(sigmoid, sigmoid, out=power) if gamma == 2 else torch.pow(sigmoid, gamma, out=power)
+    loss = softplus.mul_(power)
+    if slope is not None:
+        torch.mul(loss, gamma, out=slope)
+        slope.addcmul_(sigmoid, power.sub_(slope))
+    return loss
+
+
 _LOG2_E = math.log2(math.e)
+# Above it softplus(z) is z to the last bit, in float64 too.
+_THRESHOLD = 40.0
 
 
-def _on_cpu(logits: Tensor) -> bool:
-    return logits.device.type == "cpu"
+def _softplus(z: Tensor, out: Tensor | None = None) -> Tensor:
+    """log(1 + exp(z))."""
+    if out is None:
+        return F.softplus(z, threshold=_THRESHOLD)
+    return cast(Tensor, torch.ops.aten.softplus.out(z, 1, _THRESHOLD, out=out))  # the public one takes no `out`
 
 
 def _dense(shift: Tensor | None, spared: Tensor | None, logits: Tensor) -> tuple[Tensor, Tensor]:
     """Both written out: a compiled function is compiled anew for a None in place of a tensor."""
     zeros = logits.new_zeros(logits.shape[1])
     return zeros if shift is None else shift, zeros.bool() if spared is None else spared
-
-
-def _affine(
-    logits: Tensor, scale: float, shift: Tensor | None, column: Tensor | None = None, out: Tensor | None = None
-) -> Tensor:
-    """scale s + shift, for all columns or for the given one of each row: a new tensor, which the caller may change."""
-    if shift is None:
-        return torch.mul(logits, scale, out=out)
-    return torch.add(shift if column is None else shift[column], logits, alpha=scale, out=out)
-
-
-def _spare(z: Tensor, exists: Tensor, spared: Tensor | None) -> None:
-    """Takes out the spared negatives, in place. Not with -inf, whose product with 0 is no number."""
-    if spared is not None:
-        z.addr_(exists[:, 0].to(z), spared.to(z), alpha=-1e30)
-
-
-def _softplus(z: Tensor) -> Tensor:
-    """log(1 + exp(z)). Above the threshold that is z to the last bit, in float64 too."""
-    return F.softplus(z, threshold=40.0)
-
-
-def _short_sum_of_softplus(z: Tensor) -> Tensor | None:
-    """Sums of log(1 + 2^z) over the rows, [K], or None when they overflow. Overwrites z.
-
-    log(1 + a) + log(1 + b) = log(1 + (a + b + a b)), which keeps the digits of tiny powers: one logarithm serves four
-    rows. Four large powers overflow.
-    """
-    odds = z.exp2_()
-    quarter = len(odds) // 4
-    for half in (2 * quarter, quarter):
-        a, b = odds[:half], odds[half : 2 * half]
-        a.add_(b.addcmul_(b, a))
-    total = odds[:quarter].log1p_().sum(dim=0) + odds[4 * quarter :].log1p_().sum(dim=0)
-    return total if total.isfinite().all() else None
-
-
-def _focal(z: Tensor, gamma: float, slope: Tensor | None) -> Tensor:
-    """sigmoid(z)^gamma softplus(z); its derivative by z goes into `slope`. Overwrites z.
-
-    With L the loss, m = sigmoid^gamma, the derivative is m (sigmoid + gamma (1 - sigmoid) softplus)
-    = gamma L + sigmoid (m - gamma L).
-    """
-    loss = _softplus(z)
-    sigmoid = z.sigmoid_()
-    power = sigmoid * sigmoid if gamma == 2 else sigmoid**gamma
-    loss *= power
-    if slope is not None:
-        torch.mul(loss, gamma, out=slope)
-        slope.addcmul_(sigmoid, power.sub_(slope))
-    return loss

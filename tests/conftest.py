@@ -6,8 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# The same examples every time; `pytest --hypothesis-profile long` draws new ones, and many more.
+settings.register_profile("quick", derandomize=True, deadline=None, max_examples=100)
+settings.register_profile("long", deadline=None, max_examples=2000)
+settings.load_profile("quick")
 
 
 @pytest.fixture(scope="session")

@@ -39,8 +39,11 @@ def seconds(
     """Seconds of each call, `repeats` samples each, after `warmup` rounds that are not measured.
 
     The calls take turns, so that whatever else the machine does meets all of them alike: compare them with each
-    other, within one result. On CUDA they are queued one after the other, as in training, and what is measured is
-    the time between two events in that queue.
+    other, within one result. A turn is two runs, of which the second counts: the first finds the caches and the heap
+    as another call left them, and can spend longer on fresh pages than on its work.
+
+    On CUDA they are queued one after the other, as in training, and what is measured is the time between two events
+    in that queue.
     """
     on_cuda = device.type == "cuda"
     with torch.cuda.device(device) if on_cuda else nullcontext():
@@ -83,7 +86,8 @@ def peak_bytes(call: Call, device: torch.device = CPU) -> int:
 
 
 def _clock(call: Call, on_cuda: bool) -> Callable[[], float]:
-    """Runs `call`, and returns what reads its seconds. On CUDA they can be read once the queue is empty."""
+    """Runs `call` twice, and returns what reads the seconds of the second. On CUDA that takes an empty queue."""
+    call()
     if on_cuda:
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
         start.record()

@@ -1,18 +1,8 @@
 from __future__ import annotations
 
-from functools import partial
-
-import pytest
 import torch
-from loss_cases import Rows, bce, check_against, make_batch, make_stats, sigmoid, value_and_gradient
+from loss_cases import make_stats, value_and_gradient
 from lt_bench.losses.federated import Federated
-
-
-def oracle(rows: Rows, labels: list[int], subset: set[int]) -> float:
-    loss = 0.0
-    for row, label in zip(rows, labels, strict=True):
-        loss += sum(bce(sigmoid(row[c]), c == label) for c in subset)
-    return loss / len(rows)
 
 
 def subset_of(loss: Federated, labels: torch.Tensor) -> set[int]:
@@ -24,17 +14,6 @@ def subset_of(loss: Federated, labels: torch.Tensor) -> set[int]:
 def make_loss(num_classes: int = 40, seed: int = 0, **hyper_parameters: float) -> Federated:
     torch.manual_seed(seed)
     return Federated(make_stats(range(1, num_classes + 1)), **hyper_parameters)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("num_sample_cats", [1, 3, 50])
-def test_equals_the_formula(dtype: torch.dtype, num_sample_cats: int) -> None:
-    """With 1 nothing is drawn, with 50 everything, with 3 background and two classes leave no room."""
-    loss = Federated(make_stats(), num_sample_cats=num_sample_cats)
-    logits, _ = make_batch(loss)
-    labels = torch.tensor([5, 0, 3, 5, 0, 3, 5, 0, 0])
-    subset = set(range(5)) if num_sample_cats == 50 else {0, 3}
-    check_against(partial(oracle, subset=subset), loss, logits, labels, dtype)
 
 
 def test_draws_fill_up_to_num_sample_cats_counting_background() -> None:
@@ -84,10 +63,3 @@ def test_a_checkpoint_continues_the_draws_in_another_process_seed() -> None:
     resumed = make_loss(seed=99, num_sample_cats=10)
     resumed.load_state_dict(loss.state_dict())
     assert [subset_of(resumed, labels) for _ in range(4)] == [subset_of(loss, labels) for _ in range(4)]
-
-
-def test_scores_are_sigmoid() -> None:
-    loss = Federated(make_stats())
-    logits, _ = make_batch(loss)
-    expected = torch.tensor([[*map(sigmoid, row)] for row in logits.tolist()], dtype=torch.float64)
-    torch.testing.assert_close(loss.scores(logits), expected)
