@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run test lint format venv
+.PHONY: run test test-long lint format venv
 
 # Sets everything up and runs the benchmark once: on LVIS if it is there, else on the embedded data set.
 run: venv
@@ -11,10 +11,15 @@ run: venv
 test: venv lint
 	$(VENV) -m pytest
 
+# The property tests with twenty times as many examples, new ones each time.
+test-long: venv
+	$(VENV) -m pytest tests/losses/test_formulas.py --hypothesis-profile long
+
 lint: venv
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
 	$(VENV) -m mypy
+	$(VENV) -m mypy benchmarks
 
 format: venv
 	$(VENV) -m ruff format .

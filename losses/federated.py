@@ -77,7 +77,8 @@ class Federated(LongTailLoss):
         wanted = min(self.num_sample_cats - len(present), int(weight.count_nonzero()))
         if wanted > 0:
             drawn = torch.multinomial(weight, wanted, replacement=False, generator=self._generator())
-            classes = torch.cat([classes, drawn.to(labels.device)])
+            # In order: columns are gathered several times faster then.
+            classes = torch.cat([classes, drawn.to(labels.device)]).sort().values
         if self.training:
             self.draw += 1
         return classes

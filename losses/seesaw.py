@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lt_bench.functional import CHUNK, chunks, first_order
+from lt_bench.functional import chunks, first_order
 from lt_bench.interface import ClassStats, LongTailLoss, widen
 
 
@@ -91,7 +91,7 @@ class _Seesaw(torch.autograd.Function):
         foreground = (background == 0).nonzero()[:, 0]
         fg_labels = labels[foreground, None]
         log_softmax = logits.new_empty(len(foreground), len(log_count))
-        for rows in chunks(log_softmax, CHUNK // 4):
+        for rows in chunks(log_softmax, temporaries=4):
             classes = logits[:, :-2].index_select(0, foreground[rows])
             classes += _log_factors(classes, fg_labels[rows], log_count, q, log_eps)
             log_softmax[rows] = classes.log_softmax(dim=1)
@@ -106,7 +106,7 @@ class _Seesaw(torch.autograd.Function):
         gradient = torch.zeros_like(logits, memory_format=torch.contiguous_format)
         target = F.one_hot(background, 2)
         gradient[:, -2:] = (logits[:, -2:].softmax(dim=1) - target) * grad_objectness
-        for rows in chunks(log_softmax, CHUNK // 4):
+        for rows in chunks(log_softmax, temporaries=4):
             own = fg_labels[rows]
             slope = log_softmax[rows].exp()
             slope.scatter_(1, own, slope.gather(1, own) - 1)

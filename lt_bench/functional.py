@@ -33,9 +33,11 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Softmax cross-entropy summed over N RoIs: a scalar, the sum of -log softmax(s)[label].
 
     logits: float32 or float64 [N, K]. labels: int64 [N] in 0..K - 1. torch's own keeps a tensor of the size of the
-    logits between the passes and allocates two in the second; this one keeps none and allocates the gradient.
-    That can't be differentiated again (RuntimeError).
+    logits between the passes and allocates two in the second. That is the faster way while they are small. Large ones
+    are gone through twice instead, and only the gradient is allocated; it can't be differentiated again (RuntimeError).
     """
+    if on_cpu(logits) and logits.numel() <= ROWWISE:
+        return F.cross_entropy(logits, labels, reduction="sum")
     loss: Tensor = _CrossEntropy.apply(logits, labels)  # type: ignore[no-untyped-call]
     return loss
 
@@ -101,11 +103,14 @@ def sigmoid_gradient_sums(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tenso
     return positive, negative
 
 
-def chunks(logits: Tensor, entries: int | None = None) -> Iterator[slice]:
-    """The rows of logits [N, K] in portions of about that many entries (CHUNK). On a GPU all at once."""
+def chunks(logits: Tensor, temporaries: int = 1, entries: int | None = None) -> Iterator[slice]:
+    """The rows of logits [N, K] in portions, on a GPU all at once.
+
+    So many rows that the temporaries of a portion have about `entries` (default: CHUNK) together.
+    """
     rows = len(logits)
     if on_cpu(logits):
-        rows = (entries or CHUNK) // max(logits.shape[1], 1) // 4 * 4  # fours: see _add_short_sums
+        rows = (entries or CHUNK) // (temporaries * max(logits.shape[1], 1)) // 4 * 4  # fours: see _add_short_sums
     for start in range(0, len(logits), max(rows, 1)):
         yield slice(start, start + max(rows, 1))
 
@@ -173,7 +178,7 @@ class _CrossEntropy(torch.autograd.Function):
         ctx.save_for_backward(logits, labels)
         column = labels[:, None]
         total = logits.new_zeros(())
-        for rows in chunks(logits, ROWWISE):
+        for rows in chunks(logits, entries=ROWWISE):
             (log_softmax,) = scratch(logits[rows])
             torch.ops.aten._log_softmax.out(logits[rows], 1, False, out=log_softmax)  # the public one takes no `out`
             total -= log_softmax.gather(1, column[rows]).sum()
@@ -185,7 +190,7 @@ class _CrossEntropy(torch.autograd.Function):
         logits, labels = ctx.saved_tensors
         column = labels[:, None]
         gradient = torch.empty_like(logits, memory_format=torch.contiguous_format)
-        for rows in chunks(logits, ROWWISE):
+        for rows in chunks(logits, entries=ROWWISE):
             softmax = torch.softmax(logits[rows], dim=1, out=gradient[rows])
             softmax.scatter_(1, column[rows], softmax.gather(1, column[rows]) - 1).mul_(grad_output)
         return gradient, None
@@ -334,23 +339,28 @@ class _Focal(torch.autograd.Function):
 def _focal_of_negatives(logits: Tensor, own: _Own, gamma: float, slope: Tensor | None) -> Tensor:
     """Sum of sigmoid(s)^gamma softplus(s) over the negatives; its derivatives go into `slope` [N, K]."""
     total = logits.new_zeros(())
-    for rows in chunks(logits, CHUNK // 2):
-        z, softplus, power = scratch(logits[rows], temporaries=3)
-        own.put(z.copy_(logits[rows]), rows, -math.inf)
-        _softplus_and_sigmoid(z, softplus, power)
-        total += _focal(softplus, z, power, gamma, None if slope is None else slope[rows]).sum()
+    for rows in chunks(logits, temporaries=2):
+        sigmoid, softplus, power = scratch(logits[rows], temporaries=3)
+        for quick in (True, False) if on_cpu(logits) else (False,):
+            _write_sigmoid_and_softplus(logits[rows], sigmoid, softplus, power, quick)
+            own.put(sigmoid, rows, 0.0)
+            own.put(softplus, rows, 0.0)
+            part = _focal(softplus, sigmoid, power, gamma, None if slope is None else slope[rows]).sum()
+            if quick and math.isfinite(part):
+                break
+        total += part
     return total
 
 
-def _softplus_and_sigmoid(z: Tensor, softplus: Tensor, other: Tensor) -> None:
-    """Writes log(1 + exp(z)) into `softplus`, sigmoid(z) into z, and anything into `other`."""
-    if not on_cpu(z) or z.max() > _THRESHOLD:
-        _softplus(z, out=softplus)
-        z.sigmoid_()
-        return
-    odds = z.mul_(_LOG2_E).exp2_()  # on a processor faster than exp, and all else follows from it
-    torch.log1p(odds, out=softplus)
-    odds.mul_(torch.add(odds, 1, out=other).reciprocal_())
+def _write_sigmoid_and_softplus(s: Tensor, sigmoid: Tensor, softplus: Tensor, other: Tensor, quick: bool) -> None:
+    """Into these tensors; `other` gets anything. The quick way uses powers of 2; what overflows is not finite."""
+    if quick:
+        odds = torch.mul(s, _LOG2_E, out=sigmoid).exp2_()
+        torch.log1p(odds, out=softplus)
+        odds.mul_(torch.add(odds, 1, out=other).reciprocal_())
+    else:
+        _softplus(s, out=softplus)
+        torch.sigmoid(s, out=sigmoid)
 
 
 def _focal(softplus: Tensor, sigmoid: Tensor, power: Tensor, gamma: float, slope: Tensor | None) -> Tensor:

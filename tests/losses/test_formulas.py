@@ -129,7 +129,7 @@ def test_every_built_in_loss_has_a_formula() -> None:
 def test_equals_the_formula(name: str, dtype: torch.dtype, data: st.DataObject) -> None:
     problem = data.draw(problems(name, EXTRA_CHANNELS[name]))
     loss, formula = make_pair(name, problem.stats, **problem.hyper_parameters)
-    with mock.patch.object(functional, "CHUNK", problem.chunk):
+    with mock.patch.multiple(functional, CHUNK=problem.chunk, ROWWISE=problem.chunk):
         for call in problem.calls:
             check_call(loss.train(call.training), formula, *tensors(call, dtype), problem.term_weights)
 
