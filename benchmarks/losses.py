@@ -30,7 +30,7 @@ SIZES = {
 @click.option("--device", default="cpu", show_default=True, type=click.Choice(["cpu", "cuda"]))
 @click.option("--threads", default=2, show_default=True, type=click.IntRange(min=1), help="CPU threads of torch.")
 @click.option("--dtype", default="float32", show_default=True, type=click.Choice(["float32", "float16", "bfloat16"]))
-@click.option("--repeats", type=click.IntRange(min=1), help="Samples each. Default: 5 to 50, by a budget of seconds.")
+@click.option("--repeats", type=click.IntRange(min=1), help="Samples each. Default: 6 to 150, by a budget of seconds.")
 @click.option("--sizes", default="all", show_default=True, type=click.Choice(list(SIZES)))
 @click.option("--foreground", default=0.25, show_default=True, type=click.FloatRange(0, 1), help="Share of the RoIs.")
 @click.option("--out", type=click.Path(path_type=Path), default=RESULTS, help="Folder. Default: benchmarks/results.")

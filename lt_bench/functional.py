@@ -23,8 +23,8 @@ from torch import Tensor
 
 from lt_bench import fused
 
-# Entries of a temporary: 2 MiB in float32 stay in the caches, and with fewer the calls themselves begin to cost.
-CHUNK = 2**19
+# Entries of a temporary: 4 MiB in float32 stay in the caches, and with fewer the calls themselves begin to cost.
+CHUNK = 2**20
 # The same for operators that go row by row, and so stay in the caches anyway.
 ROWWISE = 2**21
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +17,9 @@ Call = Callable[[], object]
 Loss = Callable[[Tensor, Tensor], "Tensor | dict[str, Tensor]"]
 
 CPU = torch.device("cpu")
+# Runs of a turn: not measured, and measured.
+LEAD_IN = 2
+COUNTED = 3
 
 
 def forward_backward(loss: Loss, logits: Tensor, labels: Tensor) -> Callable[[], Tensor]:
@@ -39,8 +43,8 @@ def seconds(
     """Seconds of each call, `repeats` samples each, after `warmup` rounds that are not measured.
 
     The calls take turns, so that whatever else the machine does meets all of them alike: compare them with each
-    other, within one result. A turn is two runs, of which the second counts: the first finds the caches and the heap
-    as another call left them, and can spend longer on fresh pages than on its work.
+    other, within one result. A turn is five runs, of which the last three count: the first find the caches and the
+    heap as another call left them, and can spend longer on fresh pages than on their work.
 
     On CUDA they are queued one after the other, as in training, and what is measured is the time between two events
     in that queue.
@@ -50,10 +54,15 @@ def seconds(
         for _ in range(warmup):
             for call in calls.values():
                 call()
-        rounds = [{name: _clock(call, on_cuda) for name, call in calls.items()} for _ in range(repeats)]
+        clocks: dict[str, list[Callable[[], float]]] = {name: [] for name in calls}
+        for _ in range(math.ceil(repeats / COUNTED)):
+            for name, call in calls.items():
+                for _ in range(LEAD_IN):
+                    call()
+                clocks[name] += [_clock(call, on_cuda) for _ in range(COUNTED)]
         if on_cuda:
             torch.cuda.synchronize(device)
-    return {name: [clocks[name]() for clocks in rounds] for name in calls}
+    return {name: [read() for read in taken[:repeats]] for name, taken in clocks.items()}
 
 
 def peak_bytes(call: Call, device: torch.device = CPU) -> int:
@@ -86,8 +95,7 @@ def peak_bytes(call: Call, device: torch.device = CPU) -> int:
 
 
 def _clock(call: Call, on_cuda: bool) -> Callable[[], float]:
-    """Runs `call` twice, and returns what reads the seconds of the second. On CUDA that takes an empty queue."""
-    call()
+    """Runs `call`, and returns what reads its seconds. On CUDA they can be read once the queue is empty."""
     if on_cuda:
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
         start.record()

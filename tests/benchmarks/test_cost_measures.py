@@ -94,8 +94,8 @@ def test_forward_backward_adds_the_terms() -> None:
 
 def test_calls_take_turns() -> None:
     turns: list[str] = []
-    samples = seconds({name: lambda name=name: turns.append(name) for name in "ab"}, repeats=3, warmup=1)  # type: ignore[misc]
-    # A round of warm-up, then turns of two runs.
-    assert turns == ["a", "b"] + ["a", "a", "b", "b"] * 3
-    assert {name: len(values) for name, values in samples.items()} == {"a": 3, "b": 3}
+    samples = seconds({name: lambda name=name: turns.append(name) for name in "ab"}, repeats=4, warmup=1)  # type: ignore[misc]
+    # A round of warm-up, then turns of two runs and three that count.
+    assert turns == ["a", "b"] + (["a"] * 5 + ["b"] * 5) * 2
+    assert {name: len(values) for name, values in samples.items()} == {"a": 4, "b": 4}
     assert all(value > 0 for values in samples.values() for value in values)

@@ -34,7 +34,7 @@ HYPER_PARAMETERS: dict[str, dict[str, Any]] = {  # none at its default
     "ecm": {"fg_bg_ratio": 2.0},
 }
 # The last one is more than a chunk (lt_bench.functional.CHUNK).
-SIZES = [(1, 1300), (300, 1), (57, 1203), (255, 257), (450, 1203)]
+SIZES = [(1, 1300), (300, 1), (57, 1203), (255, 257), (900, 1203)]
 SIZES_AND_LAYOUTS = [(*size, "contiguous") for size in SIZES] + [(57, 1203, layout) for layout in LAYOUTS][1:]
 
 
