@@ -20,6 +20,9 @@ import click
 from lt_bench.errors import RunFailedError, UserError
 
 RESULTS = Path(__file__).resolve().parent / "results"
+# A shared machine is slow for seconds or minutes: what is quickly measured is visited again later.
+VISITS = 3
+LARGE = 6_000_000
 SIZES = {
     "quick": ((512, 80), (1024, 1203)),
     "all": tuple((rois, classes) for classes in (80, 1203, 10_000) for rois in (512, 1024, 4096)),
@@ -30,7 +33,7 @@ SIZES = {
 @click.option("--device", default="cpu", show_default=True, type=click.Choice(["cpu", "cuda"]))
 @click.option("--threads", default=2, show_default=True, type=click.IntRange(min=1), help="CPU threads of torch.")
 @click.option("--dtype", default="float32", show_default=True, type=click.Choice(["float32", "float16", "bfloat16"]))
-@click.option("--repeats", type=click.IntRange(min=1), help="Samples each. Default: 6 to 150, by a budget of seconds.")
+@click.option("--repeats", type=click.IntRange(min=1), help="Samples a visit. Default: by a budget of seconds.")
 @click.option("--sizes", default="all", show_default=True, type=click.Choice(list(SIZES)))
 @click.option("--foreground", default=0.25, show_default=True, type=click.FloatRange(0, 1), help="Share of the RoIs.")
 @click.option("--out", type=click.Path(path_type=Path), default=RESULTS, help="Folder. Default: benchmarks/results.")
@@ -78,16 +81,23 @@ def run(
     torch.set_num_threads(threads)
     device = torch.device(device_name)
     settings = Settings(device, getattr(torch, dtype), foreground, repeats)
-    results = []
-    for rois, classes in SIZES[sizes]:
-        for name in LOSSES:
-            click.echo(f"N = {rois}, C = {classes}: {name}", err=True)
-            results.append(measure(name, rois, classes, settings))
+    results: dict[tuple[int, int, str], dict[str, Any]] = {}
+    for visit in range(VISITS):
+        for rois, classes in SIZES[sizes]:
+            if visit and rois * classes > LARGE:
+                continue
+            for name in LOSSES:
+                click.echo(f"N = {rois}, C = {classes}: {name} ({visit + 1})", err=True)
+                result = measure(name, rois, classes, settings)
+                first = results.setdefault((rois, classes, name), result)
+                if first is not result:
+                    for version, samples in result["seconds"].items():
+                        first["seconds"][version] += samples
     return {
         "command": command,
         "machine": describe(device),
         "settings": {"device": device_name, "threads": threads, "dtype": dtype, "foreground": foreground},
-        "results": results,
+        "results": list(results.values()),
     }
 
 

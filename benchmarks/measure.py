@@ -19,7 +19,7 @@ from lt_bench.registry import build_loss
 from lt_bench.testing.cost import Loss, forward_backward, peak_bytes, seconds, total
 
 LOSSES = tuple(STRAIGHTFORWARD)
-FEWEST, MOST = 6, 150  # repeats
+FEWEST, MOST = 3, 60  # repeats a visit
 WARM_UP_BATCHES = 2
 # Largest difference from the straightforward version, as a share of the loss and of the largest gradient. Half
 # precision only rounds the gradient: inside, both versions calculate in float32.
@@ -28,7 +28,7 @@ TOLERANCE = {torch.float64: 1e-5, torch.float32: 1e-4, torch.float16: 2e-3, torc
 
 @dataclass(frozen=True)
 class Settings:
-    """Of one run. repeats: None for as many as fit into `budget` seconds a loss and size, 6 to 150."""
+    """Of one run. repeats: None for as many as fit into `budget` seconds a visit, 3 to 60."""
 
     device: torch.device
     dtype: torch.dtype = torch.float32

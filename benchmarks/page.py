@@ -16,8 +16,9 @@ HEADERS = (
 EXPLANATION = """\
 Forward and backward to the gradient of the logits [N, C], medians. The samples of a loss, of its official operations,
 of torch's `cross_entropy` and of a copy of the logits were taken in turn in one process, so each row compares like
-with like; rows differ in when they were measured. A turn is five runs, of which the last three count. Before,
-both versions were checked to return the same loss and gradient.
+with like; rows differ in when they were measured. A turn is five runs, of which the last three count;
+all but the largest sizes were visited three times, minutes apart. Before, both versions were checked to return the same
+loss and gradient.
 
 - ms, spread: the built-in loss; the middle half of its samples, as a share of the median.
 - official ms, faster: the same loss by the operations of its official code

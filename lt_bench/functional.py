@@ -125,7 +125,8 @@ def scratch(like: Tensor, temporaries: int = 1) -> Iterator[Tensor]:
         return iter([torch.empty_like(like) for _ in range(temporaries)])
     kept: Tensor | None = getattr(_kept, str(like.dtype), None)
     if kept is None or len(kept) < temporaries * size:
-        kept = torch.empty(max(temporaries * size, CHUNK), dtype=like.dtype)
+        with torch.inference_mode(False):  # a tensor made in inference mode could not be written to outside of it
+            kept = torch.empty(max(temporaries * size, CHUNK), dtype=like.dtype)
         setattr(_kept, str(like.dtype), kept)
     return iter([kept[n * size : (n + 1) * size].view(like.shape) for n in range(temporaries)])
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 import torch
-from loss_cases import LOSSES, make_batch, make_stats, value_and_gradient
+from loss_cases import LOSSES, make_batch, make_stats, total, value_and_gradient
 from test_golden import SMALL, check_golden
 from torch import Tensor
 
@@ -72,6 +73,27 @@ def test_the_switch_leaves_them_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(fused.SWITCH, "0")
     monkeypatch.setattr(fused, "focal", None)
     assert not fused._works.__wrapped__(torch.device("cpu"), torch.float32)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_first_call_in_inference_mode_spoils_no_later_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(functional, "_kept", threading.local())  # the tensor that is kept does not exist yet
+    monkeypatch.setattr(functional, "ROWWISE", 1)
+    loss = LOSSES[name](make_stats()).eval()
+    logits, labels = make_batch(loss)
+    with torch.inference_mode():
+        expected = total(loss(logits, labels)).item()
+    torch.manual_seed(0)
+    assert value_and_gradient(loss, logits, labels)[0].item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_logit_that_is_no_number_is_not_hidden(name: str, bad: float) -> None:
+    loss = LOSSES[name](make_stats()).eval()
+    logits, labels = make_batch(loss)
+    logits[1, 1 - int(labels[1] == 1)] = bad  # of a foreground RoI, at another class
+    assert not total(loss(logits, labels)).isfinite()
 
 
 def test_chunks_do_not_change_a_sum(monkeypatch: pytest.MonkeyPatch) -> None:
