@@ -14,6 +14,7 @@ from straightforward import STRAIGHTFORWARD
 from torch import Tensor, nn
 
 from lt_bench.errors import RunFailedError
+from lt_bench.functional import release_scratch
 from lt_bench.interface import widen
 from lt_bench.registry import build_loss
 from lt_bench.testing.cost import Loss, forward_backward, peak_bytes, seconds, total
@@ -75,6 +76,7 @@ def measure(name: str, num_rois: int, num_classes: int, settings: Settings) -> d
     calls: dict[str, Callable[[], object]] = {
         key: forward_backward(loss, plain if key == "cross_entropy" else logits, labels) for key, loss in losses.items()
     }
+    release_scratch()  # so that it counts
     peaks = {key: peak_bytes(call, settings.device) for key, call in calls.items()}
     calls["copy"] = lambda: copy.copy_(logits)
     return {

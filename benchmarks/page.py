@@ -25,7 +25,8 @@ loss and gradient.
   (`benchmarks/straightforward.py`), and how many times faster the built-in one is.
 - x cross_entropy: time of the built-in loss over that of torch's `cross_entropy` on logits [N, C + 1].
 - memory, official memory: most bytes held at once by tensors that the call allocated, over the bytes of the logits.
-  The gradient that is returned is 1 of it.
+  The gradient that is returned is 1 of it. The tensor that the built-in losses keep for the next call (up to
+  6 MiB a thread) is counted.
 - GB/s, of a copy: the least traffic there is (logits read forward and backward, gradient written) over the time, and
   its share of what copying the logits reaches. The copy writes into memory that is there; the losses allocate theirs.
 """

@@ -94,7 +94,7 @@ def sigmoid_gradient_sums(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tenso
     logits = logits.detach()
     own = _Own(logits, labels)
     positive, negative = (logits.new_zeros(logits.shape[1], dtype=torch.float64) for _ in range(2))
-    positive.index_add_(0, own.column[:, 0], (own.exists * (-own.entry).sigmoid())[:, 0].double())
+    positive.index_add_(0, own.column[:, 0], torch.where(own.exists, (-own.entry).sigmoid(), 0.0)[:, 0].double())
     for rows in chunks(logits):
         (sigmoid,) = scratch(logits[rows])
         torch.sigmoid(logits[rows], out=sigmoid)
@@ -118,7 +118,7 @@ def chunks(logits: Tensor, temporaries: int = 1, entries: int | None = None) -> 
 def scratch(like: Tensor, temporaries: int = 1) -> Iterator[Tensor]:
     """Tensors of the shape and type of `like` [n, K], with anything in them, until the next call in this thread.
 
-    The processor needs as long to hand out fresh memory as to calculate with it. So CHUNK entries are kept.
+    The processor needs as long to hand out fresh memory as to calculate with it. So the largest so far is kept.
     """
     size = like.numel()
     if not on_cpu(like):
@@ -126,9 +126,14 @@ def scratch(like: Tensor, temporaries: int = 1) -> Iterator[Tensor]:
     kept: Tensor | None = getattr(_kept, str(like.dtype), None)
     if kept is None or len(kept) < temporaries * size:
         with torch.inference_mode(False):  # a tensor made in inference mode could not be written to outside of it
-            kept = torch.empty(max(temporaries * size, CHUNK), dtype=like.dtype)
+            kept = torch.empty(temporaries * size, dtype=like.dtype)
         setattr(_kept, str(like.dtype), kept)
     return iter([kept[n * size : (n + 1) * size].view(like.shape) for n in range(temporaries)])
+
+
+def release_scratch() -> None:
+    """Gives back what `scratch` keeps for this thread."""
+    _kept.__dict__.clear()
 
 
 _kept = threading.local()
@@ -219,7 +224,7 @@ class _BinaryCrossEntropy(torch.autograd.Function):
         loss = (_sums_of_softplus(entries) * negative).sum()  # no matrix product: autocast would make it imprecise
         own = entries.own
         own_loss = _softplus(entries.own_z()) * positive[own.column]
-        return loss + (own_loss if own.everywhere else own.exists * own_loss).sum()
+        return loss + (own_loss if own.everywhere else torch.where(own.exists, own_loss, 0.0)).sum()
 
     @staticmethod
     @first_order
@@ -324,7 +329,7 @@ class _Focal(torch.autograd.Function):
         own_z = -own.entry
         own_loss = _focal(_softplus(own_z), own_z.sigmoid_(), torch.empty_like(own_z), gamma, own_slope)
         ctx.save_for_backward(gradient, labels, own_slope)
-        return (1 - alpha) * total + alpha * (own.exists * own_loss).sum()
+        return (1 - alpha) * total + alpha * torch.where(own.exists, own_loss, 0.0).sum()
 
     @staticmethod
     @first_order

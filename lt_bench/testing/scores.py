@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lt_bench.interface import LongTailLoss
-from lt_bench.testing.cases import EXTREMES, SMALL, Case, all_cases, long_tail, make_case
+from lt_bench.testing.cases import EXTREMES, SMALL, Case, all_cases, long_tail, lvis_scale, make_case
 from lt_bench.testing.result import Wrong
 from lt_bench.testing.subject import Subject, evaluate, examine
 
@@ -76,6 +76,8 @@ def background(subject: Subject) -> str:
         make_case(long_tail(classes), [label for label in range(classes + 1) for _ in range(2)], subject.seed)
         for classes in SMALL
     ]
+    # Every class of LVIS once: what goes wrong above 255 of them shows nowhere else.
+    cases.append(make_case(lvis_scale(), range(lvis_scale().num_classes + 1), subject.seed))
     examine(cases, lambda case: _require_background_last(subject, case))
     return f"after {DESCENT_STEPS} steps down the gradient each RoI scores as its label, background last"
 

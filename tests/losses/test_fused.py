@@ -96,6 +96,15 @@ def test_a_logit_that_is_no_number_is_not_hidden(name: str, bad: float) -> None:
     assert not total(loss(logits, labels)).isfinite()
 
 
+def test_minus_infinity_in_the_last_channel_of_a_roi_without_a_channel_is_a_negative_of_no_loss() -> None:
+    logits, labels = torch.zeros(2, 3), torch.tensor([0, 3])
+    logits[1, 2] = -torch.inf
+    log_2 = torch.log(torch.tensor(2.0))
+    torch.testing.assert_close(functional.binary_cross_entropy(logits, labels), 5 * log_2)
+    expected = 0.25 * (0.25 + 4 * 0.75) * log_2
+    torch.testing.assert_close(functional.focal_loss(logits, labels, alpha=0.25, gamma=2.0), expected)
+
+
 def test_chunks_do_not_change_a_sum(monkeypatch: pytest.MonkeyPatch) -> None:
     loss = LOSSES["ecm"](make_stats())
     logits, labels = make_batch(loss, num_rois=23)

@@ -358,6 +358,21 @@ class BrokenCost(Softmax):
 
 
 # Check to the losses that it, and no other check, must catch.
+class BrokenBackgroundAbove255(Softmax):
+    """Labels through a byte, which ends at 255: right for COCO, wrong for LVIS."""
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return super().forward(logits, labels.to(torch.uint8).long().clamp(max=self.num_classes))
+
+
+class BrokenCostOfMany(Softmax):
+    """Not finite in the batches of training, which are larger than those that one tries by hand (above 1,000 RoIs)."""
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        room = torch.tensor(1000.0 - len(labels), device=logits.device)
+        return super().forward(logits, labels) * (1 + 0 * room.log())
+
+
 BROKEN: dict[str, list[type[LongTailLoss]]] = {
     "isolation": [BrokenIsolation],
     "gradient": [BrokenGradient],
@@ -376,11 +391,11 @@ BROKEN: dict[str, list[type[LongTailLoss]]] = {
     "random-draws": [BrokenRandomDraws],
     "scores": [BrokenScores],
     "monotone": [BrokenMonotone],
-    "background": [BrokenBackground],
+    "background": [BrokenBackground, BrokenBackgroundAbove255],
     "checkpoint": [BrokenCheckpoint, BrokenCheckpointInEvaluation],
     "ranks": [BrokenRanks, BrokenRanksDeadlock],
     "devices": [BrokenDevices, BrokenDevicesArange],
     "arguments": [BrokenArguments],
     "hyper-parameters": [BrokenHyperParameters],
-    "cost": [BrokenCost],
+    "cost": [BrokenCost, BrokenCostOfMany],
 }
