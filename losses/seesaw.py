@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lt_bench.functional import chunks, first_order
+from lt_bench.chunks import chunks, first_order
 from lt_bench.interface import ClassStats, LongTailLoss, widen
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from lt_bench.functional import release_scratch
+from lt_bench.chunks import release_scratch
 from lt_bench.registry import build_loss
 from lt_bench.testing.cases import Case, lvis_case
 from lt_bench.testing.cost import forward_backward, peak_bytes, seconds

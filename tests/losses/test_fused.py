@@ -11,7 +11,7 @@ from loss_cases import LOSSES, make_batch, make_stats, total, value_and_gradient
 from test_golden import SMALL, check_golden
 from torch import Tensor
 
-from lt_bench import functional, fused
+from lt_bench import chunks, functional, fused
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_the_switch_leaves_them_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_first_call_in_inference_mode_spoils_no_later_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(functional, "_kept", threading.local())  # the tensor that is kept does not exist yet
+    monkeypatch.setattr(chunks, "_kept", threading.local())  # the tensor that is kept does not exist yet
     monkeypatch.setattr(functional, "ROWWISE", 1)
     loss = LOSSES[name](make_stats()).eval()
     logits, labels = make_batch(loss)
@@ -110,6 +110,6 @@ def test_chunks_do_not_change_a_sum(monkeypatch: pytest.MonkeyPatch) -> None:
     logits, labels = make_batch(loss, num_rois=23)
     expected = value_and_gradient(loss, logits, labels)
     for entries in (1, 6, 30, 66):
-        monkeypatch.setattr(functional, "CHUNK", entries)
+        monkeypatch.setattr(chunks, "CHUNK", entries)
         for given, wanted in zip(value_and_gradient(loss, logits, labels), expected, strict=True):
             torch.testing.assert_close(given, wanted, rtol=1e-13, atol=1e-16)

@@ -1,0 +1,69 @@
+"""What the sums of `lt_bench.functional` are made with: portions of rows, scratch tensors, gradients in closed form."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any
+
+import torch
+from torch import Tensor
+
+# Entries of a temporary: 4 MiB in float32 stay in the caches, and with fewer the calls themselves begin to cost.
+CHUNK = 2**20
+
+
+def chunks(logits: Tensor, temporaries: int = 1, entries: int | None = None) -> Iterator[slice]:
+    """The rows of logits [N, K] in portions, on a GPU all at once.
+
+    So many rows that the temporaries of a portion have about `entries` (default: CHUNK) together.
+    """
+    rows = len(logits)
+    if on_cpu(logits):
+        rows = (entries or CHUNK) // (temporaries * max(logits.shape[1], 1)) // 4 * 4  # fours: see _add_short_sums
+    for start in range(0, len(logits), max(rows, 1)):
+        yield slice(start, start + max(rows, 1))
+
+
+def scratch(like: Tensor, temporaries: int = 1) -> Iterator[Tensor]:
+    """Tensors of the shape and type of `like` [n, K], with anything in them, until the next call in this thread.
+
+    The processor needs as long to hand out fresh memory as to calculate with it. So the largest so far is kept.
+    """
+    size = like.numel()
+    if not on_cpu(like):
+        return iter([torch.empty_like(like) for _ in range(temporaries)])
+    kept: Tensor | None = getattr(_kept, str(like.dtype), None)
+    if kept is None or len(kept) < temporaries * size:
+        with torch.inference_mode(False):  # a tensor made in inference mode could not be written to outside of it
+            kept = torch.empty(temporaries * size, dtype=like.dtype)
+        setattr(_kept, str(like.dtype), kept)
+    return iter([kept[n * size : (n + 1) * size].view(like.shape) for n in range(temporaries)])
+
+
+def release_scratch() -> None:
+    """Gives back what `scratch` keeps for this thread."""
+    _kept.__dict__.clear()
+
+
+_kept = threading.local()
+
+
+def on_cpu(logits: Tensor) -> bool:
+    return logits.device.type == "cpu"
+
+
+def first_order(backward: Callable[..., tuple[Tensor | None, ...]]) -> Callable[..., tuple[Tensor | None, ...]]:
+    """Decorates the `backward` of an autograd function whose gradient can't be differentiated again.
+
+    torch's own once_differentiable lets create_graph=True pass, and the second derivatives are zeros.
+    """
+
+    @wraps(backward)
+    def checked(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():
+            raise RuntimeError("the gradient of this loss can't be differentiated again: leave out create_graph=True")
+        return backward(ctx, *grad_outputs)
+
+    return checked
