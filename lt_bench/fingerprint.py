@@ -30,6 +30,13 @@ _NEUTRAL = (
 )
 _NEUTRAL_HOOKS = ("timer", "logger", "param_scheduler", "checkpoint", "sampler_seed")  # any other may train
 _NEUTRAL_LOADER = ("num_workers", "persistent_workers", "pin_memory", "prefetch_factor")
+# Modules that compute what mmdet's do, only faster: a table may hold runs of either.
+EXACT_REPLACEMENTS = {
+    "LongTailMaskHead": "FCNMaskHead",
+    "LongTailRoIHead": "StandardRoIHead",
+    "LongTailCascadeRoIHead": "CascadeRoIHead",
+    "RepeatFactorDataset": "ClassBalancedDataset",
+}
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,})\.pth$")
 
 
@@ -61,6 +68,7 @@ def fingerprint(cfg: Config, digests: Mapping[str, str]) -> str:
         init["checkpoint"] = weights_id(init["checkpoint"])
     if plain.get("load_from"):
         plain["load_from"] = weights_id(plain["load_from"])
+    _name_what_is_replaced(plain)
     return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -83,6 +91,16 @@ def _file_digest(path: Path, modified: int) -> str:
         while chunk := stream.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def _name_what_is_replaced(node: Any) -> None:
+    """Give every exact replacement in a config the type of the module that it stands for."""
+    if isinstance(node, dict):
+        if isinstance(node.get("type"), str):
+            node["type"] = EXACT_REPLACEMENTS.get(node["type"], node["type"])
+        node = list(node.values())
+    for value in node if isinstance(node, list | tuple) else ():
+        _name_what_is_replaced(value)
 
 
 def _pretrained(node: Any) -> list[dict[str, Any]]:

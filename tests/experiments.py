@@ -12,8 +12,9 @@ from lt_bench.experiment import Experiment, resolve
 COUNTS = {3: (1, 1), 7: (40, 55), 8: (300, 900)}  # category id: images, instances
 
 
-def write_annotations(folder: Path) -> DataPaths:
-    """Training and validation JSON with three classes, ids with gaps, and two images each."""
+def write_annotations(folder: Path, classes: int = len(COUNTS)) -> DataPaths:
+    """Training and validation JSON with three classes or more, ids with gaps, and two images each."""
+    counts = COUNTS | {100 + extra: (1, 1) for extra in range(classes - len(COUNTS))}
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for split, first in (("train", 1), ("val", 11)):
@@ -22,11 +23,11 @@ def write_annotations(folder: Path) -> DataPaths:
                 {
                     "id": key,
                     "name": f"class{key}",
-                    "frequency": "rcf"[index],
-                    "image_count": COUNTS[key][0],
-                    "instance_count": COUNTS[key][1],
+                    "frequency": "rcf"[index % 3],
+                    "image_count": counts[key][0],
+                    "instance_count": counts[key][1],
                 }
-                for index, key in enumerate(COUNTS)
+                for index, key in enumerate(counts)
             ],
             "images": [
                 {
@@ -57,9 +58,9 @@ def write_annotations(folder: Path) -> DataPaths:
     return DataPaths("lvis_v1", paths[0], paths[1], folder)
 
 
-def resolved(folder: Path, **arguments: Any) -> tuple[Any, dict[str, str]]:
+def resolved(folder: Path, classes: int = len(COUNTS), **arguments: Any) -> tuple[Any, dict[str, str]]:
     """The config of an experiment on `write_annotations`, and the digests that its fingerprint needs."""
-    paths = write_annotations(folder)
+    paths = write_annotations(folder, classes)
     train, val = load(paths.train), load(paths.val)
     arguments = {"loss": "ecm", "dataset": "lvis_v1", **arguments}
     cfg = resolve(Experiment(**arguments), paths, train)

@@ -13,10 +13,12 @@ from experiments import resolved, write_annotations
 from lt_bench.data.lvis import load
 from lt_bench.errors import UserError
 from lt_bench.experiment import BACKBONES, DETECTORS, SCHEDULES, Experiment, backbone_weights, parse_assignments
-from lt_bench.fingerprint import fingerprint, weights_id
+from lt_bench.fingerprint import EXACT_REPLACEMENTS, fingerprint, weights_id
+from lt_bench.leaderboard.store import read
 from lt_bench.planning import make_plan
 from lt_bench.source import Source
 
+RESULTS = Path(__file__).parents[1] / "leaderboards" / "results"
 LOSSES = ("ce", "ecm", "eql", "eqlv2", "federated", "focal", "seesaw")
 
 
@@ -225,6 +227,29 @@ def test_fingerprint_sees_the_annotations(tmp_path: Path) -> None:
     cfg, digests = resolved(tmp_path)
     other = {path: "0" * 64 for path in digests}
     assert fingerprint(cfg, other) != fingerprint(cfg, digests)
+
+
+def test_published_rows_are_of_the_recipe_as_it_is(tmp_path: Path) -> None:
+    """The published fingerprint, from today's config and the digests in the record: new rows join the old table."""
+    record = read(sorted((RESULTS / "glyphs/mask_rcnn_r50_1x_common").glob("ce_*.json"))[0])
+    cfg, digests = resolved(tmp_path, dataset="glyphs", classes=record.data.classes)
+    names = {"train": record.data.train_annotations, "val": record.data.val_annotations}
+    published = {path: names["train" if "train" in Path(path).name else "val"] for path in digests}
+    assert fingerprint(cfg, published) == record.fingerprint
+
+
+def test_exact_replacements_have_the_fingerprint_of_what_they_replace(tmp_path: Path) -> None:
+    cfg, digests = resolved(tmp_path)
+    expected = fingerprint(cfg, digests)
+    for ours, stock in EXACT_REPLACEMENTS.items():
+        for node in (cfg.model.roi_head.mask_head, cfg.model.roi_head, cfg.train_dataloader.dataset):
+            if node.type in (ours, stock):
+                node.type = stock
+                assert fingerprint(cfg, digests) == expected
+                node.type = ours
+                assert fingerprint(cfg, digests) == expected
+    cfg.model.roi_head.mask_head.type = "CoarseMaskHead"
+    assert fingerprint(cfg, digests) != expected
 
 
 def test_local_weights_count_by_content(tmp_path: Path) -> None:
