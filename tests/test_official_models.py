@@ -13,6 +13,7 @@ import pytest
 from experiments import resolved
 
 from lt_bench.experiment import as_list
+from lt_bench.fingerprint import EXACT_REPLACEMENTS
 
 MODELS = {
     "r50_ecm_1x": ({"backbone": "r50", "schedule": "1x"}, 50, 12, [8, 11]),
@@ -50,7 +51,8 @@ def test_optimizer(model: tuple[str, Any]) -> None:
 def test_sampler_and_images(model: tuple[str, Any]) -> None:
     _, cfg = model
     dataset = cfg.train_dataloader.dataset
-    assert (dataset.type, dataset.oversample_thr) == ("ClassBalancedDataset", 1e-3)
+    assert EXACT_REPLACEMENTS.get(dataset.type, dataset.type) == "ClassBalancedDataset"
+    assert dataset.oversample_thr == 1e-3
     resize = next(step for step in dataset.dataset.pipeline if "Resize" in step.type)
     assert [tuple(scale) for scale in resize.scales] == [(1333, side) for side in (640, 672, 704, 736, 768, 800)]
     assert resize.keep_ratio

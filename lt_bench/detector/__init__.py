@@ -6,6 +6,6 @@ import io
 with contextlib.redirect_stdout(io.StringIO()):  # mmdet prints about an optional package at import
     import mmdet.datasets  # noqa: F401
 
-from lt_bench.detector import adapter, box_head, dataset, hooks, predictions
+from lt_bench.detector import adapter, box_head, dataset, hooks, mask_head, predictions, roi_heads
 
-__all__ = ["adapter", "box_head", "dataset", "hooks", "predictions"]
+__all__ = ["adapter", "box_head", "dataset", "hooks", "mask_head", "predictions", "roi_heads"]

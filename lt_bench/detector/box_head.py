@@ -7,8 +7,14 @@ from typing import Any
 
 import torch
 from mmdet.models.roi_heads.bbox_heads import Shared2FCBBoxHead
+from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder
 from mmdet.registry import MODELS
+from mmengine.config import ConfigDict
+from mmengine.structures import InstanceData
 from torch import Tensor
+
+from lt_bench.detector.candidate_boxes import CandidateBoxes, DecodedBoxes, EncodedBoxes
+from lt_bench.detector.post_processing import early_exit_nms, has_early_exit
 
 
 @MODELS.register_module()
@@ -17,6 +23,8 @@ class LongTailBBoxHead(Shared2FCBBoxHead):
 
     mmdet skips the loss when a rank has no RoI; a loss that sums its state over all ranks would then wait for
     that rank for ever.
+
+    Detections are mmdet's, found without decoding and comparing boxes that can't be among them.
 
     prior_prob: initial foreground probability of a sigmoid classifier, set through its bias (Lin et al., Focal
     Loss, ICCV 2017, section 4.1: b = -log((1 - pi) / pi)); None leaves the bias at zero.
@@ -51,3 +59,30 @@ class LongTailBBoxHead(Shared2FCBBoxHead):
         losses.update(self.loss_cls(cls_score, labels, label_weights, reduction_override=reduction_override))
         losses.update(self.loss_cls.get_accuracy(cls_score, labels))
         return losses
+
+    def _predict_by_feat_single(
+        self,
+        roi: Tensor,
+        cls_score: Tensor,
+        bbox_pred: Tensor | None,
+        img_meta: dict[str, Any],
+        rescale: bool = False,
+        rcnn_test_cfg: ConfigDict | None = None,
+    ) -> InstanceData:
+        """As in mmdet: roi [N, 5], cls_score [N, K], bbox_pred [N, C * 4] or [N, 4]: bboxes, scores and labels."""
+        stock = super()._predict_by_feat_single
+        if roi.shape[0] == 0 or rcnn_test_cfg is None or not has_early_exit(rcnn_test_cfg.nms):
+            return stock(roi, cls_score, bbox_pred, img_meta, rescale, rcnn_test_cfg)
+        boxes: CandidateBoxes
+        if bbox_pred is not None and not self.reg_class_agnostic and type(self.bbox_coder) is DeltaXYWHBBoxCoder:
+            scores = self.loss_cls.get_activation(cls_score)
+            scale = tuple(1 / factor for factor in img_meta["scale_factor"]) if rescale else None
+            boxes = EncodedBoxes(self.bbox_coder, roi[:, 1:], bbox_pred, img_meta["img_shape"], scale)
+        else:  # no more than one box a RoI, or an encoding that isn't known
+            every = stock(roi, cls_score, bbox_pred, img_meta, rescale, None)
+            scores = every.scores
+            boxes = DecodedBoxes(every.bboxes, self.num_classes)
+        detections, labels, _ = early_exit_nms(
+            boxes, scores, rcnn_test_cfg.score_thr, rcnn_test_cfg.nms, rcnn_test_cfg.max_per_img
+        )
+        return InstanceData(bboxes=detections[:, :-1], scores=detections[:, -1], labels=labels)

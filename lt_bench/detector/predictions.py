@@ -11,8 +11,8 @@ import numpy as np
 import torch.distributed as dist
 from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
-from pycocotools import mask as mask_api
 
+from lt_bench.detector.mask_encoding import encode_masks
 from lt_bench.errors import RunFailedError
 from lt_bench.evaluation.predictions import write_predictions
 
@@ -98,9 +98,7 @@ def detections_of(sample: dict[str, Any], category_ids: Sequence[int]) -> Iterat
     boxes[:, 2:] -= boxes[:, :2]
     scores = instances["scores"].detach().cpu().numpy().astype(np.float64)
     labels = instances["labels"].detach().cpu().numpy()
-    masks = instances.get("masks")
-    if masks is not None:
-        masks = masks.detach().cpu().numpy().astype(np.uint8)  # one copy an image, not one a mask
+    masks = None if "masks" not in instances else encode_masks(instances["masks"])
     for index in range(len(labels)):
         detection = {
             "image_id": int(sample["img_id"]),
@@ -109,6 +107,5 @@ def detections_of(sample: dict[str, Any], category_ids: Sequence[int]) -> Iterat
             "score": float(scores[index]),
         }
         if masks is not None:
-            rle = mask_api.encode(np.asfortranarray(masks[index]))
-            detection["segmentation"] = {"size": [int(side) for side in rle["size"]], "counts": rle["counts"].decode()}
+            detection["segmentation"] = masks[index]
         yield detection

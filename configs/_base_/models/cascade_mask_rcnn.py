@@ -36,7 +36,7 @@ model = dict(
     type="CascadeRCNN",
     rpn_head=dict(loss_bbox=dict(_delete_=True, type="SmoothL1Loss", beta=1.0 / 9.0, loss_weight=1.0)),
     roi_head=dict(
-        type="CascadeRoIHead",
+        type="LongTailCascadeRoIHead",
         num_stages=3,
         stage_loss_weights=[1, 0.5, 0.25],
         bbox_head=[

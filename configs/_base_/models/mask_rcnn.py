@@ -21,7 +21,7 @@ model = dict(
         loss_bbox=dict(type="L1Loss", loss_weight=1.0),
     ),
     roi_head=dict(
-        type="StandardRoIHead",
+        type="LongTailRoIHead",
         bbox_roi_extractor=dict(
             type="SingleRoIExtractor",
             roi_layer=dict(type="RoIAlign", output_size=7, sampling_ratio=0),
@@ -44,7 +44,7 @@ model = dict(
             featmap_strides=[4, 8, 16, 32],
         ),
         mask_head=dict(
-            type="FCNMaskHead",
+            type="LongTailMaskHead",
             num_convs=4,
             in_channels=256,
             conv_out_channels=256,

@@ -1,0 +1,279 @@
+"""The mask head that computes one channel a RoI, against stock mmdet's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mask_cases import CLOSE, PREDICTORS, gradients, heads, register, sampled, selecting
+from torch import Tensor, nn
+from torch.multiprocessing.spawn import spawn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from lt_bench.detector.mask_logits import selected_logits
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _scope() -> None:
+    register()
+
+
+@settings(max_examples=60)
+@given(
+    predictor=st.sampled_from(list(PREDICTORS)),
+    classes=st.sampled_from([1, 2, 80, 1203]),
+    rois=st.sampled_from([0, 1, 2, 7]),
+    height=st.integers(2, 7),  # stock mmdet takes a height of 1 for the channel, and fails
+    width=st.integers(1, 7),
+    class_agnostic=st.booleans(),
+    upsample=st.sampled_from(["deconv", "nearest", None]),
+    dtype=st.sampled_from([torch.float64, torch.float32]),
+    seed=st.integers(0, 2**16),
+)
+def test_equals_stock_head(
+    predictor: str,
+    classes: int,
+    rois: int,
+    height: int,
+    width: int,
+    class_agnostic: bool,
+    upsample: str | None,
+    dtype: torch.dtype,
+    seed: int,
+) -> None:
+    """Logits, loss and every gradient."""
+    stock, ours = heads(
+        PREDICTORS[predictor],
+        classes,
+        dtype,
+        class_agnostic=class_agnostic,
+        upsample_cfg={"type": upsample, "scale_factor": 2},
+    )
+    torch.manual_seed(seed)
+    x = torch.randn(rois, 4, height, width, dtype=dtype, requires_grad=True)
+    labels = torch.randint(0, classes, (rois,))
+    results, instances, cfg = sampled(labels)
+    cfg.mask_size = tuple(side * (1 if upsample is None else 2) for side in (height, width))
+
+    every = stock(x)
+    expected = stock.loss_and_target(every, results, instances, cfg)
+    expected_gradients = gradients(expected["loss_mask"]["loss_mask"], stock, x)
+    with ours.selecting(labels):
+        selected = ours(x)
+    found = ours.loss_and_target(selected, results, instances, cfg)
+    found_gradients = gradients(found["loss_mask"]["loss_mask"], ours, x)
+
+    channel = torch.zeros_like(labels) if class_agnostic else labels
+    torch.testing.assert_close(selected, every[torch.arange(rois), channel][:, None], **CLOSE[dtype])
+    torch.testing.assert_close(found["loss_mask"]["loss_mask"], expected["loss_mask"]["loss_mask"], **CLOSE[dtype])
+    assert torch.equal(found["mask_targets"], expected["mask_targets"])
+    assert found_gradients.keys() == expected_gradients.keys()
+    for name, gradient in expected_gradients.items():
+        torch.testing.assert_close(found_gradients[name], gradient, **CLOSE[dtype], msg=lambda m, n=name: f"{n}: {m}")
+
+
+@pytest.mark.parametrize("name", PREDICTORS)
+def test_weights_and_checkpoints_are_those_of_the_stock_head(name: str) -> None:
+    stock, ours = heads(PREDICTORS[name], 80, torch.float32)
+    assert list(stock.state_dict()) == list(ours.state_dict())
+    assert all(torch.equal(weight, ours.state_dict()[key]) for key, weight in stock.state_dict().items())
+
+
+@pytest.mark.parametrize("name", PREDICTORS)
+def test_without_a_selection_it_is_the_stock_head(name: str) -> None:
+    stock, ours = heads(PREDICTORS[name], 80, torch.float32)
+    x, labels = torch.randn(5, 4, 3, 3), torch.randint(0, 80, (5,))
+    with ours.selecting(labels):
+        assert ours(x).shape == (5, 1, 6, 6)
+    assert torch.equal(ours(x), stock(x))
+    results, instances, cfg = sampled(labels, targets=6)
+    losses = [head.loss_and_target(head(x), results, instances, cfg)["loss_mask"] for head in (stock, ours)]
+    assert torch.equal(losses[0]["loss_mask"], losses[1]["loss_mask"])
+
+
+def test_a_mistake_within_a_selection_ends_it() -> None:
+    _, ours = heads(PREDICTORS["plain"], 5, torch.float32)
+    x = torch.randn(2, 4, 3, 3)
+    with pytest.raises(RuntimeError), ours.selecting(torch.tensor([0, 1, 2])):
+        ours(x)
+    assert ours(x).shape[1] == 5
+
+
+def test_any_other_predictor_computes_all_channels() -> None:
+    predictor = nn.Conv2d(8, 6, 1, groups=2)
+    x, labels = torch.randn(4, 8, 3, 5), torch.tensor([5, 0, 2, 2])
+    assert torch.equal(selected_logits(predictor, x, labels), predictor(x)[torch.arange(4), labels][:, None])
+
+
+def test_a_mask_loss_that_may_read_every_channel_gets_them() -> None:
+    class EveryChannel(nn.Module):
+        def forward(self, logits: Tensor, targets: Tensor, labels: Tensor) -> Tensor:
+            return logits.square().mean()
+
+    stock, ours = heads(PREDICTORS["normalized"], 6, torch.float32)
+    x, labels = torch.randn(3, 4, 3, 3), torch.tensor([0, 1, 2])
+    results, instances, cfg = sampled(labels, targets=6)
+    losses = []
+    for head in (stock, ours):
+        head.loss_mask = EveryChannel()
+        with ours.selecting(labels):
+            losses.append(head.loss_and_target(head(x), results, instances, cfg)["loss_mask"]["loss_mask"])
+    assert torch.equal(losses[0], losses[1])
+
+
+@pytest.mark.parametrize("name", PREDICTORS)
+def test_a_pixel_without_features(name: str) -> None:
+    """The norm of zero has no derivative: torch's convention counts."""
+    stock, _ = heads(PREDICTORS[name], 9, torch.float64)
+    torch.manual_seed(0)
+    x = torch.randn(4, 8, 3, 5, dtype=torch.float64)
+    x[0], x[1, :, 1, 2] = 0.0, 0.0
+    x.requires_grad_()
+    labels = torch.tensor([3, 3, 8, 0])
+    factors = torch.randn(4, 1, 3, 5, dtype=torch.float64)
+    expected = gradients(stock.conv_logits(x)[torch.arange(4), labels][:, None] * factors, stock.conv_logits, x)
+    found = gradients(selected_logits(stock.conv_logits, x, labels) * factors, stock.conv_logits, x)
+    for key, gradient in expected.items():
+        torch.testing.assert_close(found[key], gradient, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", PREDICTORS)
+def test_autocast_keeps_types_and_is_no_less_exact(name: str, dtype: torch.dtype) -> None:
+    """The types of stock mmdet, and no further from float64 than it; also where a RoI has no features at all."""
+    torch.manual_seed(0)
+    x = torch.randn(6, 4, 7, 7)
+    x[0] = 0
+    labels = torch.tensor([0, 5, 5, 39, 7, 1])
+    results, instances, cfg = sampled(labels, targets=14)
+
+    def run(head: Any, features: Tensor, autocast: bool) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        features = features.clone().requires_grad_()
+        with torch.autocast("cpu", dtype=dtype, enabled=autocast), selecting(head, labels):
+            logits = head(features)
+            loss = head.loss_and_target(logits, results, instances, cfg)["loss_mask"]["loss_mask"]
+        if logits.shape[1] > 1:
+            logits = logits[torch.arange(6), labels][:, None]
+        return logits.detach(), loss.detach(), gradients(loss, head, features)
+
+    truth, _, exact = run(heads(PREDICTORS[name], 40, torch.float64)[0], x.double(), False)
+    (stock, stock_loss, stock_gradients), (ours, loss, found) = (
+        run(head, x, True) for head in heads(PREDICTORS[name], 40, torch.float32)
+    )
+    assert ours.dtype == stock.dtype == dtype
+    assert loss.dtype == stock_loss.dtype
+    assert {key: value.dtype for key, value in found.items()} == {k: v.dtype for k, v in stock_gradients.items()}
+    assert (ours - truth).norm() <= 1.1 * (stock - truth).norm()
+    for key, gradient in exact.items():
+        error, stock_error = ((other[key] - gradient).norm() for other in (found, stock_gradients))
+        assert error <= 1.2 * stock_error + 1e-3 * gradient.norm(), key
+
+
+class LargestTensor(TorchDispatchMode):
+    """Entries of the largest tensor that any operation returned."""
+
+    entries = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for value in result if isinstance(result, tuple | list) else (result,):
+            if isinstance(value, Tensor):
+                self.entries = max(self.entries, value.numel())
+        return result
+
+
+@pytest.mark.parametrize("name", PREDICTORS)
+def test_memory_does_not_grow_with_the_classes(name: str) -> None:
+    """No tensor is larger than the features, neither forward nor backward, but for the weights."""
+    rois, channels, pixels, classes = 20, 8, 14 * 14, 1203
+    largest = {}
+    for kind, head in zip(("stock", "ours"), heads(PREDICTORS[name], classes, torch.float32), strict=True):
+        x = torch.randn(rois, 4, 7, 7, requires_grad=True)
+        labels = torch.randint(0, classes, (rois,))
+        with LargestTensor() as seen, selecting(head, labels):
+            head.loss_and_target(head(x), *sampled(labels, targets=14))["loss_mask"]["loss_mask"].sum().backward()
+        largest[kind] = seen.entries
+    assert largest["stock"] >= rois * classes * pixels
+    assert largest["ours"] <= max(rois * channels * pixels, rois * 40 * 50, classes * channels)
+
+
+def test_the_normalized_features_are_not_kept() -> None:
+    """Of the size of the features, the predictor keeps the features themselves only."""
+    _, ours = heads(PREDICTORS["normalized"], 1203, torch.float32)
+    x = torch.randn(20, 8, 9, 9, requires_grad=True)
+    kept: list[Tensor] = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept.append(tensor)
+        return tensor
+
+    for dtype in (torch.float32, torch.bfloat16):
+        kept.clear()
+        features = x.to(dtype)
+        with (
+            torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16),
+            torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
+        ):
+            selected_logits(ours.conv_logits, features, torch.randint(0, 1203, (20,)))
+        large = {tensor.data_ptr() for tensor in kept if tensor.numel() >= features.numel()}
+        assert large == {features.data_ptr()}
+
+
+def test_the_gradient_cannot_be_differentiated_again() -> None:
+    _, ours = heads(PREDICTORS["normalized"], 5, torch.float32)
+    x = torch.randn(2, 8, 3, 3, requires_grad=True)
+    logits = selected_logits(ours.conv_logits, x, torch.tensor([1, 4]))
+    with pytest.raises(RuntimeError, match="create_graph"):
+        torch.autograd.grad(logits.sum(), x, create_graph=True)
+
+
+class Selecting(nn.Module):
+    """Trains a head on RoIs with labels; in a module, as DistributedDataParallel wants it."""
+
+    def __init__(self, head: Any) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        with self.head.selecting(labels):
+            logits = self.head(x)
+        loss: Tensor = self.head.loss_and_target(logits, *sampled(labels, targets=6))["loss_mask"]["loss_mask"]
+        return loss.sum()
+
+
+def _batch(rois: int) -> tuple[Tensor, Tensor]:
+    torch.manual_seed(1)
+    return torch.randn(rois, 4, 3, 3), torch.arange(rois) % 5
+
+
+def _rank(rank: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    register()
+    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
+    for name, predictor in PREDICTORS.items():
+        model = DistributedDataParallel(Selecting(heads(predictor, 5, torch.float32)[1]))
+        model(*_batch(0 if rank else 6)).backward()
+        grads = {key: parameter.grad for key, parameter in model.module.head.named_parameters()}
+        torch.save(grads, Path(folder) / f"{name} {rank}.pth")
+    dist.destroy_process_group()
+
+
+def test_a_rank_without_rois(tmp_path: Path) -> None:
+    """Two processes, one of them without a RoI: both get half the gradient of stock mmdet on the other's."""
+    spawn(_rank, args=(str(tmp_path),), nprocs=2)  # type: ignore[no-untyped-call]
+    for name, predictor in PREDICTORS.items():
+        stock, _ = heads(predictor, 5, torch.float32)
+        x, labels = _batch(6)
+        x.requires_grad_()
+        results = stock.loss_and_target(stock(x), *sampled(labels, targets=6))
+        expected = gradients(results["loss_mask"]["loss_mask"], stock, x)
+        for rank in (0, 1):
+            found = torch.load(tmp_path / f"{name} {rank}.pth", weights_only=True)
+            for key, gradient in found.items():
+                torch.testing.assert_close(gradient, expected[key] / 2, **CLOSE[torch.float32])
