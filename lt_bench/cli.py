@@ -16,6 +16,7 @@ WORK_DIRS = Path("work_dirs")
 PORTRAITS = Path("portraits")
 
 _path = click.Path(path_type=Path)
+_METRICS_HELP = "What to measure: ap, ap_fixed, ap_boundary, errors, with commas."
 
 
 class _Group(click.Group):
@@ -70,6 +71,7 @@ def main() -> None:
 @click.option("--resume", is_flag=True, help="Fail unless there is a checkpoint to continue from.")
 @click.option("--restart", is_flag=True, help="Keep an earlier run of the same arguments aside and begin anew.")
 @click.option("--evaluator", type=click.Choice(["vernier", "lvis"]), default="vernier", show_default=True)
+@click.option("--metrics", default="ap", show_default=True, help=_METRICS_HELP + " ap_fixed makes a table of its own.")
 @click.option("--leaderboards", type=_path, help="Folder for the tables. Default: leaderboards/ in the work dirs.")
 def run(
     loss: str,
@@ -91,16 +93,19 @@ def run(
     work_dir: Path | None,
     resume: bool,
     restart: bool,
-    evaluator: str,
+    evaluator: Any,
+    metrics: str,
     leaderboards: Path | None,
 ) -> None:
     """Train a loss, evaluate it, write its record and the local tables.
 
-    An interrupted run goes on where it stopped when the same command is given again.
+    An interrupted run goes on where it stopped when the same command is given again. So does a finished one that is
+    asked for further metrics: with ap_fixed it is another run, since the model is asked for 1,000 detections an image.
     """
     from lt_bench import group
     from lt_bench import source as sources
-    from lt_bench.experiment import Experiment, parse_assignments
+    from lt_bench.evaluation.metrics import check_metrics, parse_metrics
+    from lt_bench.experiment import FIXED_DETECTIONS_PER_IMAGE, Experiment, parse_assignments
     from lt_bench.runner import Options, follow
     from lt_bench.runner import run as run_experiment
 
@@ -108,6 +113,8 @@ def run(
         return follow()
 
     with group.leading():
+        asked = parse_metrics(metrics)
+        check_metrics(asked, ("bbox", "segm"), evaluator)
         arguments: dict[str, Any] = {
             "loss": loss,
             "backbone": backbone,
@@ -121,6 +128,7 @@ def run(
             "hyper_parameters": parse_assignments(loss_set, "--loss-set"),
             "overrides": parse_assignments(settings, "--set"),
             "exclude": _read_ids(exclude_images),
+            "detections_per_image": FIXED_DETECTIONS_PER_IMAGE if "ap_fixed" in asked else None,
         }
         if resume and restart:
             raise UserError("--resume and --restart exclude each other", "give one of them")
@@ -136,6 +144,7 @@ def run(
             resume=resume,
             restart=restart,
             evaluator=evaluator,
+            metrics=asked,
         )
         record = run_experiment(experiment, source, options, _say)
     tables = leaderboards or WORK_DIRS / "leaderboards"
@@ -150,13 +159,28 @@ def run(
 @click.option("--config", type=_path, help="Config of a checkpoint. Default: config.py beside it.")
 @click.option("--out", type=_path, help="Folder for a checkpoint's predictions. Default: eval/ beside it.")
 @click.option("--evaluator", type=click.Choice(["vernier", "lvis"]), default="vernier", show_default=True)
-@click.option("--box-only", is_flag=True, help="Only box AP, for predictions without masks.")
+@click.option("--box-only", is_flag=True, help="Only boxes, for predictions without masks.")
+@click.option("--metrics", default="ap", show_default=True, help=_METRICS_HELP)
+@click.option("--csv", type=_path, help="File for the AP of every class.")
 def evaluate(
-    target: Path, annotations: Path | None, config: Path | None, out: Path | None, evaluator: str, box_only: bool
+    target: Path,
+    annotations: Path | None,
+    config: Path | None,
+    out: Path | None,
+    evaluator: Any,
+    box_only: bool,
+    metrics: str,
+    csv: Path | None,
 ) -> None:
-    """LVIS AP of TARGET: a predictions file (.json) or a checkpoint (.pth)."""
-    from lt_bench.evaluation.lvis_ap import evaluate as evaluate_file
+    """LVIS AP and further metrics of TARGET: a predictions file (.json) or a checkpoint (.pth)."""
+    import json
 
+    from lt_bench.evaluation.metrics import CUT, check_metrics, measure, parse_metrics
+    from lt_bench.evaluation.report import class_rows, results_table, write_per_class
+
+    asked = parse_metrics(metrics)
+    kinds: Any = ("bbox",) if box_only else ("bbox", "segm")
+    check_metrics(asked, kinds, evaluator)
     if not target.is_file():
         raise UserError(f"{target} is no file", "give a predictions file (.json) or a checkpoint (.pth)")
     if target.suffix == ".pth":
@@ -164,9 +188,14 @@ def evaluate(
         annotations = annotations or from_config
     if annotations is None:
         raise UserError("predictions alone do not say what is true", "give the annotation file with --annotations")
-    kinds = ("bbox",) if box_only else ("bbox", "segm")
-    results = {kind: evaluate_file(annotations, target, kind, evaluator) for kind in kinds}  # type: ignore[arg-type]
-    click.echo(_metrics_table({kind: result.metrics for kind, result in results.items()}))
+    measured = measure(annotations, target, asked, kinds, evaluator)
+    if measured.ap_fixed and measured.cut:
+        _say(f"warning: {CUT}")
+    click.echo(results_table(measured.blocks()))
+    if csv is not None:
+        categories = json.loads(annotations.read_bytes())["categories"]
+        write_per_class(csv, class_rows(categories, measured.per_class()))
+        _say(f"AP by class: {csv}")
 
 
 def _predict(checkpoint: Path, config: Path, out: Path) -> tuple[Path, Path]:
@@ -384,22 +413,12 @@ def _publish(record: Path, leaderboards: Path) -> None:
 
 
 def _print_result(record: Any) -> None:
+    from lt_bench.evaluation.report import results_table
+
     minutes, seconds = divmod(round(record.training_seconds), 60)
     click.echo(
         f"{record.loss.name} on {record.track.dataset}: {record.iterations} iterations in {minutes}:{seconds:02d} on "
         f"{record.device.count} x {record.device.name}, peak {record.memory.peak_bytes / 2**30:.2f} GiB "
         f"({record.memory.kind})"
     )
-    click.echo(_metrics_table(record.metrics.model_dump()))
-
-
-def _metrics_table(metrics: dict[str, dict[str, float]]) -> str:
-    """AP in percent, one row a kind; "-" where there is no ground truth."""
-    from tabulate import tabulate
-
-    names = {"bbox": "box", "segm": "mask"}
-    rows = [
-        [names[kind], *("-" if value < 0 else f"{100 * value:.2f}" for value in values.values())]
-        for kind, values in metrics.items()
-    ]
-    return str(tabulate(rows, headers=["AP in %", *next(iter(metrics.values()))], disable_numparse=True))
+    click.echo(results_table(record.model_dump()))

@@ -8,15 +8,19 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lt_bench.data.lvis import LVISFile
 from lt_bench.errors import UserError
 from lt_bench.evaluation.files import file_digest
-from lt_bench.evaluation.lvis_ap import evaluate
+from lt_bench.evaluation.lvis_ap import Evaluator
+from lt_bench.evaluation.metrics import CUT, Measured, measure
+from lt_bench.evaluation.report import class_rows
 from lt_bench.leaderboard.records import ResultRecord
 from lt_bench.registry import get_info
 from lt_bench.source import Source
@@ -34,17 +38,18 @@ PACKAGES = {
 }
 
 
-def make_record(folder: Path, source: Source, evaluator: str) -> ResultRecord:
+def make_record(folder: Path, source: Source, evaluator: Evaluator, metrics: Collection[str] = ("ap",)) -> ResultRecord:
     """Evaluate the predictions in a run's folder and put together its record.
 
-    Raises UserError when the folder holds no finished training.
+    metrics: what to measure beside LVIS AP, which every record has. Raises UserError when the folder holds no finished
+    training.
     """
     run, training = _read(folder / "run.json"), _read(folder / "training.json")
     experiment = run["experiment"]
     predictions = folder / "predictions.json"
     annotations = evaluated_annotations(folder, source, experiment["exclude"])
     started = time.perf_counter()
-    results = {kind: evaluate(annotations, predictions, kind, evaluator) for kind in ("bbox", "segm")}  # type: ignore[arg-type]
+    measured = measure(annotations, predictions, {"ap", *metrics}, evaluator=evaluator)
     seconds = time.perf_counter() - started
     info = get_info(experiment["loss"])
     defaults = {name: _plain(value) for name, value in info.hyper_parameters.items()}
@@ -63,9 +68,9 @@ def make_record(folder: Path, source: Source, evaluator: str) -> ResultRecord:
             "fingerprint": run["fingerprint"],
             "seed": experiment["seed"],
             "init": run["init"],
-            "metrics": {kind: result.metrics for kind, result in results.items()},
-            "per_class": _per_class(source.train, {kind: result.per_class for kind, result in results.items()}),
-            "evaluator": f"{evaluator} {version(evaluator)}",
+            **measured.blocks(),
+            "per_class": class_rows(source.train.categories, measured.per_class()),
+            "evaluator": _evaluators(evaluator, measured),
             "training_seconds": training["training_seconds"],
             "evaluation_seconds": seconds,
             "iterations": training["iterations"],
@@ -92,7 +97,8 @@ def make_record(folder: Path, source: Source, evaluator: str) -> ResultRecord:
             "started": run["started"],
             "overrides": _overrides(experiment),
             "amp": experiment["amp"],
-            "notes": run["notes"],
+            "notes": [*run["notes"], *([CUT] if measured.ap_fixed and measured.cut else [])],
+            "detections_per_image": experiment.get("detections_per_image"),
         }
     )
 
@@ -101,16 +107,19 @@ def evaluated_annotations(folder: Path, source: Source, exclude: list[int]) -> P
     """The validation annotations without the excluded images: the file itself, or a copy in the run's folder."""
     from lt_bench.evaluation.files import write_atomic
 
-    left_out = set(exclude) & {image["id"] for image in source.val.images}
+    file = source.val
+    left_out = set(exclude).intersection(file.image_ids)
     if not left_out:
-        return source.val.path
-    kept = {
-        "images": [image for image in source.val.images if image["id"] not in left_out],
-        "annotations": [entry for entry in source.val.annotations if entry["image_id"] not in left_out],
-        "categories": source.val.categories,
-    }
+        return file.path
+    images = [row for row, image_id in enumerate(file.image_ids) if image_id not in left_out]
+    kept = np.isin(file.columns["image_row"], images) | (file.columns["image_row"] < 0)
     path = folder / "annotations_val.json"
-    write_atomic(path, [json.dumps(kept).encode()])
+    content = [
+        b'{"images": [%s], ' % b",\n".join(map(file.images.raw, images)),
+        b'"annotations": [%s], ' % b",\n".join(map(file.annotations.raw, np.flatnonzero(kept).tolist())),
+        b'"categories": %s}' % json.dumps(file.categories).encode(),
+    ]
+    write_atomic(path, content)
     return path
 
 
@@ -158,18 +167,18 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _per_class(train: LVISFile, per_class: Mapping[str, Mapping[int, float]]) -> list[dict[str, Any]]:
-    return [
-        {
-            **{key: category[key] for key in ("id", "name", "frequency", "image_count", "instance_count")},
-            **{kind: values[category["id"]] for kind, values in per_class.items()},
-        }
-        for category in train.categories
-    ]
+def _evaluators(asked: Evaluator, measured: Measured) -> str:
+    """The evaluator that was asked for, and what another one had to measure because the two differ."""
+    others: dict[str, list[str]] = {}
+    for name, result in measured.results().items():
+        if result.evaluator != asked:
+            others.setdefault(f"{result.evaluator} {version(result.evaluator)}", []).append(name)
+    notes = "".join(f"; {', '.join(names)} by {other}" for other, names in others.items())
+    return f"{asked} {version(asked)}{notes}"
 
 
 def _without(file: LVISFile, excluded: set[int]) -> int:
-    return sum(image["id"] not in excluded for image in file.images)
+    return sum(image_id not in excluded for image_id in file.image_ids)
 
 
 def _plain(value: Any) -> bool | int | float | str:

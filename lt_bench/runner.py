@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from lt_bench import group
 from lt_bench.errors import RunFailedError, UserError
 from lt_bench.evaluation.files import write_atomic
+from lt_bench.evaluation.report import write_per_class
 from lt_bench.experiment import Experiment
 from lt_bench.planning import Plan, make_plan
 from lt_bench.source import Say, Source
@@ -27,9 +28,11 @@ from lt_bench.terminal import shown
 from lt_bench.worker import CONFIG_FILE, LOG_FILE, TRAINING_FILE, last_checkpoint, train_and_predict
 
 if TYPE_CHECKING:
+    from lt_bench.evaluation.lvis_ap import Evaluator
     from lt_bench.leaderboard.records import ResultRecord
 
 RESULT_FILE = "result.json"
+PER_CLASS_FILE = "per_class.csv"
 RUN_FILE = "run.json"
 PREDICTIONS_FILE = "predictions.json"
 LOCK_FILE = ".lock"
@@ -49,7 +52,7 @@ class Options:
     folder: of the run. devices: processes that share the batch, None for one (or for what torchrun started).
     images_per_device: at most so many images at a time on one, None for what the data set's config says.
     resume: there must be something to continue. restart: move what is there aside and begin anew.
-    evaluator: "vernier" or "lvis".
+    evaluator: "vernier" or "lvis". metrics: what is measured, of `lt_bench.evaluation.metrics`.
     """
 
     folder: Path
@@ -57,7 +60,8 @@ class Options:
     images_per_device: int | None = None
     resume: bool = False
     restart: bool = False
-    evaluator: str = "vernier"
+    evaluator: Evaluator = "vernier"
+    metrics: tuple[str, ...] = ("ap",)
 
 
 def run(experiment: Experiment, source: Source, options: Options, say: Say) -> ResultRecord:
@@ -68,6 +72,7 @@ def run(experiment: Experiment, source: Source, options: Options, say: Say) -> R
     from lt_bench.leaderboard.store import read, write
     from lt_bench.record import make_record
 
+    metrics = set(options.metrics)
     plan = make_plan(experiment, source, options.devices, options.images_per_device)
     folder = options.folder.resolve()
     result = folder / RESULT_FILE
@@ -75,9 +80,12 @@ def run(experiment: Experiment, source: Source, options: Options, say: Say) -> R
         if not options.restart:
             _refuse_another_run(folder, plan, SAME_RUN)
         if result.is_file():
-            say(f"this run is finished: {result} (run it anew with --restart)")
-            group.announce(None)
-            return read(result)
+            record = read(result)
+            if metrics <= record.measured():
+                say(f"this run is finished: {result} (run it anew with --restart)")
+                group.announce(None)
+                return record
+            metrics |= record.measured()
         if (folder / PREDICTIONS_FILE).is_file() and (folder / TRAINING_FILE).is_file():
             say("training and predicting are done already")
             group.announce(None)
@@ -89,7 +97,8 @@ def run(experiment: Experiment, source: Source, options: Options, say: Say) -> R
             else:
                 _train_here(config, experiment)
         say("evaluating boxes and masks")
-        record = make_record(folder, source, options.evaluator)
+        record = make_record(folder, source, options.evaluator, metrics)
+        write_per_class(folder / PER_CLASS_FILE, (row.model_dump() for row in record.per_class))
         write(record, result)
         return record
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lt_bench.data.cache import cache_folder
 from lt_bench.errors import DataNotFoundError, UserError
 from lt_bench.terminal import progress, shown
 
@@ -30,12 +31,6 @@ class Source:
     def digests(self) -> dict[str, str]:
         """Annotation file (resolved path) to the SHA-256 of its content."""
         return {str(file.path.resolve()): file.digest for file in (self.train, self.val)}
-
-
-def cache_folder() -> Path:
-    """Where made and checked things are kept: $LT_BENCH_CACHE, or .cache/lt_bench in the home folder."""
-    given = os.environ.get("LT_BENCH_CACHE")
-    return Path(given).expanduser() if given else Path.home() / ".cache" / "lt_bench"
 
 
 def locate(dataset: str | None, data_root: Path | None, say: Say) -> DataPaths:
@@ -70,7 +65,7 @@ def read(paths: DataPaths, say: Say) -> Source:
     """Read both annotation files and say which form was found. Raises UserError for a damaged one."""
     from lt_bench.data.lvis import load
 
-    train, val = load(paths.train), load(paths.val)
+    train, val = (load(path, cache_folder(), say=say) for path in (paths.train, paths.val))
     if train.category_ids != val.category_ids:
         raise UserError(
             f"{paths.train} and {paths.val} list different categories", "use the two files of one LVIS release"
@@ -90,7 +85,7 @@ def verify(source: Source, exclude: Collection[int], say: Say) -> None:
     from lt_bench.data import verify as checks
     from lt_bench.data.lvis import ImageFinder
 
-    unknown = set(exclude) - {image["id"] for file in (source.train, source.val) for image in file.images}
+    unknown = set(exclude).difference(source.train.image_ids, source.val.image_ids)
     if unknown:
         raise UserError(f"no image has the id {min(unknown)} ({len(unknown)} such ids)", "mend --exclude-images")
     mark = cache_folder() / "checked" / f"{_state(source)}.json"
@@ -118,11 +113,12 @@ def _state(source: Source) -> str:
     from lt_bench.data.lvis import ImageFinder
 
     digest = hashlib.sha256()
-    finder = ImageFinder(source.paths.image_root)
+    root = source.paths.image_root
+    finder = ImageFinder(root)
     for file in (source.train, source.val):
         digest.update(file.digest.encode())
-        for image in file.images:
-            path = finder.find(image)
-            stat = path.stat() if path else None
+        for relative in map(finder.relative, file.image_names()):
+            path = None if relative is None else os.path.join(root, relative)
+            stat = os.stat(path) if path else None
             digest.update(f"{path} {stat and (stat.st_size, stat.st_mtime_ns)}\n".encode())
     return digest.hexdigest()

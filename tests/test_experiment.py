@@ -61,6 +61,18 @@ def test_digest_is_the_same_in_every_process() -> None:
     assert Experiment("ecm", seed=1).digest() != Experiment("ecm").digest()
 
 
+def test_detections_an_image_are_part_of_the_protocol(tmp_path: Path) -> None:
+    assert Experiment("ecm").folder_name() == "glyphs/ecm_mask_rcnn_r50_1x_d8ec7b164e01"  # of an earlier version
+    assert Experiment("ecm", detections_per_image=1000).digest() != Experiment("ecm").digest()
+    for detector in DETECTORS:
+        usual, digests = resolved(tmp_path, detector=detector)
+        more, _ = resolved(tmp_path, detector=detector, detections_per_image=1000)
+        assert (usual.model.test_cfg.rcnn.max_per_img, more.model.test_cfg.rcnn.max_per_img) == (300, 1000)
+        assert fingerprint(usual, digests) != fingerprint(more, digests)
+    chosen, _ = resolved(tmp_path, detections_per_image=1000, overrides={"model.test_cfg.rcnn.max_per_img": 2000})
+    assert chosen.model.test_cfg.rcnn.max_per_img == 2000
+
+
 def test_assignments() -> None:
     parsed = parse_assignments(["a.b=1", "c=[1, 2]", "d=true", "e=none", "f=some text", "g=x=y", "h=1e-3"], "--set")
     assert parsed == {"a.b": 1, "c": [1, 2], "d": True, "e": None, "f": "some text", "g": "x=y", "h": 1e-3}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -54,8 +55,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess
 def test_the_command_leaves_what_it_promises(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     cwd, done = finished
     work = cwd / "work"
-    for name in ("config.py", "run.log", "iter_2.pth", "predictions.json", "result.json", "run.json", "training.json"):
+    for name in ("config.py", "run.log", "iter_2.pth", "predictions.json", "run.json", "training.json"):
         assert (work / name).is_file(), name
+    with (work / "per_class.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    expected = [row.model_dump() for row in read(work / "result.json").per_class]
+    assert [(row["name"], row["segm"]) for row in rows] == [
+        (row["name"], "" if row["segm"] == -1 else repr(row["segm"])) for row in expected
+    ]
     assert "ecm on glyphs: 2 iterations" in done.stdout
     assert "RANDOM weights" in done.stderr
     table = (cwd / "work_dirs" / "leaderboards" / "glyphs.md").read_text(encoding="utf-8")
@@ -214,6 +221,37 @@ def test_evaluation_alone_is_repeated_when_predictions_are_there(
     after = read(work / "result.json")
     assert after.metrics == before.metrics
     assert after.predictions == before.predictions
+
+
+def test_a_finished_run_is_measured_further(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    cwd, _ = finished
+    work = cwd / "further"
+    shutil.copytree(cwd / "work", work)
+    before = read(work / "result.json")
+    done = run(cwd, "ecm", "--max-iters", "2", "--work-dir", "further", "--metrics", "errors,ap_boundary")
+    assert "training and predicting are done already" in done.stderr
+    after = read(work / "result.json")
+    assert (before.measured(), after.measured()) == ({"ap"}, {"ap", "ap_boundary", "errors"})
+    assert after.metrics == before.metrics
+    assert after.identity() == before.identity()
+    assert "mask, boundary AP" in done.stdout and "mask: AP50 gained" in done.stdout
+    kept = (work / "result.json").read_bytes()
+    assert "this run is finished" in run(cwd, "ecm", "--max-iters", "2", "--work-dir", "further").stderr
+    assert (work / "result.json").read_bytes() == kept
+    other = ("run", "--loss", "ecm", "--max-iters", "2", "--work-dir", "further", "--metrics", "ap_fixed", *FEW_IMAGES)
+    refused = lt_bench(*other, cwd=cwd)  # the model was not asked for enough detections
+    assert (refused.returncode, "other arguments" in refused.stderr) == (2, True)
+
+
+def test_a_mistaken_metric_shows_before_anything_is_computed(tmp_path: Path) -> None:
+    for arguments, message in (
+        (("--metrics", "ap,ap_fixd"), "did you mean 'ap_fixed'"),
+        (("--metrics", "ap_boundary", "--evaluator", "lvis"), "no boundary AP"),
+    ):
+        done = lt_bench("run", "--loss", "ecm", "--dataset", "glyphs", "--work-dir", "w", *arguments, cwd=tmp_path)
+        assert done.returncode == 2, done.stderr
+        assert message in done.stderr
+    assert not (tmp_path / "w").exists()
 
 
 def test_resume_without_a_checkpoint_is_a_mistake(tmp_path: Path) -> None:

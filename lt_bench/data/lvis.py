@@ -6,17 +6,21 @@ come from the JSON, never from a constant.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
+import numpy as np
+from numpy.typing import NDArray
+
+from lt_bench.data.columns import Columns
+from lt_bench.data.index import build, digest_of, open_index
+from lt_bench.data.source_text import SourceText
 from lt_bench.errors import DataNotFoundError, UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -35,24 +39,6 @@ HOW_TO_GET = (
 _SPLITS = ("train2017", "val2017")
 _IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
 _COCO_2014 = re.compile(r"COCO_(?:train|val|test)2014_(?=\d{12}\.)")
-
-_NUMBER = (int, float)
-_CATEGORY = {"id": (int,), "name": (str,), "frequency": (str,), "image_count": (int,), "instance_count": (int,)}
-_IMAGE = {
-    "id": (int,),
-    "width": (int,),
-    "height": (int,),
-    "neg_category_ids": (list,),
-    "not_exhaustive_category_ids": (list,),
-}
-_ANNOTATION = {
-    "id": (int,),
-    "image_id": (int,),
-    "category_id": (int,),
-    "bbox": (list,),
-    "area": _NUMBER,
-    "segmentation": (list, dict),
-}
 
 
 @dataclass(frozen=True)
@@ -109,20 +95,62 @@ def _image_root(root: Path) -> Path:
     return max([root, *beside, root / "coco", root.resolve().parent / "coco"], key=holds_images)
 
 
-@dataclass(frozen=True)
+class Records(Sequence[dict[str, Any]]):
+    """Entries of an annotation file, each read from it when it is asked for. span: int64 [N, 2], where each lies."""
+
+    def __init__(self, text: SourceText, span: NDArray[np.int64]) -> None:
+        self._text, self._span = text, span
+
+    def __len__(self) -> int:
+        return len(self._span)
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Records: ...
+    def __getitem__(self, index: int | slice) -> dict[str, Any] | Records:
+        if isinstance(index, slice):
+            return Records(self._text, self._span[index])
+        entry: dict[str, Any] = json.loads(self.raw(index))
+        return entry
+
+    def raw(self, index: int) -> bytes:
+        """An entry as it stands in the file."""
+        start, end = self._span[index].tolist()
+        return self._text.read(start, end)
+
+    def at(self, rows: NDArray[np.integer[Any]]) -> list[dict[str, Any]]:
+        """The entries in `rows`, ascending; those that stand side by side are read at once."""
+        if not len(rows):
+            return []
+        if rows[-1] - rows[0] + 1 != len(rows):
+            return [self[row] for row in rows.tolist()]
+        entries: list[dict[str, Any]] = json.loads(
+            b"[%s]" % self._text.read(int(self._span[rows[0], 0]), int(self._span[rows[-1], 1]))
+        )
+        return entries
+
+
+@dataclass(frozen=True, eq=False)
 class LVISFile:
-    """One annotation file, as parsed.
+    """One annotation file, indexed: its annotations stay on disk and are read when they are asked for.
 
     digest: SHA-256 of the file's bytes, hexadecimal. categories: sorted by id; a class's label is its position.
     version: the form found, "v0.5" when images have a file_name, otherwise "v1" (images have only a coco_url).
+    images, annotations: in the file's order. columns: see lt_bench.data.index.Index.
+    cache: the folder of the index, None when there is none on disk.
+
+    Pickled, it is the file's path: whoever loads it maps the same index.
     """
 
     path: Path
     digest: str
     version: Literal["v1", "v0.5"]
-    images: list[dict[str, Any]] = field(repr=False)
-    annotations: list[dict[str, Any]] = field(repr=False)
     categories: list[dict[str, Any]] = field(repr=False)
+    images: Records = field(repr=False)
+    annotations: Records = field(repr=False)
+    columns: Columns = field(repr=False)
+    cache: Path | None = None
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -139,114 +167,61 @@ class LVISFile:
         """Category id to label."""
         return {category_id: label for label, category_id in enumerate(self.category_ids)}
 
+    @property
+    def image_ids(self) -> list[int]:
+        """In the file's order."""
+        ids: list[int] = self.columns["image_id"].tolist()
+        return ids
+
+    def image_names(self) -> list[dict[str, str]]:
+        """coco_url and file_name of each image, as far as it has them: what an ImageFinder needs."""
+        names: list[dict[str, str]] = json.loads(self.columns["names"].tobytes())
+        return names
+
+    def rows_of(self, image: int) -> NDArray[np.int32]:
+        """The positions of an image's annotations among all, in the file's order. image: the image's position."""
+        first = self.columns["first"]
+        rows: NDArray[np.int32] = self.columns["by_image"][first[image] : first[image + 1]]
+        return rows
+
     def stats(self) -> ClassStats:
         """The class counts that the file itself states; warns of classes without a training instance."""
         from lt_bench.interface import ClassStats
 
         return ClassStats.from_categories({"categories": self.categories, "images": self.images}, str(self.path))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _load_again, (self.path, self.digest, self.cache)
 
-def load(path: Path) -> LVISFile:
+
+def load(
+    path: Path, cache: Path | None = None, rehash: bool = True, say: Callable[[str], None] = lambda text: None
+) -> LVISFile:
     """Read an annotation file in the form of LVIS v1 or v0.5.
+
+    cache: where the index of the file is kept, so that it is parsed once and not at each start; None keeps nothing.
+    rehash: whether to look at the file's content even if nobody touched it since it was last looked at. say: is told
+    when an index is built, and why a cache can't be used.
 
     Raises UserError when it is missing, cut off, no JSON or not of that form. Whether its content is consistent is
     the concern of lt_bench.data.verify.
     """
     path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}", "Give the path of an LVIS JSON.") from error
-    try:
-        data = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        remedy = "The file may be cut off or still packed: download or unpack it again."
-        raise UserError(f"{path}: not JSON ({len(content)} bytes): {error}", remedy) from error
-    digest = hashlib.sha256(content).hexdigest()
-    del content  # as large as the parsed strings: 1.1 GB for LVIS v1's training set
-    return _parse(data, path, digest)
+    text = SourceText(path)
+    index = build(path) if cache is None else open_index(path, digest_of(path, cache, rehash), cache, say)
+    text.check()
+    images, annotations = (Records(text, index.columns[f"{key}_span"]) for key in ("image", "annotation"))
+    facts = index.facts
+    return LVISFile(
+        path, facts["digest"], facts["version"], facts["categories"], images, annotations, index.columns, cache
+    )
 
 
-def _parse(data: Any, path: Path, digest: str) -> LVISFile:
-    """Check that `data`, the parsed JSON of `path`, has LVIS's form."""
-    if not isinstance(data, dict):
-        raise _malformed(path, f"the top level is {_type(data)}, expected an object")
-    categories = sorted(_entries(data, "categories", _CATEGORY, path), key=lambda category: category["id"])
-    images = _entries(data, "images", _IMAGE, path)
-    annotations = _entries(data, "annotations", _ANNOTATION, path)
-    for key, entries in (("categories", categories), ("images", images)):
-        if not entries:
-            raise _malformed(path, f"{key!r} is empty")
-    for before, after in pairwise(categories):
-        if before["id"] == after["id"]:
-            raise _malformed(path, f"category id {after['id']} occurs twice: {before['name']!r} and {after['name']!r}")
-    for category in categories:
-        if min(category["image_count"], category["instance_count"]) < 0:
-            raise _malformed(path, f"category {category['id']} ({category['name']!r}) has a negative count")
-        if category["frequency"] not in ("r", "c", "f"):
-            raise _malformed(path, f"category {category['id']}: frequency is {category['frequency']!r}, not r, c or f")
-    for index, annotation in enumerate(annotations):
-        box = annotation["bbox"]
-        if len(box) != 4 or any(type(value) not in _NUMBER for value in box):
-            raise _malformed(path, f"annotations[{index}]: bbox is {box!r:.60}, expected four numbers x, y, w, h")
-    for index, image in enumerate(images):
-        for key in ("neg_category_ids", "not_exhaustive_category_ids"):
-            if any(type(value) is not int for value in image[key]):
-                raise _malformed(path, f"images[{index}]: {key} holds something else than category ids")
-        present = [key for key in ("file_name", "coco_url") if key in image]
-        if not present:
-            raise _malformed(path, f"images[{index}] has neither 'coco_url' (v1) nor 'file_name' (v0.5)")
-        for key in present:
-            if type(image[key]) is not str:
-                raise _malformed(path, f"images[{index}]: {key!r} is {_type(image[key])}, expected a string")
-    version: Literal["v1", "v0.5"] = "v0.5" if any("file_name" in image for image in images) else "v1"
-    return LVISFile(path, digest, version, images, annotations, categories)
-
-
-def _entries(
-    data: dict[str, Any], key: str, fields: Mapping[str, tuple[type, ...]], path: Path
-) -> list[dict[str, Any]]:
-    """The list `data[key]`, each entry an object with `fields` of the given types."""
-    if key not in data:
-        raise _malformed(path, f"{key!r} is missing")
-    entries = data[key]
-    if not isinstance(entries, list):
-        raise _malformed(path, f"{key!r} is {_type(entries)}, expected a list")
-    for index, entry in enumerate(entries):
-        if type(entry) is not dict:
-            raise _malformed(path, f"{key}[{index}] is {_type(entry)}, expected an object")
-        for name, types in fields.items():
-            if name not in entry:
-                raise _malformed(path, f"{key}[{index}] has no {name!r}")
-            # the exact type: JSON's true is no number, although Python's bool is an int
-            if type(entry[name]) not in types:
-                expected = " or ".join(kind.__name__ for kind in types)
-                raise _malformed(path, f"{key}[{index}]: {name!r} is {_type(entry[name])}, expected {expected}")
-    return entries
-
-
-def _type(value: object) -> str:
-    return "null" if value is None else type(value).__name__
-
-
-def _malformed(path: Path, message: str) -> UserError:
-    remedy = "Expected the form of https://www.lvisdataset.org/dataset; COCO's own annotations lack parts of it."
-    return UserError(f"{path}: not an LVIS annotation file: {message}", remedy)
-
-
-def targets(file: LVISFile, exclude: Collection[int] = ()) -> dict[int, list[dict[str, Any]]]:
-    """The annotations of each image, by image id in the file's order, without the images in `exclude`.
-
-    An image without annotations has an empty list. Annotations of an image that the file does not list are left out;
-    lt_bench.data.verify names them.
-    """
-    left_out = frozenset(exclude)
-    grouped: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in file.images if image["id"] not in left_out}
-    for annotation in file.annotations:
-        group = grouped.get(annotation["image_id"])
-        if group is not None:
-            group.append(annotation)
-    return grouped
+def _load_again(path: Path, digest: str, cache: Path | None) -> LVISFile:
+    file = load(path, cache, rehash=False)
+    if file.digest != digest:
+        raise UserError(f"{path} was changed while it was in use", "start again")
+    return file
 
 
 class ImageFinder:
@@ -269,6 +244,9 @@ class ImageFinder:
 
     def relative(self, image: Mapping[str, Any]) -> str | None:
         """The file of `image` relative to `image_root`, with forward slashes; None when there is none."""
+        folder, _, name = "/".join(image.get("coco_url", "").split("/")[-2:]).partition("/")
+        if folder not in ("", ".", "..") and name in (self._listing(folder) or ()):
+            return f"{folder}/{name}"  # the first candidate, and nearly always the answer, at a tenth of the time
         for folder, name in self._candidates(image):
             if name in (self._listing(folder) or ()):
                 return f"{folder}/{name}" if folder else name

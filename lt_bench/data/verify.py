@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from lt_bench.data.lvis import ImageFinder, LVISFile
@@ -147,19 +148,18 @@ def decoded_size(path: Path) -> tuple[int, int]:
 
 def _check_ids(file: LVISFile) -> Iterator[Problem]:
     for noun, entries, image_key in (("image", file.images, "id"), ("annotation", file.annotations, "image_id")):
-        seen: set[int] = set()
-        for index, entry in enumerate(entries):
-            if entry["id"] in seen:
-                detail = f"used before, again by {noun}s[{index}]"
-                yield Problem(DUPLICATE_ID, f"{noun} {entry['id']}", detail, entry[image_key])
-            seen.add(entry["id"])
+        ids = file.columns[f"{noun}_id"]
+        _, first = np.unique(ids, return_index=True)
+        for index in np.setdiff1d(np.arange(len(ids)), first).tolist():
+            detail = f"used before, again by {noun}s[{index}]"
+            yield Problem(DUPLICATE_ID, f"{noun} {ids[index]}", detail, entries[index][image_key])
 
 
 def _check_annotations(file: LVISFile) -> Iterator[Problem]:
-    images = {image["id"]: image for image in file.images}
-    for annotation in file.annotations:
+    sizes = [{"width": width, "height": height} for width, height in file.columns["image_size"].tolist()]
+    for annotation, row in zip(file.annotations, file.columns["image_row"].tolist(), strict=True):
         image_id = annotation["image_id"]
-        image = images.get(image_id)
+        image = sizes[row] if row >= 0 else None
         for kind, detail in _annotation_problems(annotation, image, file.label_of):
             yield Problem(kind, f"annotation {annotation['id']} (image {image_id})", detail, image_id)
 
@@ -244,12 +244,11 @@ def decode_runs(text: str) -> list[int]:
 
 def _check_lists(file: LVISFile) -> Iterator[Problem]:
     """The federated lists of each image: neg_category_ids and not_exhaustive_category_ids."""
-    positive: dict[int, set[int]] = {image["id"]: set() for image in file.images}
-    for annotation in file.annotations:
-        positive.get(annotation["image_id"], set()).add(annotation["category_id"])
-    for image in file.images:
+    category_ids = file.columns["category_id"]
+    for row, image in enumerate(file.images):
         where = f"image {image['id']}"
-        for category_id in sorted(positive[image["id"]].intersection(image["neg_category_ids"])):
+        positive = set(category_ids[file.rows_of(row)].tolist())
+        for category_id in sorted(positive.intersection(image["neg_category_ids"])):
             detail = f"category {category_id} is annotated, and in neg_category_ids"
             yield Problem(POSITIVE_AND_NEGATIVE, where, detail, image["id"])
         for key in ("neg_category_ids", "not_exhaustive_category_ids"):
@@ -260,11 +259,11 @@ def _check_lists(file: LVISFile) -> Iterator[Problem]:
 
 def _check_counts(file: LVISFile) -> Iterator[Problem]:
     """Counts only annotations of images that are listed: no others can be trained on."""
-    images = {image["id"] for image in file.images}
-    pairs = [(a["category_id"], a["image_id"]) for a in file.annotations if a["image_id"] in images]
+    listed = file.columns["image_row"] >= 0
+    pairs = np.stack([file.columns["category_id"][listed], file.columns["image_row"][listed]], axis=1)
     shown = {
-        "instance_count": Counter(category_id for category_id, _ in pairs),
-        "image_count": Counter(category_id for category_id, _ in set(pairs)),
+        "instance_count": Counter(pairs[:, 0].tolist()),
+        "image_count": Counter(np.unique(pairs, axis=0)[:, 0].tolist()),
     }
     for category in file.categories:
         wrong = [

@@ -2,14 +2,83 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
+import numpy as np
 from mmdet.datasets.base_det_dataset import BaseDetDataset
 from mmdet.registry import DATASETS
+from mmengine.dataset import ClassBalancedDataset, force_full_init
+from numpy.typing import NDArray
 
-from lt_bench.data.lvis import ImageFinder, load, targets
+from lt_bench.data.cache import cache_folder
+from lt_bench.data.lvis import ImageFinder, LVISFile, load
+
+
+class DataList(Sequence[dict[str, Any]]):
+    """What mmengine calls a data list, with nothing in memory but which images it holds and where their files are.
+
+    An entry is read from the annotation file when it is asked for, in a loader's worker as well: the index of the
+    file is mapped, so the processes of a machine share it.
+
+    rows: positions of the images in `file`, [N]. paths: of the image files, encoded as the system has them, [N].
+    """
+
+    def __init__(self, file: LVISFile, rows: NDArray[np.int64], paths: NDArray[np.bytes_]) -> None:
+        self.file, self.rows, self.paths = file, rows, paths
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> DataList: ...
+    def __getitem__(self, index: int | slice) -> dict[str, Any] | DataList:
+        if isinstance(index, slice):
+            return self.take(index)
+        file, row = self.file, int(self.rows[index])
+        width, height = file.columns["image_size"][row].tolist()
+        return {
+            "img_path": os.fsdecode(self.paths[index]),
+            "img_id": int(file.columns["image_id"][row]),
+            "height": height,
+            "width": width,
+            "instances": [
+                _instance(annotation, file.label_of[annotation["category_id"]])
+                for annotation in file.annotations.at(self.annotations_of(index))
+            ],
+        }
+
+    def annotations_of(self, index: int) -> NDArray[np.int32]:
+        """The positions in `file` of an image's usable annotations."""
+        annotations = self.file.rows_of(int(self.rows[index]))
+        usable: NDArray[np.int32] = annotations[self.file.columns["usable"][annotations]]
+        return usable
+
+    def take(self, which: slice | NDArray[Any]) -> DataList:
+        """A part of it: a slice, positions, or a mask [N]."""
+        return DataList(self.file, self.rows[which], self.paths[which])
+
+    def sizes(self) -> NDArray[np.int64]:
+        """Width and height of the images, in pixels: [N, 2]."""
+        sizes: NDArray[np.int64] = self.file.columns["image_size"][self.rows]
+        return sizes
+
+    def shown_categories(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Every pair of an image and a category that it shows: position here and category id, [P] each, ascending."""
+        columns = self.file.columns
+        begin, end = (columns["first"][self.rows + offset] for offset in (0, 1))
+        positions = np.repeat(np.arange(len(self)), end - begin)
+        # the annotations of each image stand one after the other in `by_image`
+        within = np.arange(len(positions)) - np.repeat(np.cumsum(end - begin) - (end - begin), end - begin)
+        annotations = columns["by_image"][begin[positions] + within]
+        usable = columns["usable"][annotations]
+        pairs = np.stack([positions, columns["category_id"][annotations]], axis=1)[usable]
+        positions, categories = np.unique(pairs, axis=0).T
+        return positions, categories
 
 
 @DATASETS.register_module()
@@ -18,61 +87,99 @@ class LVISFormatDataset(BaseDetDataset):
 
     ann_file: the annotation JSON. data_root: the folder that holds the images. exclude: ids of images to leave
     out. filter_cfg: `filter_empty_gt` drops training images without annotations, `min_size` (pixels) those with a
-    shorter side; both only in training.
+    shorter side; both only in training. serialize_data is without effect: nothing is held that could be serialised.
 
     metainfo: `classes` (names in label order) and `category_ids` (label to id).
     """
 
+    data_list: DataList
+
     def __init__(self, *args: Any, exclude: Sequence[int] = (), **kwargs: Any) -> None:
         self.exclude = frozenset(exclude)
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **{**kwargs, "serialize_data": False})
 
-    def load_data_list(self) -> list[dict[str, Any]]:
+    def load_data_list(self) -> DataList:
         """Raises FileNotFoundError for an image that is in none of the usual places."""
-        file = load(Path(self.ann_file))
+        file = load(Path(self.ann_file), cache_folder(), rehash=False)
         finder = ImageFinder(Path(self.data_root))
         self._metainfo.update(classes=tuple(file.names), category_ids=tuple(file.category_ids))
-        by_image = targets(file, self.exclude)
-        data_list = []
-        for image in sorted(file.images, key=lambda image: image["id"]):
-            if image["id"] in self.exclude:
-                continue
-            path = finder.find(image)
-            if path is None:
-                raise FileNotFoundError(f"{self.ann_file}: image {image['id']} is not below {self.data_root}")
-            data_list.append(
-                {
-                    "img_path": str(path),
-                    "img_id": image["id"],
-                    "height": image["height"],
-                    "width": image["width"],
-                    "instances": [
-                        _instance(annotation, file.label_of[annotation["category_id"]])
-                        for annotation in by_image.get(image["id"], [])
-                        if _usable(annotation, image)
-                    ],
-                }
-            )
-        return data_list
+        ids, names = file.image_ids, file.image_names()
+        rows = sorted((row for row, key in enumerate(ids) if key not in self.exclude), key=ids.__getitem__)
+        paths = []
+        for row in rows:
+            relative = finder.relative(names[row])
+            if relative is None:
+                raise FileNotFoundError(f"{self.ann_file}: image {ids[row]} is not below {self.data_root}")
+            paths.append(os.fsencode(os.path.join(self.data_root, relative)))
+        return DataList(file, np.array(rows, dtype=np.int64), np.array(paths, dtype=np.bytes_))
 
-    def filter_data(self) -> list[dict[str, Any]]:
+    def filter_data(self) -> DataList:
         """The training images that `filter_cfg` keeps; all images in test mode."""
+        data = self.data_list
         if self.test_mode or self.filter_cfg is None:
-            return list(self.data_list)
-        need_instances = self.filter_cfg.get("filter_empty_gt", False)
-        min_size = self.filter_cfg.get("min_size", 0)
-        return [
-            data
-            for data in self.data_list
-            if (data["instances"] or not need_instances) and min(data["height"], data["width"]) >= min_size
-        ]
+            return data
+        kept = data.sizes().min(axis=1) >= self.filter_cfg.get("min_size", 0)
+        if self.filter_cfg.get("filter_empty_gt", False):
+            positions, _ = data.shown_categories()
+            kept &= np.isin(np.arange(len(data)), positions)
+        return data.take(kept)
+
+    @force_full_init
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """The data of image `idx`, read from the annotation file: nobody else's, so there is nothing to copy."""
+        index = range(len(self.data_list))[idx]
+        return {**self.data_list[index], "sample_idx": index}
+
+    @force_full_init
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """The label of each instance in image `idx`."""
+        file = self.data_list.file
+        categories = file.columns["category_id"][self.data_list.annotations_of(idx)]
+        return [file.label_of[category] for category in categories.tolist()]
+
+    def _get_unserialized_subset(self, indices: Sequence[int] | int) -> DataList:
+        """mmengine's hook for `indices` and for subsets: the first n, the last -n, or those that are named."""
+        if isinstance(indices, int):
+            return self.data_list[:indices] if indices >= 0 else self.data_list[indices:]
+        return self.data_list.take(np.array(indices, dtype=np.int64))
 
 
-def _usable(annotation: dict[str, Any], image: dict[str, Any]) -> bool:
-    """False for what mmdet too leaves out of training: under a pixel wide or high, without area, outside the image."""
-    x, y, width, height = annotation["bbox"]
-    inside = min(x + width, image["width"]) > max(x, 0) and min(y + height, image["height"]) > max(y, 0)
-    return bool(inside and annotation["area"] > 0 and width >= 1 and height >= 1)
+@DATASETS.register_module()
+class RepeatFactorDataset(ClassBalancedDataset):
+    """mmengine's ClassBalancedDataset, with the same images in the same order, for a LVISFormatDataset.
+
+    Repeat factor sampling, Gupta et al., CVPR 2019, section 4.2: an image occurs ceil(r) times, with r the largest
+    max(1, sqrt(oversample_thr / f(c))) of the categories c that it shows, f(c) the share of images that show c.
+
+    The categories come from the index of the annotations, none of which is read. Any other data set is repeated by
+    mmengine's own code.
+    """
+
+    repeat_indices: NDArray[np.int64]
+    _fully_initialized: bool
+
+    def full_init(self) -> None:
+        if self._fully_initialized:
+            return
+        if not isinstance(self.dataset, LVISFormatDataset):
+            super().full_init()
+            return
+        self.dataset.full_init()
+        factors = repeat_factors(self.dataset.data_list, self.oversample_thr)
+        self.repeat_indices = np.repeat(np.arange(len(factors)), np.ceil(factors).astype(np.int64))
+        self._fully_initialized = True
+
+    def _get_ori_dataset_idx(self, idx: int) -> int:
+        return int(self.repeat_indices[idx])
+
+
+def repeat_factors(data: DataList, threshold: float) -> NDArray[np.float64]:
+    """The repeat factor of each image, 1 for one without a usable annotation: [N]."""
+    positions, categories = data.shown_categories()
+    _, category, images = np.unique(categories, return_inverse=True, return_counts=True)
+    factors = np.ones(len(data))
+    np.maximum.at(factors, positions, np.sqrt(threshold / (images / len(data)))[category])
+    return factors
 
 
 def _instance(annotation: dict[str, Any], label: int) -> dict[str, Any]:

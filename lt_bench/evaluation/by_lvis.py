@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,26 +13,40 @@ from numpy.typing import NDArray
 
 from lt_bench.errors import UserError
 from lt_bench.evaluation.checks import IouType
+from lt_bench.evaluation.detections import Detections
 from lt_bench.evaluation.ground_truth import GroundTruth
 
 
 def precision_recall(
-    truth: GroundTruth, detections: Iterable[dict[str, Any]], iou_type: IouType, max_dets: int
+    truth: GroundTruth, detections: Detections, iou_type: IouType
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Precision [T, R, K, A] and recall [T, K, A] of checked detections."""
-    # A list of its own: lvis-api writes into what it is given. It raises IndexError on an empty list, so that gets
-    # a box of no area, which lvis-api forgets.
-    results = list(detections) or [_forgotten(truth)]
+    """Precision [T, R, K, A] and recall [T, K, A] of checked detections, all of which count."""
+    # lvis-api raises IndexError on an empty list, so that gets a box of no area, which lvis-api forgets.
+    results = list(_rows(truth, detections, iou_type)) or [_forgotten(truth)]
     with _lvis_api() as lvis:
         ground_truth = lvis.LVIS(str(truth.path))
-        evaluation = lvis.LVISEval(ground_truth, lvis.LVISResults(ground_truth, results, max_dets), iou_type)
+        evaluation = lvis.LVISEval(ground_truth, lvis.LVISResults(ground_truth, results, max_dets=-1), iou_type)
         evaluation.evaluate()
         evaluation.accumulate()
     return evaluation.eval["precision"], evaluation.eval["recall"]
 
 
+def _rows(truth: GroundTruth, detections: Detections, iou_type: IouType) -> Iterator[dict[str, Any]]:
+    """Detections as lvis-api takes them, with nothing but what `iou_type` needs: of a bbox it would take the area."""
+    columns = zip(detections.image.tolist(), detections.category.tolist(), detections.score.tolist(), strict=True)
+    rows = [{"image_id": image, "category_id": category, "score": score} for image, category, score in columns]
+    if iou_type == "bbox":
+        for row, box in zip(rows, detections.box.tolist(), strict=True):
+            yield {**row, "bbox": box}
+        return
+    assert detections.counts is not None
+    sizes = truth.image_size[truth.image_places(detections.image)].tolist()
+    for row, size, counts in zip(rows, sizes, detections.counts.to_pylist(), strict=True):
+        yield {**row, "segmentation": {"size": size, "counts": counts}}
+
+
 def _forgotten(truth: GroundTruth) -> dict[str, Any]:
-    image = next(iter(truth.image_size))
+    image = int(truth.image_ids[0])
     return {"image_id": image, "category_id": truth.category_ids[0], "bbox": [0, 0, 0, 0], "score": 0.0}
 
 

@@ -2,58 +2,198 @@
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lt_bench.errors import UserError
+from lt_bench.evaluation.blocks import buffers
 from lt_bench.evaluation.checks import IouType
+from lt_bench.evaluation.detections import Detections
 from lt_bench.evaluation.ground_truth import REMEDY, GroundTruth
+
+THRESHOLDS, RECALLS, AREAS = 10, 101, 4
+CELLS = 1 << 18  # (category, image) pairs of a part; vernier spends time and memory on each, occupied or not
+WORKERS = 2
+DILATION_RATIO = 0.02  # of an image's diagonal, for the boundary of a mask
+BEYOND_EVERY_AREA = 1e11  # px^2; lvis-api's widest area range ends at 1e10
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Some categories, which nothing connects with the others once an image's detections are cut, as vernier reads
+    them. categories: int64, their places in the ground truth, ascending. dataset: vernier's, which keeps its masks.
+    """
+
+    categories: NDArray[np.int64]
+    dataset: Any
 
 
 def precision_recall(
-    truth: GroundTruth, detections: Iterable[dict[str, Any]], iou_type: IouType, max_dets: int
+    truth: GroundTruth, detections: Detections, iou_type: IouType, dilation_ratio: float = DILATION_RATIO
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Precision [T, R, K, A] and recall [T, K, A] of checked detections."""
-    from vernier._core import evaluate_bbox_grid, evaluate_segm_grid  # its public Evaluator refuses max_dets=(300,)
-    from vernier.instance import CocoDataset
+    """Precision [T, R, K, A] and recall [T, K, A] of checked detections, all of which count."""
+    classes = len(truth.category_ids)
+    precision = np.full((THRESHOLDS, RECALLS, classes, AREAS), -1.0)
+    recall = np.full((THRESHOLDS, classes, AREAS), -1.0)
+    parts = _parts(truth)
+    measure = partial(_measure, truth, iou_type=iou_type, dilation_ratio=dilation_ratio)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        measured = pool.map(measure, parts, _distribute(truth, parts, _with_area(detections, iou_type)))
+        for part, (its_precision, its_recall) in zip(parts, measured, strict=True):
+            precision[:, :, part.categories], recall[:, part.categories] = its_precision, its_recall
+    return precision, recall
 
-    results = _json(detections, unknown_category=truth.category_ids[0] - 1)
+
+def _with_area(detections: Detections, iou_type: IouType) -> Detections:
+    """lvis-api lets a detection without area take its place among an image's best, and then forgets it."""
+    if iou_type == "bbox":
+        detections = replace(detections, counts=None, pixels=None)
+        with np.errstate(over="ignore"):
+            area = detections.box[:, 2] * detections.box[:, 3]
+        counts = (area > 0) & (area < np.inf)
+    else:
+        assert detections.pixels is not None
+        counts = detections.pixels > 0
+    return detections if counts.all() else detections.take(counts)
+
+
+def _distribute(truth: GroundTruth, parts: list[Part], detections: Detections) -> Iterator[Detections]:
+    part_of = np.full(len(truth.category_ids), len(parts), dtype=np.uint16)
+    for index, part in enumerate(parts):
+        part_of[part.categories] = index
+    where = part_of[truth.category_places(detections.category)]
+    order = np.argsort(where, kind="stable")
+    bounds = np.searchsorted(where[order], np.arange(len(parts) + 1))
+    for index in range(len(parts)):
+        yield detections.take(order[bounds[index] : bounds[index + 1]])
+
+
+def _measure(
+    truth: GroundTruth, part: Part, detections: Detections, *, iou_type: IouType, dilation_ratio: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    from vernier import _core  # its public Evaluator refuses max_dets=(300,)
+
+    most = max(1, len(detections))  # every detection counts
+    found = _matrix(detections) if iou_type == "bbox" else _mask_json(truth, detections)
+    evaluate: Any = _core.evaluate_bbox_grid
+    if iou_type == "segm":
+        evaluate = partial(_core.evaluate_segm_grid, dt_area="mask")
+    elif iou_type == "boundary":
+        evaluate = partial(_core.evaluate_boundary_grid, dt_area="mask", dilation_ratio=dilation_ratio)
     try:
-        dataset = CocoDataset.from_lvis_json(truth.json)
-        if iou_type == "bbox":
-            grid = evaluate_bbox_grid(
-                dataset, results, parity_mode="strict", max_dets_per_image=max_dets, use_cats=True
-            )
-        else:
-            grid = evaluate_segm_grid(
-                dataset, results, parity_mode="strict", max_dets_per_image=max_dets, use_cats=True, dt_area="mask"
-            )
+        grid = evaluate(
+            part.dataset, found, parity_mode="strict", use_cats=True, max_dets_per_image=most, retain_meta=False
+        )
     except ValueError as error:  # the detections were checked; what it may still refuse is an annotated mask
         raise UserError(f"{truth.path}: vernier cannot read it: {error}", REMEDY) from error
-    accumulated = grid.accumulate(max_dets=[max_dets])
+    accumulated = grid.accumulate(max_dets=[most])
     return np.asarray(accumulated.precision)[..., 0], np.asarray(accumulated.recall)[..., 0]
 
 
-def _json(detections: Iterable[dict[str, Any]], unknown_category: int) -> bytes:
-    """Detections as vernier reads them.
+def _matrix(detections: Detections) -> NDArray[np.float64]:
+    return np.column_stack((detections.image, detections.box, detections.score, detections.category))
 
-    lvis-api lets a detection without area take its place among an image's best and then forgets it; vernier counts
-    it as a false positive. Under a category that does not exist both do the former. Masks need a bbox in vernier's
-    input, though it is not used.
+
+def _mask_json(truth: GroundTruth, detections: Detections) -> bytes:
+    """Detections with masks as vernier reads them. It requires a bbox, though it does not use it.
+
+    Arrow writes numbers with as many digits as it takes to read the same number again.
     """
-    encode = json.JSONEncoder(separators=(",", ":")).encode
-    buffer = io.BytesIO()
-    separator = b"["
-    for detection in detections:
-        row = {"bbox": [0, 0, 0, 0], **detection}
-        if row.pop("area") <= 0:
-            row["category_id"] = unknown_category
-        buffer.write(separator + encode(row).encode())
-        separator = b","
-    buffer.write(b"]" if separator == b"," else b"[]")
-    return buffer.getvalue()
+    assert detections.counts is not None
+    text = pa.large_string()
+    size = truth.image_size[truth.image_places(detections.image)]
+    pieces: list[Any] = []
+    for before, column in (
+        ('{"image_id":', detections.image),
+        (',"category_id":', detections.category),
+        (',"score":', detections.score),
+        (',"bbox":[0,0,0,0],"segmentation":{"size":[', size[:, 0]),
+        (",", size[:, 1]),
+    ):
+        pieces += (before, pa.array(column).cast(text))
+    counts = pc.replace_substring(detections.counts.cast(text), "\\", "\\\\")  # nothing else needs an escape
+    pieces += ('],"counts":"', counts, '"}},', "")
+    rows = [pa.scalar(piece, text) if isinstance(piece, str) else piece for piece in pieces]
+    characters, offsets = buffers(pc.binary_join_element_wise(*rows))
+    return b"[" + characters[offsets[0] : max(offsets[-1] - 1, 0)].tobytes() + b"]"
+
+
+_known: WeakKeyDictionary[GroundTruth, list[Part]] = WeakKeyDictionary()
+
+
+def _parts(truth: GroundTruth) -> list[Part]:
+    """The categories that have objects, in parts of bounded size; the others have no precision."""
+    if truth not in _known:
+        _known[truth] = list(_divide(truth))
+    return _known[truth]
+
+
+def _divide(truth: GroundTruth) -> Iterator[Part]:
+    from vernier.instance import CocoDataset
+
+    images = truth.annotated.sum(axis=0)
+    objects = np.argsort(truth.objects.category, kind="stable")
+    bounds = np.searchsorted(truth.objects.category[objects], np.arange(len(images) + 1))
+    chosen: list[int] = []
+    occupied = np.flatnonzero(truth.positive.any(axis=0)).tolist()
+    for category, following in zip(occupied, [*occupied, None][1:], strict=True):
+        chosen.append(category)
+        if following is None or (len(chosen) + 1) * (images[chosen].sum() + images[following]) > CELLS:
+            own = np.concatenate([objects[bounds[category] : bounds[category + 1]] for category in chosen])
+            try:
+                dataset = CocoDataset.from_lvis_json(_json(truth, np.array(chosen), np.sort(own)).encode())
+            except ValueError as error:
+                raise UserError(f"{truth.path}: vernier cannot read it: {error}", REMEDY) from error
+            yield Part(np.array(chosen), dataset)
+            chosen = []
+
+
+def _json(truth: GroundTruth, categories: NDArray[np.int64], objects: NDArray[np.int64]) -> str:
+    """Some categories and their objects as vernier must read them to mean what lvis-api means.
+
+    lvis-api ignores `iscrowd` and obeys `ignore`; vernier, after pycocotools, does the reverse. An ignored annotation
+    is therefore given an area outside every area range, which means the same to lvis-api. vernier refuses lists that
+    contradict each other: a category that is annotated in an image counts as positive whatever the negative list says,
+    and in an image where a category is not annotated and not exhaustive either, lvis-api ignores every detection of it,
+    as if it were in no list.
+    """
+    ids = np.array(truth.category_ids)[categories]
+    positive, annotated = truth.positive[:, categories], truth.annotated[:, categories]
+    open_ = truth.not_exhaustive[:, categories]
+    present = np.flatnonzero(annotated.any(axis=1))
+    images = [
+        {
+            "id": truth.images[image]["id"],
+            "height": truth.images[image]["height"],
+            "width": truth.images[image]["width"],
+            "neg_category_ids": ids[annotated[image] & ~positive[image] & ~open_[image]].tolist(),
+            "not_exhaustive_category_ids": ids[positive[image] & open_[image]].tolist(),
+        }
+        for image in present
+    ]
+    entries = [
+        {"id": id_, "name": str(id_), "frequency": truth.frequency[category]}
+        for id_, category in zip(ids.tolist(), categories, strict=True)
+    ]
+    annotations = ",".join(map(_readable, [truth.objects.text[index] for index in objects]))
+    return f'{{"images":{json.dumps(images)},"categories":{json.dumps(entries)},"annotations":[{annotations}]}}'
+
+
+def _readable(text: str) -> str:
+    if '"iscrowd"' not in text and '"ignore"' not in text:
+        return text
+    row = json.loads(text)
+    row.pop("iscrowd", None)
+    if row.pop("ignore", 0):
+        row["area"] = BEYOND_EVERY_AREA
+    return json.dumps(row)

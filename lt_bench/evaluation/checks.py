@@ -12,7 +12,7 @@ from lt_bench.evaluation.ground_truth import GroundTruth, is_box, is_finite, loa
 from lt_bench.evaluation.predictions import REMEDY, read_predictions
 from lt_bench.evaluation.rle import mask_pixels
 
-IouType = Literal["bbox", "segm"]
+IouType = Literal["bbox", "segm", "boundary"]
 BATCH = 512  # detections whose masks are measured at once
 EXAMPLES = 3  # of each kind of mistake
 
@@ -43,47 +43,47 @@ def check_predictions(predictions: Path, annotations: Path, iou_type: IouType) -
     missing keys, wrong types, unknown image or category ids, scores or boxes that are not finite; with
     `iou_type="segm"` also a missing or malformed mask and a mask whose size is not its image's.
     """
-    return sum(1 for _ in checked_predictions(predictions, load_ground_truth(annotations), iou_type))
+    masks = iou_type != "bbox"
+    return sum(1 for _ in checked_predictions(predictions, load_ground_truth(annotations), masks, not masks))
 
 
-def checked_predictions(path: Path, truth: GroundTruth, iou_type: IouType) -> Iterator[dict[str, Any]]:
-    """Yield the detections of `path`, reduced to what `iou_type` needs, each with its `area` in pixels.
+def checked_predictions(path: Path, truth: GroundTruth, masks: bool, boxes: bool) -> Iterator[dict[str, Any]]:
+    """Yield the detections of `path`, each with `pixels`, the area of its mask, when `masks` are asked for.
 
-    A box's area is width * height; a mask's is its number of pixels, whatever box stands beside it. Mistakes are
-    collected over the whole file; UserError is raised after the last detection, so a consumer must read to the end.
+    Mistakes are collected over the whole file; UserError is raised after the last detection, so a consumer must read
+    to the end.
     """
     mistakes = Mistakes()
-    sound = _sound(path, truth, iou_type, mistakes)
-    if iou_type == "bbox":
-        for _, detection in sound:
-            yield {**detection, "area": detection["bbox"][2] * detection["bbox"][3]}
+    sound = _sound(path, truth, masks, boxes, mistakes)
+    if masks:
+        yield from _with_pixels(sound, truth, mistakes)
     else:
-        yield from _with_mask_area(sound, truth, mistakes)
+        yield from (detection for _, detection in sound)
     mistakes.raise_any(path)
 
 
 def _sound(
-    path: Path, truth: GroundTruth, iou_type: IouType, mistakes: Mistakes
+    path: Path, truth: GroundTruth, masks: bool, boxes: bool, mistakes: Mistakes
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """The detections without a mistake that shows in themselves, numbered."""
-    required = ("image_id", "category_id", "score", "bbox" if iou_type == "bbox" else "segmentation")
-    categories = frozenset(truth.category_ids)
+    required = ["image_id", "category_id", "score", *["bbox"] * boxes, *["segmentation"] * masks]
+    images, categories = frozenset(truth.image_ids.tolist()), frozenset(truth.category_ids)
     for where, detection in enumerate(read_predictions(path)):
         missing = [key for key in required if key not in detection]
         found = [(f"{key} missing", detection) for key in missing]
-        found = found or list(_wrong_values(detection, truth, categories, iou_type))
+        found = found or list(_wrong_values(detection, images, categories, masks))
         for kind, value in found:
             mistakes.add(kind, where, value)
         if not found:
-            yield where, {key: detection[key] for key in required}
+            yield where, detection
 
 
 def _wrong_values(
-    detection: dict[str, Any], truth: GroundTruth, categories: frozenset[int], iou_type: IouType
+    detection: dict[str, Any], images: frozenset[int], categories: frozenset[int], masks: bool
 ) -> Iterator[tuple[str, Any]]:
     image, category, score = detection["image_id"], detection["category_id"], detection["score"]
     box = detection.get("bbox", [0, 0, 0, 0])
-    if type(image) is not int or image not in truth.image_size:
+    if type(image) is not int or image not in images:
         yield "unknown image id", image
     if type(category) is not int or category not in categories:
         yield "unknown category id", category
@@ -91,7 +91,7 @@ def _wrong_values(
         yield "score is no finite number", score
     if not is_box(box):
         yield "bbox is no list of four finite numbers", box
-    if iou_type == "segm" and not _is_compressed_rle(detection["segmentation"]):
+    if masks and not _is_compressed_rle(detection["segmentation"]):
         yield "segmentation is no compressed RLE", detection["segmentation"]
 
 
@@ -104,17 +104,18 @@ def _is_compressed_rle(mask: Any) -> bool:
     )
 
 
-def _with_mask_area(
+def _with_pixels(
     numbered: Iterable[tuple[int, dict[str, Any]]], truth: GroundTruth, mistakes: Mistakes
 ) -> Iterator[dict[str, Any]]:
     numbered = iter(numbered)
+    size_of = dict(zip(truth.image_ids.tolist(), truth.image_size.tolist(), strict=True))
     while batch := list(islice(numbered, BATCH)):
         areas, totals = mask_pixels([detection["segmentation"]["counts"] for _, detection in batch])
         for (where, detection), area, total in zip(batch, areas.tolist(), totals.tolist(), strict=True):
-            size = truth.image_size[detection["image_id"]]
-            if tuple(detection["segmentation"]["size"]) != size:
+            size = size_of[detection["image_id"]]
+            if detection["segmentation"]["size"] != size:
                 mistakes.add("mask size is not its image's", where, f"{detection['segmentation']['size']} for {size}")
             elif total != size[0] * size[1]:
                 mistakes.add("mask is damaged: its runs do not fill its image", where, detection["segmentation"])
             else:
-                yield {**detection, "area": area}
+                yield {**detection, "pixels": area}

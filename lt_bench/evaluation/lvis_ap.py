@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,14 @@ from numpy.typing import NDArray
 
 from lt_bench.errors import UserError
 from lt_bench.evaluation import by_lvis, by_vernier
-from lt_bench.evaluation.checks import IouType, checked_predictions
-from lt_bench.evaluation.ground_truth import FREQUENCIES, load_ground_truth
+from lt_bench.evaluation.checks import IouType
+from lt_bench.evaluation.detections import Detections, read_detections
+from lt_bench.evaluation.ground_truth import FREQUENCIES, GroundTruth, load_ground_truth
+from lt_bench.evaluation.spot_check import disagreement
 
 METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "APr", "APc", "APf", "AR")
-EVALUATORS = {"vernier": by_vernier.precision_recall, "lvis": by_lvis.precision_recall}
+Evaluator = Literal["vernier", "lvis"]
+EVALUATORS: tuple[Evaluator, ...] = ("vernier", "lvis")
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,19 +29,20 @@ class APResult:
     per_class: category id -> AP in [0, 1], or -1 without ground truth.
     precision: float64 [T, R, K, A], -1 without ground truth. T: the IoU thresholds 0.50, 0.55, ..., 0.95.
     R: recall 0.00, 0.01, ..., 1.00. K: the categories, ids ascending. A: the areas all, small (under 32^2 pixels),
-    medium (under 96^2), large.
+    medium (under 96^2), large. evaluator: which one gave it, "vernier" or "lvis".
     """
 
     metrics: dict[str, float]
     per_class: dict[int, float]
     precision: NDArray[np.float64]
+    evaluator: Evaluator
 
 
 def evaluate(
     annotations: Path,
     predictions: Path,
     iou_type: IouType,
-    evaluator: Literal["vernier", "lvis"] = "vernier",
+    evaluator: Evaluator = "vernier",
     max_dets: int = 300,
 ) -> APResult:
     """AP of a predictions file (see `lt_bench.evaluation.predictions`) on an LVIS annotation file.
@@ -50,17 +55,63 @@ def evaluate(
 
     Raises UserError when either file cannot be used; the message names all that is wrong.
     """
-    if iou_type not in ("bbox", "segm"):
-        raise UserError(f"iou_type is {iou_type!r}", "Choose bbox or segm.")
+    return evaluate_all(annotations, predictions, (iou_type,), evaluator, max_dets)[iou_type]
+
+
+def evaluate_all(
+    annotations: Path,
+    predictions: Path,
+    iou_types: Sequence[IouType],
+    evaluator: Evaluator = "vernier",
+    max_dets: int = 300,
+) -> dict[IouType, APResult]:
+    """`evaluate` for several `iou_types`, reading each file once."""
+    for iou_type in iou_types:
+        if iou_type not in ("bbox", "segm", "boundary"):
+            raise UserError(f"iou_type is {iou_type!r}", "Choose bbox, segm or boundary.")
     if evaluator not in EVALUATORS:
         raise UserError(f"there is no evaluator {evaluator!r}", f"Choose one of {', '.join(EVALUATORS)}.")
     if max_dets < 1:
         raise UserError(f"max_dets is {max_dets}", "Choose at least 1; LVIS uses 300.")
     truth = load_ground_truth(annotations)
-    detections = checked_predictions(predictions, truth, iou_type)
-    precision, recall = EVALUATORS[evaluator](truth, detections, iou_type, max_dets)
+    masks = any(iou_type != "bbox" for iou_type in iou_types)
+    detections = read_detections(predictions, truth, masks, boxes="bbox" in iou_types)
+    detections = detections.take(detections.image_rank < max_dets)
+    return {iou_type: average_precision(truth, detections, iou_type, evaluator) for iou_type in iou_types}
+
+
+def average_precision(
+    truth: GroundTruth, detections: Detections, iou_type: IouType, evaluator: Evaluator = "vernier"
+) -> APResult:
+    """AP of `detections`, all of which count, however many an image has.
+
+    Before vernier is believed, it must give lvis-api's arrays on a sample of the images; else lvis-api evaluates, a
+    warning says why, and `evaluator` of the result names it. Boundary AP is not in lvis-api, so it is not checked.
+    """
+    reason = disagreement(truth, detections, iou_type) if evaluator == "vernier" and iou_type != "boundary" else None
+    if reason:
+        warnings.warn(reason, stacklevel=2)
+        evaluator = "lvis"
+    return ap_result(truth, *precision_recall(truth, detections, iou_type, evaluator), evaluator)
+
+
+def precision_recall(
+    truth: GroundTruth, detections: Detections, iou_type: IouType, evaluator: Evaluator = "vernier"
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Precision [T, R, K, A] and recall [T, K, A] of `detections`, all of which count, however many an image has."""
+    measure = by_vernier.precision_recall if evaluator == "vernier" else by_lvis.precision_recall
+    return measure(truth, detections, iou_type)
+
+
+def ap_result(
+    truth: GroundTruth,
+    precision: NDArray[np.float64],
+    recall: NDArray[np.float64],
+    evaluator: Evaluator = "vernier",
+) -> APResult:
+    """What is published of precision [T, R, K, A] and recall [T, K, A]."""
     per_class = {category: _mean(precision[:, :, index, 0]) for index, category in enumerate(truth.category_ids)}
-    return APResult(summarize(precision, recall, truth.frequency), per_class, precision)
+    return APResult(summarize(precision, recall, truth.frequency), per_class, precision, evaluator)
 
 
 def summarize(

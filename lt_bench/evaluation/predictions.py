@@ -8,17 +8,18 @@ LVIS validation run has some six million of them, so neither side ever holds the
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 from lt_bench.errors import RunFailedError, UserError
 from lt_bench.evaluation.files import write_atomic
+from lt_bench.evaluation.json_stream import JSONStream
 
-CHUNK = 1 << 20  # characters read at a time
-LONGEST_ELEMENT = 1 << 24  # characters; a detection has a few hundred
-WHITESPACE = re.compile(r"[ \t\n\r]*")
+REMEDY = (
+    "A predictions file is a JSON list of "
+    '{"image_id", "category_id", "bbox": [x, y, width, height], "score", "segmentation"}; write it again.'
+)
 
 
 def write_predictions(path: Path, detections: Iterable[Mapping[str, Any]]) -> str:
@@ -72,68 +73,12 @@ def read_predictions(path: Path) -> Iterator[dict[str, Any]]:
         raise UserError(f"{path}: not a predictions file: {error}", REMEDY) from error
 
 
-REMEDY = (
-    "A predictions file is a JSON list of "
-    '{"image_id", "category_id", "bbox": [x, y, width, height], "score", "segmentation"}; write it again.'
-)
-
-
-def _elements(stream: TextIO) -> Iterator[Any]:
-    """The elements of the JSON list in `stream`. Raises ValueError when there is no complete list."""
-    reader = _Reader(stream)
-    if reader.peek() != "[":
+def _elements(text: TextIO) -> Iterator[Any]:
+    """The elements of the JSON list in `text`. Raises ValueError when there is no complete list."""
+    stream = JSONStream(text)
+    if stream.peek() != "[":
         raise ValueError("it does not start with a JSON list")
-    reader.skip()
-    if reader.peek() == "]":
-        reader.skip()
-    else:
-        mark = ","
-        while mark == ",":
-            yield reader.value()
-            mark = reader.peek()
-            if mark not in (",", "]"):
-                raise ValueError(f"expected ',' or ']', found {mark!r}" if mark else "it is truncated")
-            reader.skip()
-    if reader.peek():
+    for element, _ in stream.elements():
+        yield element
+    if stream.peek():
         raise ValueError("there is something after the list")
-
-
-class _Reader:
-    """A window over a text stream that grows until one JSON value fits."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._decode = json.JSONDecoder().raw_decode
-        self._text = ""
-        self._at = 0
-
-    def _more(self) -> bool:
-        rest = self._text[self._at :]
-        chunk = self._stream.read(max(CHUNK, len(rest)))  # doubling: a long value is parsed a few times, not often
-        self._text, self._at = rest + chunk, 0
-        return bool(chunk)
-
-    def peek(self) -> str:
-        """The next character that is no white space; empty at the end."""
-        while True:
-            match = WHITESPACE.match(self._text, self._at)
-            self._at = match.end() if match else self._at
-            if self._at < len(self._text):
-                return self._text[self._at]
-            if not self._more():
-                return ""
-
-    def skip(self) -> None:
-        self._at += 1
-
-    def value(self) -> Any:
-        self.peek()
-        while True:
-            try:
-                value, self._at = self._decode(self._text, self._at)
-                return value
-            except json.JSONDecodeError as error:
-                if len(self._text) - self._at > LONGEST_ELEMENT:
-                    raise ValueError(f"no JSON: {error.msg}") from error
-                if not self._more():
-                    raise ValueError(f"it is truncated or damaged: {error.msg}") from error

@@ -18,6 +18,12 @@ from lt_bench.leaderboard.tables import Table, tables
 MARK = "<!-- Made from the records in results/ by `python -m lt_bench leaderboard`. Changes here are lost. -->"
 FULL_SIZE = {"lvis_v1": (1203, 19809), "lvis_v0.5": (1230, 5000)}  # categories and validation images
 PUBLISHED = "lvis_v1"
+FURTHER = {
+    "ap_fixed": "AP_fixed: the best 10,000 detections of each class count, and no limit an image (Dave et al., 2021).",
+    "ap_boundary": "Boundary AP: masks by the smaller one of mask IoU and boundary IoU (Cheng et al., CVPR 2021).",
+    "errors": "What kind of error costs how much AP50 of masks, in points: AP50 if all errors of the kind were mended, "
+    "minus AP50 (after TIDE, Bolya et al., ECCV 2020). A mended confusion can raise two groups of classes.",
+}
 
 
 def regenerate(folder: Path, published: bool = False) -> tuple[list[Path], list[str]]:
@@ -52,7 +58,7 @@ def render(dataset: str, made: Sequence[Table]) -> str:
     if not made:
         parts.append("**Nothing was measured on this data set yet.**")
     for table in made:
-        parts += [*_caption(table), markdown.table(table.frame, left={"loss"}), _note(table)]
+        parts += [*_caption(table), markdown.table(table.frame, left={"loss"}), _note(table), *_further(table)]
     if dataset == PUBLISHED:
         parts += _published()
     return "\n\n".join(parts) + "\n"
@@ -105,6 +111,8 @@ def _caption(table: Table) -> list[str]:
         f"seeds: {', '.join(map(str, sorted({record.seed for record in table.records})))}",
         f"fingerprint: `{first.fingerprint}`",
     ]
+    if first.detections_per_image is not None:
+        facts.append(f"asked of the model: {first.detections_per_image:,} detections an image")
     overrides = sorted({override for record in table.records for override in record.overrides})
     if overrides:
         facts.append(f"changed by hand: {_listed(overrides)}")
@@ -132,6 +140,13 @@ def _note(table: Table) -> str:
         "another: on LVIS, APr alone moves by a point or two between seeds. Training is the mean wall time, "
         "h:mm:ss; memory is the highest peak."
     )
+
+
+def _further(table: Table) -> list[str]:
+    parts = []
+    for field, frame in table.further.items():
+        parts += [f"**{FURTHER[field]}**", markdown.table(frame, left={"loss", "classes"})]
+    return parts
 
 
 def _published() -> list[str]:

@@ -1,7 +1,8 @@
 """The result record: everything one run leaves for others to compare.
 
 The schema is closed (an unknown field is an error), bounded (no string or list can be huge) and versioned. A field
-that is added, removed or read differently makes a new `schema_version`.
+that is added, removed or read differently makes a new `schema_version`. Version 2 added the metrics on request; a
+record of version 1 has none of them and is read and written as ever.
 """
 
 from __future__ import annotations
@@ -9,9 +10,19 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import timezone
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
 
 Text = Annotated[str, StringConstraints(strict=True, max_length=1000)]
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
@@ -30,10 +41,26 @@ def _in_unit_interval_or_absent(value: float) -> float:
 
 
 AveragePrecision = Annotated[float, Field(strict=True), AfterValidator(_in_unit_interval_or_absent)]
+Difference = Annotated[float, Field(strict=True, ge=-1, le=1)]
 
 
 class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Extended(Model):
+    """A model that a later version of the schema extended. on_request: its fields that a record may lack."""
+
+    on_request: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_what_was_not_asked_for(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = serialize(self)
+        return {key: value for key, value in content.items() if value is not None or key not in self.on_request}
+
+    def extensions(self) -> list[str]:
+        """The fields that version 1 did not have and that this model has."""
+        return [key for key in self.on_request if getattr(self, key) is not None]
 
 
 class Loss(Model):
@@ -92,8 +119,54 @@ class BoxAndMask(Model):
     segm: Metrics
 
 
-class ClassResult(Model):
-    """id, name and frequency of a category, its counts in the training set, its box AP and mask AP."""
+class Gains(Model):
+    """What AP at IoU 0.5 gains when all errors of a kind are mended; see `lt_bench.evaluation.decomposition`."""
+
+    classification: Difference
+    localisation: Difference
+    both: Difference
+    duplicate: Difference
+    background: Difference
+    missed: Difference
+
+
+class Counts(Model):
+    """How many errors of each kind."""
+
+    classification: Count
+    localisation: Count
+    both: Count
+    duplicate: Count
+    background: Count
+    missed: Count
+
+
+class GroupErrors(Model):
+    AP50: AveragePrecision
+    gain: Gains
+    count: Counts
+
+
+class Errors(Model):
+    """Over all categories, and over the rare, common and frequent ones."""
+
+    all: GroupErrors
+    r: GroupErrors
+    c: GroupErrors
+    f: GroupErrors
+
+
+class BoxAndMaskErrors(Model):
+    bbox: Errors
+    segm: Errors
+
+
+class ClassResult(Extended):
+    """id, name and frequency of a category, its counts in the training set, its box AP and mask AP, its AP_fixed of
+    boxes and of masks and its boundary AP.
+    """
+
+    on_request = ("bbox_fixed", "segm_fixed", "boundary")
 
     id: Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
     name: Name
@@ -102,6 +175,9 @@ class ClassResult(Model):
     instance_count: Count
     bbox: AveragePrecision
     segm: AveragePrecision
+    bbox_fixed: AveragePrecision | None = None
+    segm_fixed: AveragePrecision | None = None
+    boundary: AveragePrecision | None = None
 
 
 class Memory(Model):
@@ -134,10 +210,17 @@ class Data(Model):
     val_images: Count
 
 
-class ResultRecord(Model):
-    """One run: one loss, one seed, one track."""
+class ResultRecord(Extended):
+    """One run: one loss, one seed, one track.
 
-    schema_version: Literal[1] = 1
+    metrics: LVIS AP, at 300 detections an image. ap_fixed: AP with the best 10,000 detections of each class instead.
+    ap_boundary: LVIS AP by boundary IoU. errors: what costs how much AP. detections_per_image: how many the model was
+    asked for, where a run's protocol says so.
+    """
+
+    on_request = ("ap_fixed", "ap_boundary", "errors", "detections_per_image")
+
+    schema_version: Literal[1, 2] = 2
     loss: Loss
     track: Track
     fingerprint: Sha256
@@ -160,9 +243,16 @@ class ResultRecord(Model):
     overrides: Annotated[tuple[Text, ...], Field(max_length=500)] = ()
     amp: Flag = False
     notes: Annotated[tuple[Text, ...], Field(max_length=100)] = ()
+    ap_fixed: BoxAndMask | None = None
+    ap_boundary: Metrics | None = None
+    errors: BoxAndMaskErrors | None = None
+    detections_per_image: Annotated[int, Field(strict=True, ge=1)] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> ResultRecord:
+        new = [key for model in (self, *self.per_class) for key in model.extensions()]
+        if self.schema_version == 1 and new:
+            raise ValueError(f"schema_version 1 has no {new[0]}")
         if self.started.utcoffset() != timezone.utc.utcoffset(None):
             raise ValueError("started is not in UTC")
         ids = {entry.id for entry in self.per_class}
@@ -171,6 +261,10 @@ class ResultRecord(Model):
         if len(ids) != self.data.classes:
             raise ValueError(f"per_class has {len(ids)} categories, data.classes says {self.data.classes}")
         return self
+
+    def measured(self) -> set[str]:
+        """Which of the metrics that can be asked for it has, by their names in `lt_bench.evaluation.metrics`."""
+        return {"ap", *self.extensions()} - {"detections_per_image"}
 
     def identity(self) -> str:
         """sha256 (hex) of what was run, without how it came out: the same run again has the same identity."""

@@ -3,35 +3,50 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import groupby
 
 import pandas as pd
 
 from lt_bench.leaderboard.markdown import escape
-from lt_bench.leaderboard.records import ResultRecord
+from lt_bench.leaderboard.records import Gains, ResultRecord
 
 OWN = "lt_bench"  # the distribution of the built-in losses
 BASELINE = "ce"
 ABSENT = "-"
-METRICS = {  # column -> where the record has it
-    "mask AP": ("segm", "AP"),
-    "APr": ("segm", "APr"),
-    "APc": ("segm", "APc"),
-    "APf": ("segm", "APf"),
-    "AP50": ("segm", "AP50"),
-    "AP75": ("segm", "AP75"),
-    "box AP": ("bbox", "AP"),
+Columns = Mapping[str, tuple[str, ...]]  # column -> where the record has it
+METRICS: Columns = {
+    "mask AP": ("metrics", "segm", "AP"),
+    "APr": ("metrics", "segm", "APr"),
+    "APc": ("metrics", "segm", "APc"),
+    "APf": ("metrics", "segm", "APf"),
+    "AP50": ("metrics", "segm", "AP50"),
+    "AP75": ("metrics", "segm", "AP75"),
+    "box AP": ("metrics", "bbox", "AP"),
 }
+FURTHER: dict[str, Columns] = {  # field of the record -> its table, shown where a record has the field
+    "ap_fixed": {
+        "mask AP_fixed": ("segm", "AP"),
+        **{name: ("segm", name) for name in ("APr", "APc", "APf")},
+        "box AP_fixed": ("bbox", "AP"),
+    },
+    "ap_boundary": {"boundary AP": ("AP",), **{name: (name,) for name in ("APr", "APc", "APf", "AP50", "AP75")}},
+}
+GROUPS = {"all": "all", "r": "rare", "c": "common", "f": "frequent"}
 
 
 @dataclass(frozen=True)
 class Table:
-    """records: the runs in it, sorted. frame: a row a loss, best mask AP first, cells formatted and escaped."""
+    """records: the runs in it, sorted. frame: a row a loss, best mask AP first, cells formatted and escaped. further:
+    the same of the fields in FURTHER and of "errors", where a record has one, with as many seeds as have it.
+    """
 
     records: tuple[ResultRecord, ...]
     frame: pd.DataFrame
+    further: Mapping[str, pd.DataFrame]
 
 
 def tables(records: Iterable[ResultRecord]) -> tuple[list[Table], list[str]]:
@@ -39,7 +54,7 @@ def tables(records: Iterable[ResultRecord]) -> tuple[list[Table], list[str]]:
     problems: list[str] = []
     unique = _newest(records, problems)
     groups = groupby(sorted(unique, key=_run_key), key=_table_key)
-    return [Table(rows := tuple(group), _frame(rows)) for _, group in groups], problems
+    return [_table(tuple(group)) for _, group in groups], problems
 
 
 def _table_key(record: ResultRecord) -> tuple[str, ...]:
@@ -83,39 +98,63 @@ def _newest(records: Iterable[ResultRecord], problems: list[str]) -> list[Result
     return list(newest.values())
 
 
-def _frame(records: Sequence[ResultRecord]) -> pd.DataFrame:
+def _table(records: tuple[ResultRecord, ...]) -> Table:
     keys = sorted({_row_key(record) for record in records})
     members = [[record for record in records if _row_key(record) == key] for key in keys]
-    runs = pd.DataFrame(
-        {
-            "row": [keys.index(_row_key(record)) for record in records],
-            **{name: [_metric(record, *path) for record in records] for name, path in METRICS.items()},
-            "training": [record.training_seconds for record in records],
-        }
-    ).groupby("row")
-    mean, deviation, seeds = runs.mean(), runs.std(ddof=1), runs.size()
     labels = _labels([group[0] for group in members])
+    means = [_mean(group, METRICS["mask AP"]) for group in members]
+    order = sorted(range(len(keys)), key=lambda row: (math.isnan(means[row]), -means[row]))
     rows = []
-    for row in mean.sort_values("mask AP", ascending=False, kind="stable").index:
+    for row in order:
         baseline = _baseline(keys, row)
         rows.append(
             {
                 "loss": labels[row],
-                "seeds": str(seeds[row]),
-                **{name: _percent(mean.at[row, name], deviation.at[row, name]) for name in METRICS},
-                f"to {BASELINE}": ABSENT
-                if baseline is None
-                else _difference(mean.at[row, "mask AP"], mean.at[baseline, "mask AP"]),
-                "training": duration(mean.at[row, "training"]),
+                "seeds": str(len(members[row])),
+                **{name: _percent(members[row], path) for name, path in METRICS.items()},
+                f"to {BASELINE}": ABSENT if baseline is None else _difference(means[row], means[baseline]),
+                "training": duration(sum(run.training_seconds for run in members[row]) / len(members[row])),
                 "memory": _memory(members[row]),
             }
         )
-    return pd.DataFrame(rows)
+    ordered = [(labels[row], members[row]) for row in order]
+    further = {field: _further(ordered, field, columns) for field, columns in FURTHER.items()}
+    further["errors"] = _errors(ordered)
+    return Table(records, pd.DataFrame(rows), {field: frame for field, frame in further.items() if len(frame)})
 
 
-def _metric(record: ResultRecord, iou_type: str, name: str) -> float:
-    value = float(getattr(getattr(record.metrics, iou_type), name))
-    return value if value >= 0 else float("nan")  # -1: no ground truth, so nothing to average
+def _further(rows: Sequence[tuple[str, Sequence[ResultRecord]]], field: str, columns: Columns) -> pd.DataFrame:
+    """A row a loss that has a run with the field."""
+    made = []
+    for label, group in rows:
+        having = [record for record in group if getattr(record, field) is not None]
+        if having:
+            cells = {name: _percent(having, (field, *path)) for name, path in columns.items()}
+            made.append({"loss": label, "seeds": str(len(having)), **cells})
+    return pd.DataFrame(made)
+
+
+def _errors(rows: Sequence[tuple[str, Sequence[ResultRecord]]]) -> pd.DataFrame:
+    """A row a loss and frequency group: AP50 of masks, and what every kind of error costs."""
+    made = []
+    for label, group in rows:
+        having = [record for record in group if record.errors is not None]
+        for key, name in GROUPS.items() if having else ():
+            path = ("errors", "segm", key)
+            gains = {kind: _percent(having, (*path, "gain", kind), signed=True) for kind in Gains.model_fields}
+            shown = {"loss": label, "seeds": str(len(having)), "classes": name}
+            made.append({**shown, "AP50": _percent(having, (*path, "AP50")), **gains})
+    return pd.DataFrame(made)
+
+
+def _values(records: Iterable[ResultRecord], path: Sequence[str], signed: bool) -> pd.Series[float]:
+    """What the records have at `path`; NaN for -1, which stands for no ground truth, unless it is a difference."""
+    values = [float(reduce(getattr, path, record)) for record in records]  # type: ignore[arg-type]
+    return pd.Series([value if signed or value >= 0 else math.nan for value in values])
+
+
+def _mean(records: Sequence[ResultRecord], path: Sequence[str]) -> float:
+    return float(_values(records, path, signed=False).mean())
 
 
 def _labels(losses: Sequence[ResultRecord]) -> list[str]:
@@ -150,7 +189,10 @@ def _baseline(keys: Sequence[tuple[str, ...]], row: int) -> int | None:
     return chosen[0] if len(chosen) == 1 else None
 
 
-def _percent(mean: float, deviation: float) -> str:
+def _percent(records: Sequence[ResultRecord], path: Sequence[str], signed: bool = False) -> str:
+    """Mean and sample standard deviation over the runs."""
+    values = _values(records, path, signed)
+    mean, deviation = float(values.mean()), float(values.std(ddof=1))
     if pd.isna(mean):
         return ABSENT
     return f"{100 * mean:.2f}" + ("" if pd.isna(deviation) else f" ± {100 * deviation:.2f}")

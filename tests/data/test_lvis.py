@@ -175,17 +175,18 @@ def test_a_missing_file_and_a_folder_are_users_errors(tmp_path: Path) -> None:
             lvis.load(path)
 
 
-# --- targets
+# --- entries
 
 
-def test_targets_group_by_image_and_leave_out_what_is_excluded(tmp_path: Path) -> None:
+def test_annotations_group_by_image(tmp_path: Path) -> None:
     data = copy.deepcopy(V1)
     data["annotations"].append({**data["annotations"][0], "id": 9, "image_id": 999})
     file = lvis.load(write(tmp_path / "a.json", data))
-    ids = {image: [annotation["id"] for annotation in group] for image, group in lvis.targets(file).items()}
-    assert ids == {7: [1, 3], 3: [2], 5: []}
-    assert list(ids) == [7, 3, 5]  # the file's order
-    assert list(lvis.targets(file, exclude=[7])) == [3, 5]
+    assert list(file.images) == data["images"]
+    assert list(file.annotations) == data["annotations"]
+    assert file.image_ids == [7, 3, 5]
+    groups = [[annotation["id"] for annotation in file.annotations.at(file.rows_of(row))] for row in range(3)]
+    assert groups == [[1, 3], [2], []]
 
 
 # --- find
@@ -357,4 +358,4 @@ def test_reference_photographs(shared: Path) -> None:
 def test_reference_validation_file_is_v05(shared: Path) -> None:
     file = lvis.load(shared / "reference" / "lvis_val_100.json")
     assert (file.version, len(file.category_ids), len(file.images)) == ("v0.5", 1230, 100)
-    assert sum(map(len, lvis.targets(file).values())) == 977
+    assert sum(len(file.rows_of(row)) for row in range(100)) == 977

@@ -2,23 +2,54 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import math
+import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from experiments import write_annotations
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from mmdet.datasets import LVISV1Dataset
 from mmengine.dataset import ClassBalancedDataset
 from PIL import Image
+from torch.utils.data import DataLoader
 
 from lt_bench.data import glyphs
-from lt_bench.detector.dataset import LVISFormatDataset
+from lt_bench.detector.dataset import LVISFormatDataset, RepeatFactorDataset
+
+Dataset = LVISFormatDataset | LVISV1Dataset
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Indexes of made-up annotations are nobody's concern."""
+    monkeypatch.setenv("LT_BENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
 @pytest.fixture(scope="module")
 def glyph_root() -> Path:
     return glyphs.make("glyphs")
+
+
+def pair(root: Path, **options: Any) -> tuple[LVISFormatDataset, LVISV1Dataset]:
+    """The training set in `root` as ours and as mmdet's."""
+    annotations = "annotations/lvis_v1_train.json"
+    # serialised, mmdet's fails when no image is left
+    stock = {"data_prefix": {"img": ""}, "filter_cfg": None, "serialize_data": False}
+    return (
+        LVISFormatDataset(ann_file=annotations, data_root=str(root), **options),
+        LVISV1Dataset(ann_file=annotations, data_root=str(root), **{**stock, **options}),
+    )
+
+
+def content(dataset: Dataset) -> list[tuple[Any, ...]]:
+    keys = ("img_id", "height", "width", "instances", "sample_idx")
+    return [tuple(dataset.get_data_info(index)[key] for key in keys) for index in range(len(dataset))]
 
 
 def test_equals_mmdets_lvis_data_set(glyph_root: Path) -> None:
@@ -58,7 +89,7 @@ def test_repeat_factors_follow_the_formula(glyph_root: Path) -> None:
     inner = LVISFormatDataset(
         ann_file="annotations/lvis_v1_train.json", data_root=str(glyph_root), filter_cfg={"filter_empty_gt": True}
     )
-    dataset = ClassBalancedDataset(inner, oversample_thr=threshold)
+    dataset = RepeatFactorDataset(inner, oversample_thr=threshold)
     shown = [{entry["bbox_label"] for entry in inner.get_data_info(i)["instances"]} for i in range(len(inner))]
     images = {label: sum(label in labels for labels in shown) for labels in shown for label in labels}
     expected = [
@@ -67,6 +98,116 @@ def test_repeat_factors_follow_the_formula(glyph_root: Path) -> None:
     ]
     assert max(expected) > 1
     assert np.bincount(dataset.repeat_indices, minlength=len(inner)).tolist() == expected
+
+
+categories = st.lists(st.sampled_from([3, 7, 8]), max_size=4)
+
+
+@given(
+    images=st.lists(st.tuples(categories, st.integers(20, 60)), min_size=1, max_size=8),
+    boxes=st.lists(st.sampled_from([(1, 2, 30, 20), (1, 2, 0.5, 20), (90, 2, 3, 3)]), min_size=1, max_size=5),
+    threshold=st.floats(1e-3, 100),
+    empty=st.booleans(),
+    min_size=st.sampled_from([0, 32]),
+)
+@settings(max_examples=settings.default.max_examples // 2, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_equals_mmdets_whatever_the_images_show(
+    images: list[tuple[list[int], int]],
+    boxes: list[tuple[float, ...]],
+    threshold: float,
+    empty: bool,
+    min_size: int,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Data and repeat factors: mmdet's LVIS data set and mmengine's wrapper are the truth."""
+    root = tmp_path_factory.mktemp("root")
+    path = write_annotations(root / "annotations").train
+    data = json.loads(path.read_text())
+    one_image, one = data["images"][0], data["annotations"][0]
+    data["images"] = [
+        {**one_image, "id": key, "width": width, "coco_url": f"http://x/train2017/{key}.jpg"}
+        for key, (_, width) in reversed(list(enumerate(images, start=1)))
+    ]
+    shown = [(key, category) for key, (found, _) in enumerate(images, start=1) for category in found]
+    data["annotations"] = [
+        {**one, "id": number, "image_id": key, "category_id": category, "bbox": boxes[number % len(boxes)]}
+        for number, (key, category) in enumerate(shown[::2] + shown[1::2], start=1)
+    ]
+    path.write_text(json.dumps(data))
+    (root / "train2017").mkdir()
+    for image in data["images"]:
+        (root / "train2017" / f"{image['id']}.jpg").touch()
+    ours, stock = pair(root, filter_cfg={"filter_empty_gt": False, "min_size": min_size})
+    expected = {data[0]: data for data in content(stock)}  # mmdet keeps the order of the file, we that of the ids
+    mine = content(ours)
+    assert [data[:4] for data in mine] == [expected[key][:4] for key in sorted(expected)]
+    if empty:
+        ours.get_subset_([index for index, data in enumerate(mine) if data[3]])
+        if len(ours) == 0:
+            return
+    mine_again = RepeatFactorDataset(ours, oversample_thr=threshold)
+    truth = ClassBalancedDataset(ours, oversample_thr=threshold)
+    assert mine_again.repeat_indices.tolist() == truth.repeat_indices
+    assert len(mine_again) == len(truth)
+    assert mine_again.get_data_info(len(truth) - 1) == truth.get_data_info(len(truth) - 1)
+    assert mine_again.get_cat_ids(0) == truth.get_cat_ids(0)
+
+
+def test_repeated_images_are_those_of_mmdets_own_data_set(glyph_root: Path) -> None:
+    """Both stacks as a whole: mmdet's data set in mmengine's wrapper."""
+    ours, stock = pair(glyph_root, filter_cfg={"filter_empty_gt": True, "min_size": 1})
+    for threshold in (1e-3, 0.05, 0.2, 1.0):
+        mine = RepeatFactorDataset(ours, oversample_thr=threshold).repeat_indices
+        assert mine.tolist() == ClassBalancedDataset(stock, oversample_thr=threshold).repeat_indices
+    assert len(mine) > 240
+
+
+def test_another_data_set_is_repeated_as_mmengine_does(glyph_root: Path) -> None:
+    _, stock = pair(glyph_root)
+    mine, truth = (kind(stock, oversample_thr=0.2) for kind in (RepeatFactorDataset, ClassBalancedDataset))
+    assert list(mine.repeat_indices) == list(truth.repeat_indices)
+    assert mine.get_data_info(9) == truth.get_data_info(9)
+
+
+@pytest.mark.parametrize("indices", [5, -5, 0, [3, 1, 3, 239], []])
+def test_subsets_are_mmengines(glyph_root: Path, indices: int | list[int]) -> None:
+    ours, stock = pair(glyph_root)
+    expected = content(stock.get_subset(indices))
+    assert content(ours.get_subset(indices)) == expected
+    ours.get_subset_(indices)
+    assert content(ours) == expected
+    assert content(LVISFormatDataset(ours.ann_file, data_root=str(glyph_root), indices=indices)) == expected
+
+
+def test_positions_from_the_end_and_outside(glyph_root: Path) -> None:
+    ours, _ = pair(glyph_root)
+    assert ours.get_data_info(-1) == ours.get_data_info(239)
+    with pytest.raises(IndexError):
+        ours.get_data_info(240)
+    assert ours.get_cat_ids(3) == [entry["bbox_label"] for entry in ours.get_data_info(3)["instances"]]
+
+
+def test_nothing_that_is_handed_out_is_shared(glyph_root: Path) -> None:
+    ours, _ = pair(glyph_root)
+    before = copy.deepcopy(ours.get_data_info(0))
+    ours.get_data_info(0)["instances"].clear()
+    assert ours.get_data_info(0) == before
+
+
+def test_a_copy_is_the_path_and_the_images_it_holds(glyph_root: Path) -> None:
+    ours, _ = pair(glyph_root)
+    pickled = pickle.dumps(ours)
+    assert len(pickled) < 50_000  # the annotations take 570 kB
+    assert content(pickle.loads(pickled)) == content(ours)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_workers_read_what_the_process_reads(glyph_root: Path, method: str) -> None:
+    ours, _ = pair(glyph_root)
+    workers = 2 if method == "fork" else 1
+    loader = DataLoader(ours, batch_size=60, num_workers=workers, collate_fn=list, multiprocessing_context=method)
+    read = [data for batch in loader for data in batch]
+    assert read == [ours[index] for index in range(len(ours))]
 
 
 def _with_images(folder: Path) -> Path:

@@ -175,6 +175,19 @@ def test_autocast_keeps_types_and_is_no_less_exact(name: str, dtype: torch.dtype
         assert error <= 1.2 * stock_error + 1e-3 * gradient.norm(), key
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_the_normalized_product_is_rounded_once(dtype: torch.dtype) -> None:
+    """Under autocast, nothing before the result has fewer digits than float32."""
+    predictor = heads(PREDICTORS["normalized"], 40, torch.float32)[0].conv_logits
+    torch.manual_seed(0)
+    x, labels = torch.randn(6, 8, 7, 7).to(dtype), torch.randint(0, 40, (6,))
+    with torch.autocast("cpu", dtype=dtype):
+        found = selected_logits(predictor, x, labels)
+    exact = predictor.double()(x.double())[torch.arange(6), labels][:, None]
+    assert found.dtype == dtype
+    torch.testing.assert_close(found.double(), exact, rtol=0.51 * torch.finfo(dtype).eps, atol=1e-4)
+
+
 class LargestTensor(TorchDispatchMode):
     """Entries of the largest tensor that any operation returned."""
 

@@ -187,6 +187,44 @@ def test_equal_scores_at_the_edge_of_the_prefix(looked_at: list[int]) -> None:
         assert looked_at[-1] == 2400
 
 
+def overlapping_when_shifted(kind: str, num_classes: int) -> Tensor:
+    """Boxes [20, C * 4] of which those of class c, shifted, lie on those of class c + 1, if only by rounding."""
+    boxes = torch.rand(20, num_classes, 4, generator=torch.Generator().manual_seed(0)) * 10
+    if kind == "below zero":
+        boxes[..., :2] -= 10
+        boxes[::2, 1:] -= 110
+        boxes[..., 2:] += 90
+    elif kind == "rounded":
+        boxes[::2] = torch.tensor([0.0, 0.0, 1e8, 1e8])
+        boxes[1::2] = torch.tensor([2e8, 2e8, 333333344.0, 333333344.0])
+    return boxes.view(20, -1)
+
+
+@pytest.mark.parametrize(
+    "kind, cfg",
+    [
+        ("below zero", {"iou_threshold": 0.3}),
+        ("below zero", {"iou_threshold": 0.3, "offset": 1}),
+        ("below zero", {"iou_threshold": 0.3, "class_agnostic": True}),
+        ("rounded", {"iou_threshold": 0.0}),
+        ("rounded", {"iou_threshold": 0.0, "offset": 1}),
+        ("apart", {"iou_threshold": -0.1}),
+    ],
+)
+def test_classes_that_meet_when_shifted_stay_apart_after_the_split(
+    kind: str, cfg: dict[str, Any], looked_at: list[int]
+) -> None:
+    num_classes, limit = 40, 70 if kind == "rounded" else 20
+    boxes = overlapping_when_shifted(kind, num_classes)
+    scores = torch.rand(20, num_classes + 1, generator=torch.Generator().manual_seed(1)) + 0.1
+    together = multiclass_nms(boxes, scores, 0.05, {**cfg, "split_thr": 801}, limit, return_inds=True)[2]
+    by_class = multiclass_nms(boxes, scores, 0.05, {**cfg, "split_thr": 800}, limit, return_inds=True)[2]
+    assert not torch.equal(together, by_class)
+    for split_thr in (1, 799, 800, 801):
+        assert_equals_stock(boxes, scores, 0.05, {**cfg, "split_thr": split_thr}, limit)
+    assert max(looked_at) < 800
+
+
 @pytest.mark.parametrize("limit", [-1, 0, 1, 7])
 @pytest.mark.parametrize("marked", [0, 1, 2])
 def test_none_one_and_two_candidates(marked: int, limit: int) -> None:

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from lt_bench.errors import RunFailedError, UserError
-from lt_bench.evaluation import predictions as module
-from lt_bench.evaluation import read_predictions, write_predictions
+from lt_bench.evaluation import json_stream, read_predictions, write_predictions
 
 ROWS = [{"image_id": 1, "score": 0.1 + 0.2, "name": "ä,]}[{"}, {"image_id": 2, "bbox": [1, 2.5, 3, 4]}, {}]
 
@@ -83,7 +82,7 @@ def test_written_files_have_the_usual_permissions(tmp_path: Path) -> None:
 @pytest.mark.parametrize("chunk", [1, 2, 7, 64])
 @pytest.mark.parametrize("indent", [None, 3])
 def test_any_layout_is_read_in_any_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int, indent) -> None:
-    monkeypatch.setattr(module, "CHUNK", chunk)
+    monkeypatch.setattr(json_stream, "CHUNK", chunk)
     path = tmp_path / "p.json"
     path.write_text(" \n" + json.dumps(ROWS, indent=indent) + "\n ", encoding="utf-8")
     assert list(read_predictions(path)) == ROWS
@@ -91,7 +90,7 @@ def test_any_layout_is_read_in_any_chunks(tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("chunk", [1, 1 << 20])
 def test_every_truncation_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
-    monkeypatch.setattr(module, "CHUNK", chunk)
+    monkeypatch.setattr(json_stream, "CHUNK", chunk)
     text = json.dumps(ROWS)
     path = tmp_path / "p.json"
     for length in range(len(text)):
@@ -130,8 +129,8 @@ def test_what_is_no_list_of_detections_is_refused(tmp_path: Path, content: bytes
 
 
 def test_an_endless_element_does_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LONGEST_ELEMENT", 1000)
-    monkeypatch.setattr(module, "CHUNK", 100)
+    monkeypatch.setattr(json_stream, "LONGEST_VALUE", 1000)
+    monkeypatch.setattr(json_stream, "CHUNK", 100)
     path = tmp_path / "p.json"
     path.write_text('[{"a": "' + "x" * 100_000)
     with pytest.raises(UserError, match="no JSON"):

@@ -6,13 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from record_values import metrics
 
 from lt_bench.leaderboard import ResultRecord, record_path, write
-from lt_bench.leaderboard.records import Metrics
-
-
-def metrics(value: float, **others: float) -> dict[str, float]:
-    return {**dict.fromkeys(Metrics.model_fields, value), **others}
 
 
 @pytest.fixture

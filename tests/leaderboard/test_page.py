@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from record_values import errors, metrics
 
 from lt_bench.leaderboard import page as page_module
 from lt_bench.leaderboard import read, record_path, regenerate, write
@@ -75,6 +76,26 @@ def test_a_caption_says_under_what_conditions(make_record, publish) -> None:
     ):
         assert fact in text
     assert "RANDOM WEIGHTS" not in text
+
+
+def test_further_metrics_follow_the_table(make_record, publish) -> None:
+    fixed = {"bbox": metrics(0.5), "segm": metrics(0.375)}
+    record = make_record(ap_fixed=fixed, ap_boundary=metrics(0.125), errors=errors(), detections_per_image=1000)
+    text = regenerate(publish(record))[0][0].read_text()
+    assert "asked of the model: 1,000 detections an image" in text
+    headings = ["A row of one seed", "**AP_fixed:", "**Boundary AP:", "**What kind of error"]
+    assert [text.index(heading) for heading in headings] == sorted(text.index(heading) for heading in headings)
+    assert "37.50" in text and "| frequent " in text
+    assert "**AP_fixed" not in regenerate(publish(make_record()))[0][0].read_text()
+
+
+def test_the_published_page_is_what_its_records_give(tmp_path: Path) -> None:
+    published = Path(__file__).parents[2] / "leaderboards"
+    shutil.copytree(published / "results", tmp_path / "results")
+    pages, problems = regenerate(tmp_path, published=True)
+    assert problems == []
+    for page in pages:
+        assert page.read_text(encoding="utf-8") == (published / page.name).read_text(encoding="utf-8")
 
 
 def test_random_weights_are_said_loudly(make_record, publish) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from record_values import errors, metrics
 
 from lt_bench.errors import UserError
 from lt_bench.leaderboard import ResultRecord, add, read, read_all, record_path, store, write
@@ -41,7 +42,7 @@ def test_the_file_is_stable_json(tmp_path: Path, make_record) -> None:
     content = json.loads(text)
     assert text.endswith("}\n")
     assert list(content) == sorted(content)
-    assert content["schema_version"] == 1
+    assert content["schema_version"] == 2
     assert content["started"] == "2025-03-01T12:30:00Z"
 
 
@@ -80,7 +81,7 @@ INVALID = [
     ("seed", 1.5),
     ("seed", True),
     ("seed", None),
-    ("schema_version", 2),
+    ("schema_version", 3),
     ("schema_version", "1"),
     ("surprise", 1),
     ("loss.surprise", 1),
@@ -104,6 +105,14 @@ INVALID = [
     ("metrics.segm.APr", "0.5"),
     ("metrics.segm.APr", ...),
     ("metrics.keypoints", {}),
+    ("ap_fixed", {"bbox": metrics(0.5)}),
+    ("ap_fixed", {"bbox": metrics(0.5), "segm": metrics(0.5, AP=1.5)}),
+    ("ap_boundary", {"bbox": metrics(0.5), "segm": metrics(0.5)}),
+    ("errors", {"segm": errors()["segm"]}),
+    ("errors", errors(missed=1.5)),
+    ("errors", errors(other=0.1)),
+    ("detections_per_image", 0),
+    ("per_class.0.bbox_fixed", 2.0),
     ("per_class", []),
     ("per_class.0.id", 8),
     ("per_class.0.segm", 1.01),
@@ -135,6 +144,44 @@ def test_an_invalid_field_is_named(tmp_path: Path, make_record, field: str, valu
     named = {"per_class.0.id": "twice", "data.classes": "data.classes", "per_class": "per_class"}
     assert named.get(field, field.split(".")[-1]) in caught.value.message
     assert len(caught.value.message) < 3000
+
+
+FURTHER = {
+    "ap_fixed": {"bbox": metrics(0.5), "segm": metrics(0.25)},
+    "ap_boundary": metrics(0.125),
+    "errors": errors(missed=-0.1),
+    "detections_per_image": 1000,
+}
+
+
+def test_further_metrics_are_there_or_not(tmp_path: Path, make_record) -> None:
+    plain, full = make_record(), make_record(**FURTHER)
+    for record, names in ((plain, {"ap"}), (full, {"ap", "ap_fixed", "ap_boundary", "errors"})):
+        write(record, tmp_path / "r.json")
+        assert read(tmp_path / "r.json") == record
+        assert record.measured() == names
+        content = json.loads((tmp_path / "r.json").read_text())
+        assert set(FURTHER) & set(content) == (set(FURTHER) if record is full else set())
+    assert plain.identity() == full.identity()
+
+
+@pytest.mark.parametrize("field", [*FURTHER, "per_class"])
+def test_a_record_of_version_1_has_no_further_metrics(tmp_path: Path, make_record, field: str) -> None:
+    content = json.loads(make_record(schema_version=1, **FURTHER | dict.fromkeys(FURTHER)).model_dump_json())
+    content["per_class"][0]["boundary"] = 0.5 if field == "per_class" else None
+    content[field] = FURTHER.get(field, content["per_class"])
+    (tmp_path / "r.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match="schema_version 1 has no"):
+        read(tmp_path / "r.json")
+
+
+def test_published_records_of_version_1_stay_as_they_are(tmp_path: Path) -> None:
+    results = Path(__file__).parents[2] / "leaderboards" / "results"
+    paths = [path for path in results.rglob("*.json") if json.loads(path.read_text())["schema_version"] == 1]
+    assert len(paths) >= 7
+    for path in paths:
+        assert add(path, tmp_path).relative_to(tmp_path) == path.relative_to(results)  # the name holds the identity
+        assert (tmp_path / path.relative_to(results)).read_bytes() == path.read_bytes()
 
 
 def test_a_record_in_memory_is_checked_too(make_record) -> None:

@@ -4,6 +4,7 @@ import statistics
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from record_values import errors, metrics
 
 from lt_bench.leaderboard.tables import duration, tables
 
@@ -154,3 +155,51 @@ def test_time_and_memory(make_record) -> None:
 )
 def test_duration(seconds, text) -> None:
     assert duration(seconds) == text
+
+
+FIXED = {kind: metrics(value, AP=value / 2) for kind, value in (("bbox", 0.5), ("segm", 0.25))}
+
+
+def test_further_metrics_have_tables_of_their_own(make_record) -> None:
+    (plain,), _ = tables([make_record()])
+    assert plain.further == {}
+    (table,), _ = tables(
+        [
+            make_record("ce", ap=0.1, ap_fixed=FIXED),
+            make_record("ecm", ap=0.3, ap_fixed=FIXED, ap_boundary=metrics(0.125, APr=-1.0)),
+            make_record("ecm", ap=0.2, seed=1, ap_fixed={**FIXED, "segm": metrics(0.25, AP=0.225)}),
+            make_record("eql", ap=0.4),
+        ]
+    )
+    assert table.frame["loss"].tolist() == ["eql", "ecm", "ce"]
+    assert table.further["ap_fixed"].to_dict("records") == [
+        {"loss": "ecm", "seeds": "2", "mask AP_fixed": "17.50 ± 7.07"}
+        | dict.fromkeys(("APr", "APc", "APf"), "25.00 ± 0.00")
+        | {"box AP_fixed": "25.00 ± 0.00"},
+        {"loss": "ce", "seeds": "1", "mask AP_fixed": "12.50"}
+        | dict.fromkeys(("APr", "APc", "APf"), "25.00")
+        | {"box AP_fixed": "25.00"},
+    ]
+    (boundary,) = table.further["ap_boundary"].to_dict("records")
+    assert (boundary["loss"], boundary["seeds"], boundary["boundary AP"]) == ("ecm", "1", "12.50")
+    assert (boundary["APr"], boundary["APc"]) == ("-", "12.50")
+    assert list(table.further) == ["ap_fixed", "ap_boundary"]
+
+
+def test_errors_are_shown_by_group(make_record) -> None:
+    (table,), _ = tables(
+        [
+            make_record("ce", errors=errors(missed=-0.02)),
+            make_record("ce", seed=1, errors=errors(missed=0.04)),
+            make_record("ecm"),
+        ]
+    )
+    rows_of = table.further["errors"].to_dict("records")
+    assert [(row["loss"], row["classes"]) for row in rows_of] == [
+        ("ce", name) for name in ("all", "rare", "common", "frequent")
+    ]
+    assert (rows_of[0]["AP50"], rows_of[0]["missed"], rows_of[0]["both"]) == (
+        "50.00 ± 0.00",
+        "1.00 ± 4.24",
+        "1.00 ± 0.00",
+    )
