@@ -348,6 +348,7 @@ def data_make(preset: str) -> None:
 @click.option("--no-images", is_flag=True, help="Do not decode the images.")
 def data_check(folder: Path, dataset: str, no_images: bool) -> None:
     """Verify the data set in folder PATH, list every problem, and exit with 1 if there is one."""
+    from lt_bench.data.cache import cache_folder
     from lt_bench.data.lvis import ImageFinder, find, load
     from lt_bench.data.verify import check, summary
     from lt_bench.terminal import progress
@@ -355,7 +356,7 @@ def data_check(folder: Path, dataset: str, no_images: bool) -> None:
     paths = find(dataset, folder)
     problems = []
     for path, is_train in ((paths.train, True), (paths.val, False)):
-        file = load(path)
+        file = load(path, cache_folder(), say=_say)
         click.echo(
             f"{path}: form of LVIS {file.version}, {len(file.categories)} classes, {len(file.images)} images, "
             f"{len(file.annotations)} annotations"

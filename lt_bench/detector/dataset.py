@@ -76,9 +76,11 @@ class DataList(Sequence[dict[str, Any]]):
         within = np.arange(len(positions)) - np.repeat(np.cumsum(end - begin) - (end - begin), end - begin)
         annotations = columns["by_image"][begin[positions] + within]
         usable = columns["usable"][annotations]
-        pairs = np.stack([positions, columns["category_id"][annotations]], axis=1)[usable]
-        positions, categories = np.unique(pairs, axis=0).T
-        return positions, categories
+        categories, codes = np.unique(columns["category_id"][annotations[usable]], return_inverse=True)
+        # one number a pair: numpy sorts pairs ten times slower
+        pairs = np.unique(positions[usable] * max(1, len(categories)) + codes)
+        positions, codes = np.divmod(pairs, max(1, len(categories)))
+        return positions, categories[codes]
 
 
 @DATASETS.register_module()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -265,15 +266,21 @@ def _batch(rois: int) -> tuple[Tensor, Tensor]:
     return torch.randn(rois, 4, 3, 3), torch.arange(rois) % 5
 
 
+def _train(predictor: dict[str, Any], rois: int) -> dict[str, Tensor | None]:
+    """The gradients of one distributed step. The wrapped model goes before its process group does: see `_rank`."""
+    model = DistributedDataParallel(Selecting(heads(predictor, 5, torch.float32)[1]))
+    model(*_batch(rois)).backward()
+    return {key: parameter.grad for key, parameter in model.module.head.named_parameters()}
+
+
 def _rank(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
     register()
     dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
     for name, predictor in PREDICTORS.items():
-        model = DistributedDataParallel(Selecting(heads(predictor, 5, torch.float32)[1]))
-        model(*_batch(0 if rank else 6)).backward()
-        grads = {key: parameter.grad for key, parameter in model.module.head.named_parameters()}
-        torch.save(grads, Path(folder) / f"{name} {rank}.pth")
+        torch.save(_train(predictor, 0 if rank else 6), Path(folder) / f"{name} {rank}.pth")
+    gc.collect()  # a reducer that is left when the group is destroyed can wait for ever
+    dist.barrier()
     dist.destroy_process_group()
 
 
