@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from lt_bench.evaluation.checks import check_predictions
-from lt_bench.evaluation.lvis_ap import METRICS, APResult, evaluate
+from lt_bench.evaluation.lvis_ap import METRICS, APResult, evaluate, evaluate_all
 from lt_bench.evaluation.predictions import read_predictions, write_predictions
 
-__all__ = ["METRICS", "APResult", "check_predictions", "evaluate", "read_predictions", "write_predictions"]
+__all__ = [
+    "METRICS",
+    "APResult",
+    "check_predictions",
+    "evaluate",
+    "evaluate_all",
+    "read_predictions",
+    "write_predictions",
+]

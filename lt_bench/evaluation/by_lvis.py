@@ -14,19 +14,26 @@ from numpy.typing import NDArray
 from lt_bench.errors import UserError
 from lt_bench.evaluation.checks import IouType
 from lt_bench.evaluation.detections import Detections
-from lt_bench.evaluation.ground_truth import GroundTruth
+from lt_bench.evaluation.ground_truth import REMEDY, GroundTruth
 
 
 def precision_recall(
     truth: GroundTruth, detections: Detections, iou_type: IouType
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Precision [T, R, K, A] and recall [T, K, A] of checked detections, all of which count."""
+    """Precision [T, R, K, A] and recall [T, K, A] of checked detections, all of which count.
+
+    Raises UserError for annotations that lvis-api fails on, such as one without any polygon.
+    """
     # lvis-api raises IndexError on an empty list, so that gets a box of no area, which lvis-api forgets.
     results = list(_rows(truth, detections, iou_type)) or [_forgotten(truth)]
     with _lvis_api() as lvis:
-        ground_truth = lvis.LVIS(str(truth.path))
-        evaluation = lvis.LVISEval(ground_truth, lvis.LVISResults(ground_truth, results, max_dets=-1), iou_type)
-        evaluation.evaluate()
+        try:
+            ground_truth = lvis.LVIS(str(truth.path))
+            evaluation = lvis.LVISEval(ground_truth, lvis.LVISResults(ground_truth, results, max_dets=-1), iou_type)
+            evaluation.evaluate()
+        except Exception as error:  # pycocotools raises a plain Exception for a polygon that it does not take
+            message = f"{truth.path}: lvis-api cannot evaluate it: {type(error).__name__}: {error}"
+            raise UserError(message, REMEDY) from error
         evaluation.accumulate()
     return evaluation.eval["precision"], evaluation.eval["recall"]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -28,6 +29,10 @@ DILATION_RATIO = 0.02  # of an image's diagonal, for the boundary of a mask
 BEYOND_EVERY_AREA = 1e11  # px^2; lvis-api's widest area range ends at 1e10
 
 
+class Refused(UserError):
+    """vernier does not take these annotations. That need not mean that lvis-api doesn't."""
+
+
 @dataclass(frozen=True, eq=False)
 class Part:
     """Some categories, which nothing connects with the others once an image's detections are cut, as vernier reads
@@ -41,7 +46,7 @@ class Part:
 def precision_recall(
     truth: GroundTruth, detections: Detections, iou_type: IouType, dilation_ratio: float = DILATION_RATIO
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Precision [T, R, K, A] and recall [T, K, A] of checked detections, all of which count."""
+    """Precision [T, R, K, A] and recall [T, K, A] of checked detections, all of which count. Raises Refused."""
     classes = len(truth.category_ids)
     precision = np.full((THRESHOLDS, RECALLS, classes, AREAS), -1.0)
     recall = np.full((THRESHOLDS, classes, AREAS), -1.0)
@@ -95,7 +100,7 @@ def _measure(
             part.dataset, found, parity_mode="strict", use_cats=True, max_dets_per_image=most, retain_meta=False
         )
     except ValueError as error:  # the detections were checked; what it may still refuse is an annotated mask
-        raise UserError(f"{truth.path}: vernier cannot read it: {error}", REMEDY) from error
+        raise Refused(f"{truth.path}: vernier does not take it: {error}", REMEDY) from error
     accumulated = grid.accumulate(max_dets=[most])
     return np.asarray(accumulated.precision)[..., 0], np.asarray(accumulated.recall)[..., 0]
 
@@ -134,28 +139,36 @@ _known: WeakKeyDictionary[GroundTruth, list[Part]] = WeakKeyDictionary()
 def _parts(truth: GroundTruth) -> list[Part]:
     """The categories that have objects, in parts of bounded size; the others have no precision."""
     if truth not in _known:
-        _known[truth] = list(_divide(truth))
+        objects = np.argsort(truth.objects.category, kind="stable")
+        with ThreadPoolExecutor(WORKERS) as pool:
+            _known[truth] = list(pool.map(partial(_part, truth, objects), _divide(truth)))
     return _known[truth]
 
 
-def _divide(truth: GroundTruth) -> Iterator[Part]:
+def _divide(truth: GroundTruth) -> Iterator[NDArray[np.int64]]:
+    """Places of categories, ascending, in groups that have no more than CELLS pairs with the images that name them."""
+    images = truth.annotated.sum(axis=0).tolist()
+    chosen: list[int] = []
+    for category in np.flatnonzero(truth.positive.any(axis=0)).tolist():
+        if chosen and (len(chosen) + 1) * sum(images[other] for other in (*chosen, category)) > CELLS:
+            yield np.array(chosen)
+            chosen = []
+        chosen.append(category)
+    if chosen:
+        yield np.array(chosen)
+
+
+def _part(truth: GroundTruth, by_category: NDArray[np.int64], categories: NDArray[np.int64]) -> Part:
     from vernier.instance import CocoDataset
 
-    images = truth.annotated.sum(axis=0)
-    objects = np.argsort(truth.objects.category, kind="stable")
-    bounds = np.searchsorted(truth.objects.category[objects], np.arange(len(images) + 1))
-    chosen: list[int] = []
-    occupied = np.flatnonzero(truth.positive.any(axis=0)).tolist()
-    for category, following in zip(occupied, [*occupied, None][1:], strict=True):
-        chosen.append(category)
-        if following is None or (len(chosen) + 1) * (images[chosen].sum() + images[following]) > CELLS:
-            own = np.concatenate([objects[bounds[category] : bounds[category + 1]] for category in chosen])
-            try:
-                dataset = CocoDataset.from_lvis_json(_json(truth, np.array(chosen), np.sort(own)).encode())
-            except ValueError as error:
-                raise UserError(f"{truth.path}: vernier cannot read it: {error}", REMEDY) from error
-            yield Part(np.array(chosen), dataset)
-            chosen = []
+    of = truth.objects.category[by_category]
+    starts, ends = np.searchsorted(of, categories), np.searchsorted(of, categories, side="right")
+    objects = [by_category[start:end] for start, end in zip(starts, ends, strict=True)]
+    try:
+        dataset = CocoDataset.from_lvis_json(_json(truth, categories, np.sort(np.concatenate(objects))).encode())
+    except ValueError as error:
+        raise Refused(f"{truth.path}: vernier does not take it: {error}", REMEDY) from error
+    return Part(categories, dataset)
 
 
 def _json(truth: GroundTruth, categories: NDArray[np.int64], objects: NDArray[np.int64]) -> str:
@@ -168,25 +181,33 @@ def _json(truth: GroundTruth, categories: NDArray[np.int64], objects: NDArray[np
     as if it were in no list.
     """
     ids = np.array(truth.category_ids)[categories]
-    positive, annotated = truth.positive[:, categories], truth.annotated[:, categories]
-    open_ = truth.not_exhaustive[:, categories]
-    present = np.flatnonzero(annotated.any(axis=1))
-    images = [
-        {
-            "id": truth.images[image]["id"],
-            "height": truth.images[image]["height"],
-            "width": truth.images[image]["width"],
-            "neg_category_ids": ids[annotated[image] & ~positive[image] & ~open_[image]].tolist(),
-            "not_exhaustive_category_ids": ids[positive[image] & open_[image]].tolist(),
-        }
-        for image in present
-    ]
+    present = np.flatnonzero(truth.annotated[:, categories].any(axis=1))
+    cells = np.ix_(present, categories)
+    positive, open_ = truth.positive[cells], truth.not_exhaustive[cells]
+    columns = (
+        truth.image_ids[present].tolist(),
+        truth.image_size[present].tolist(),
+        _lists(truth.annotated[cells] & ~positive & ~open_, ids),
+        _lists(positive & open_, ids),
+    )
+    images = ",".join(
+        f'{{"id":{key},"height":{height},"width":{width},"neg_category_ids":{negative},'
+        f'"not_exhaustive_category_ids":{not_exhaustive}}}'
+        for key, (height, width), negative, not_exhaustive in zip(*columns, strict=True)
+    )
     entries = [
-        {"id": id_, "name": str(id_), "frequency": truth.frequency[category]}
-        for id_, category in zip(ids.tolist(), categories, strict=True)
+        {"id": key, "name": str(key), "frequency": truth.frequency[category]}
+        for key, category in zip(ids.tolist(), categories, strict=True)
     ]
     annotations = ",".join(map(_readable, [truth.objects.text[index] for index in objects]))
-    return f'{{"images":{json.dumps(images)},"categories":{json.dumps(entries)},"annotations":[{annotations}]}}'
+    return f'{{"images":[{images}],"categories":{json.dumps(entries)},"annotations":[{annotations}]}}'
+
+
+def _lists(table: NDArray[np.bool_], ids: NDArray[np.int64]) -> Iterator[list[int]]:
+    """The ids of the columns that are set, row by row."""
+    rows, columns = np.nonzero(table)
+    values, ends = ids[columns].tolist(), np.cumsum(np.bincount(rows, minlength=len(table))).tolist()
+    return (values[start:end] for start, end in pairwise([0, *ends]))
 
 
 def _readable(text: str) -> str:

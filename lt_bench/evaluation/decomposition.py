@@ -46,9 +46,8 @@ class Decomposition:
 def decompose(truth: GroundTruth, detections: Detections, iou_type: Literal["bbox", "segm"]) -> Decomposition:
     """The errors among detections that are cut already (for LVIS AP, to those with `image_rank` < 300).
 
-    Detections are matched at IoU 0.5 as lvis-api does it.
-    An unmatched detection is judged by its highest IoU with an object of its own category and by that with an object
-    of another one, in TIDE's order:
+    Detections are matched at IoU 0.5 as lvis-api does it. An unmatched one is judged by its highest IoU with an object
+    of its own category and by that with an object of another one, in TIDE's order:
 
     - localisation: own in [0.1, 0.5). Mended: it matches that object.
     - classification: other >= 0.5. Mended: it matches that object, as a detection of the object's category.
@@ -57,9 +56,10 @@ def decompose(truth: GroundTruth, detections: Detections, iou_type: Literal["bbo
     - background: the rest. Mended: removed.
 
     Where a mended detection would match an object that has a match already, or that another mended one would match as
-    well, the best scored of them does and the others are removed. A missed object is one without a match that no
-    localisation or classification error points to. Mended: it is no longer asked for. A category that keeps no object
-    leaves the mean, as everywhere in LVIS AP; where all categories of a group do, its AP counts as 1.
+    well, the best scored of them does and the others are removed. (So says the paper; its code removes every mended
+    one whose object has a match.) A missed object is one without a match that no localisation or classification error
+    points to. Mended: it is no longer asked for. A category that keeps no object leaves the mean, as everywhere in LVIS
+    AP; where all categories of a group do, its AP counts as 1.
 
     A mended confusion takes a false positive from the predicted category and gives a match to the object's, so it can
     raise the AP of two groups; `gain` has both, `count` only the first.

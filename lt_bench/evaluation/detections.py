@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -75,6 +76,8 @@ def read_detections(path: Path, truth: GroundTruth, masks: bool, boxes: bool = T
     starts = np.cumsum([0] + [len(block.image) for block in blocks[:-1]])
     kept = np.concatenate([start + block.kept for start, block in zip(starts, blocks, strict=True)])
     by_score = np.argsort(-scores, kind="stable")
+    with ThreadPoolExecutor(2) as pool:
+        image_rank, class_rank = pool.map(lambda group: _rank_within(group, by_score)[kept], (images, categories))
     return Detections(
         image=truth.image_ids[images[kept]],
         category=np.array(truth.category_ids)[categories[kept]],
@@ -82,8 +85,8 @@ def read_detections(path: Path, truth: GroundTruth, masks: bool, boxes: bool = T
         box=np.concatenate([block.box for block in blocks]),
         counts=pa.concat_arrays([block.counts for block in blocks]) if masks else None,
         pixels=np.concatenate([block.pixels for block in blocks]) if masks else None,
-        image_rank=_rank_within(images, by_score)[kept],
-        class_rank=_rank_within(categories, by_score)[kept],
+        image_rank=image_rank,
+        class_rank=class_rank,
         total=len(scores),
     )
 

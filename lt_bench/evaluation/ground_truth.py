@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lt_bench.errors import UserError
 from lt_bench.evaluation.json_stream import DECODE, JSONStream
+from lt_bench.evaluation.rle import mask_pixels
 
 FREQUENCIES = ("r", "c", "f")
 KEYS = {
@@ -177,7 +178,8 @@ def _without_polygons(text: str, start: int) -> tuple[Any, int]:
     end = text.find("}", start)
     key = text.find(SEGMENTATION, start, end)
     first, last = text.find("[[", key, end), text.find("]]", key, end)
-    if min(end, key, first, last) >= 0 and text[key + len(SEGMENTATION) : first].strip() == ":":
+    simple = text.startswith("{", start) and min(end, key, first, last) >= 0
+    if simple and text[key + len(SEGMENTATION) : first].strip() == ":":
         try:
             row, stop = DECODE(f"{text[start:first]}[]{text[last + 2 : end + 1]}", 0)
             return row, start + stop + (last + 2 - first) - 2
@@ -247,6 +249,16 @@ def _annotation_mistake(sections: dict[str, list[dict[str, Any]]]) -> str | None
             return f"{name} belongs to no known category"
         if not is_box(annotation["bbox"]) or not is_finite(annotation["area"]):
             return f"{name} has a bbox or an area that is no finite number"
+    return _mask_mistake([row for row in sections["annotations"] if '"counts"' in row["text"]])
+
+
+def _mask_mistake(annotations: list[dict[str, Any]]) -> str | None:
+    """pycocotools would read beyond the end of a damaged compressed RLE."""
+    for annotation in annotations:
+        segmentation = json.loads(annotation["text"])["segmentation"]
+        counts = segmentation.get("counts") if isinstance(segmentation, dict) else None
+        if isinstance(counts, str) and mask_pixels([counts])[1] < 0:
+            return f"annotations: {annotation['id']} has a damaged mask"
     return None
 
 

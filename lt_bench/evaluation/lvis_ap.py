@@ -85,20 +85,30 @@ def average_precision(
 ) -> APResult:
     """AP of `detections`, all of which count, however many an image has.
 
-    Before vernier is believed, it must give lvis-api's arrays on a sample of the images; else lvis-api evaluates, a
-    warning says why, and `evaluator` of the result names it. Boundary AP is not in lvis-api, so it is not checked.
+    Before vernier is believed, it must give lvis-api's arrays on a sample of the images. Where it doesn't, or takes no
+    such annotations, lvis-api evaluates, a warning says why, and `evaluator` of the result names it. Boundary AP is not
+    in lvis-api, so it is not checked.
     """
-    reason = disagreement(truth, detections, iou_type) if evaluator == "vernier" and iou_type != "boundary" else None
-    if reason:
-        warnings.warn(reason, stacklevel=2)
-        evaluator = "lvis"
-    return ap_result(truth, *precision_recall(truth, detections, iou_type, evaluator), evaluator)
+    if evaluator == "vernier":
+        try:
+            reason = None if iou_type == "boundary" else disagreement(truth, detections, iou_type)
+            if not reason:
+                return ap_result(truth, *by_vernier.precision_recall(truth, detections, iou_type))
+        except by_vernier.Refused as refusal:
+            if iou_type == "boundary":
+                raise
+            reason = refusal.message
+        warnings.warn(f"{reason}; lvis-api evaluates instead", stacklevel=2)
+    return ap_result(truth, *by_lvis.precision_recall(truth, detections, iou_type), "lvis")
 
 
 def precision_recall(
     truth: GroundTruth, detections: Detections, iou_type: IouType, evaluator: Evaluator = "vernier"
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Precision [T, R, K, A] and recall [T, K, A] of `detections`, all of which count, however many an image has."""
+    """Precision [T, R, K, A] and recall [T, K, A] of `detections`, all of which count, however many an image has.
+
+    Of the evaluator alone, without the check by the other one. Raises Refused when vernier takes no such annotations.
+    """
     measure = by_vernier.precision_recall if evaluator == "vernier" else by_lvis.precision_recall
     return measure(truth, detections, iou_type)
 

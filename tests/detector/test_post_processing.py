@@ -461,5 +461,5 @@ def test_other_nms_is_left_to_mmdet_with_one_warning(nms_cfg: dict[str, Any] | N
 def test_head_with_soft_nms_equals_stock() -> None:
     head = make_head(2, False)
     inputs = make_inputs(head, 100, torch.Generator().manual_seed(4), spread=0.3)
-    cfg = ConfigDict(score_thr=0.05, nms={"type": "soft_nms", "iou_threshold": 0.5, "min_score": 0.05}, max_per_img=150)
+    cfg = ConfigDict(score_thr=0.05, nms={"type": "soft_nms", "iou_threshold": 0.5, "min_score": 0.05}, max_per_img=-1)
     assert_head_equals_stock(head, inputs, {"img_shape": IMAGE}, False, cfg)

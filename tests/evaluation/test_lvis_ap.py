@@ -10,7 +10,7 @@ import pycocotools.mask as mask_utils
 import pytest
 
 from lt_bench.errors import UserError
-from lt_bench.evaluation import METRICS, evaluate
+from lt_bench.evaluation import METRICS, evaluate, evaluate_all
 
 EVALUATORS = ("vernier", "lvis")
 IOU_TYPES = ("bbox", "segm")
@@ -217,11 +217,54 @@ def test_unusable_annotations_are_named(write, change, message) -> None:
     assert str(annotations) in str(caught.value)
 
 
-def test_a_damaged_annotated_mask_is_named(write) -> None:
+@pytest.mark.parametrize("evaluator", EVALUATORS)
+def test_a_damaged_annotated_mask_is_named(write, evaluator) -> None:
     truth = one_class([[0, 0, 20, 20]])
     truth["annotations"][0]["segmentation"] = {"size": [160, 200], "counts": "~~"}
-    with pytest.raises(UserError, match=r"truth\.json: vernier cannot read it"):
-        evaluate(write("truth.json", truth), write("rows.json", as_predictions(one_class([[0, 0, 9, 9]]))), "segm")
+    rows = write("rows.json", as_predictions(one_class([[0, 0, 9, 9]])))
+    with pytest.raises(UserError, match=r"truth\.json: annotations: 1 has a damaged mask"):
+        evaluate(write("truth.json", truth), rows, "segm", evaluator)
+
+
+REFUSED = {
+    "a last coordinate without a partner": [[0, 0, 20, 0, 20, 20, 7]],
+    "a part of two points": [[0, 0, 20, 0, 20, 20], [1, 1, 9, 9]],
+    "a mask of another size": {"size": [5, 5], "counts": [5, 5, 15]},
+}
+
+
+@pytest.mark.parametrize("segmentation", REFUSED.values(), ids=list(REFUSED))
+def test_what_vernier_does_not_take_goes_to_lvis_api(write, lvis_api, segmentation) -> None:
+    truth = one_class([[0, 0, 20, 20], [30, 0, 20, 20]])
+    rows = as_predictions(truth)
+    truth["annotations"][0]["segmentation"] = segmentation
+    annotations = write("truth.json", truth)
+    with pytest.warns(UserWarning, match=r"vernier does not take it: .*; lvis-api evaluates instead"):
+        result = evaluate(annotations, write("rows.json", rows), "segm")
+    assert result.evaluator == "lvis"
+    assert_is_lvis_api(result, lvis_api(annotations, rows, "segm"))
+
+
+def test_what_lvis_api_does_not_take_is_not_compared(write) -> None:
+    truth = one_class([[0, 0, 20, 20], [30, 0, 20, 20]])
+    rows = write("rows.json", as_predictions(truth)[1:])
+    truth["annotations"][0]["segmentation"] = []
+    annotations = write("truth.json", truth)
+    with pytest.warns(UserWarning, match="vernier's result is not checked: .* lvis-api cannot evaluate it: IndexError"):
+        assert evaluate(annotations, rows, "segm").evaluator == "vernier"
+    with pytest.raises(UserError, match=r"truth\.json: lvis-api cannot evaluate it: IndexError"):
+        evaluate(annotations, rows, "segm", "lvis")
+
+
+def test_both_kinds_at_once_are_those_of_each(made_set, write) -> None:
+    truth, rows = made_set(4, "ties", "many")
+    paths = write("truth.json", truth), write("rows.json", rows)
+    both = evaluate_all(*paths, ("bbox", "segm"), max_dets=100)
+    assert list(both) == ["bbox", "segm"]
+    for iou_type, result in both.items():
+        alone = evaluate(*paths, iou_type, max_dets=100)
+        np.testing.assert_array_equal(result.precision, alone.precision)
+        assert (result.metrics, result.per_class) == (alone.metrics, alone.per_class)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from lt_bench.cli import main
 from lt_bench.errors import UserError
 from lt_bench.evaluation import metrics as metrics_module
 from lt_bench.evaluation.metrics import check_metrics, measure, parse_metrics
+from lt_bench.evaluation.report import class_rows, write_per_class
 
 KINDS = ("bbox", "segm")
 Rows = list[dict[str, Any]]
@@ -191,3 +192,10 @@ def test_eval_writes_ap_by_class(command: Callable[..., Any], tmp_path: Path) ->
         for row in rows:
             value = values[int(row["id"])]
             assert row[column] == ("" if value == -1 else repr(value))
+
+
+def test_a_class_without_ground_truth_has_an_empty_cell(tmp_path: Path) -> None:
+    per_class = {"bbox": {1: 0.5, 2: -1.0}, "segm": {1: 0.0, 2: -1.0}}
+    rows = class_rows([{"id": 1, "name": "a, b", "def": "x"}, {"id": 2, "name": "c"}], per_class)
+    write_per_class(tmp_path / "c.csv", rows)
+    assert (tmp_path / "c.csv").read_text() == 'id,name,bbox,segm\n1,"a, b",0.5,0.0\n2,c,,\n'
