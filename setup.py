@@ -38,6 +38,7 @@ setup(
         "opencv-python-headless",
         "pandas",
         "pillow",
+        "pyarrow",
         "pycocotools",
         "pydantic",
         "rich",

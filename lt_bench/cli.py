@@ -176,15 +176,22 @@ def evaluate(
     import json
 
     from lt_bench.evaluation.metrics import CUT, check_metrics, measure, parse_metrics
-    from lt_bench.evaluation.report import class_rows, results_table, write_per_class
+    from lt_bench.evaluation.report import class_rows, refuse_unwritable, results_table, write_per_class
+    from lt_bench.experiment import FIXED_DETECTIONS_PER_IMAGE
 
     asked = parse_metrics(metrics)
     kinds: Any = ("bbox",) if box_only else ("bbox", "segm")
     check_metrics(asked, kinds, evaluator)
     if not target.is_file():
         raise UserError(f"{target} is no file", "give a predictions file (.json) or a checkpoint (.pth)")
+    if csv is not None:
+        if set(asked) == {"errors"}:
+            raise UserError("--csv is for AP by class, and no AP was asked for", "add ap to --metrics")
+        refuse_unwritable(csv)  # before hours of predicting
     if target.suffix == ".pth":
-        target, from_config = _predict(target, config or target.with_name("config.py"), out or target.parent / "eval")
+        more = FIXED_DETECTIONS_PER_IMAGE if "ap_fixed" in asked else 0
+        beside = config or target.with_name("config.py")
+        target, from_config = _predict(target, beside, out or target.parent / "eval", more)
         annotations = annotations or from_config
     if annotations is None:
         raise UserError("predictions alone do not say what is true", "give the annotation file with --annotations")
@@ -198,14 +205,14 @@ def evaluate(
         _say(f"AP by class: {csv}")
 
 
-def _predict(checkpoint: Path, config: Path, out: Path) -> tuple[Path, Path]:
+def _predict(checkpoint: Path, config: Path, out: Path, detections_per_image: int) -> tuple[Path, Path]:
     from mmengine.config import Config
 
     from lt_bench.worker import predict
 
     if not config.is_file():
         raise UserError(f"{config}: there is no config for {checkpoint}", "name it with --config")
-    predict(config, checkpoint, out)
+    predict(config, checkpoint, out, detections_per_image)
     return out / "predictions.json", Path(Config.fromfile(str(config)).test_dataloader.dataset.ann_file)
 
 

@@ -81,6 +81,8 @@ def make_plan(experiment: Experiment, source: Source, devices: int | None, image
         accumulate=cfg.optim_wrapper.accumulative_counts,
     )
     plan.facts["batch"] = plan.batch
+    if experiment.detections_per_image is not None:
+        plan.facts["detections_per_image"] = cfg.model.test_cfg.rcnn.max_per_img  # --set may have changed it
     plan.facts["notes"] = [note[:NOTE_LENGTH] for note in [*notes, f"batch: {plan.batch}"]]
     return plan
 

@@ -46,6 +46,8 @@ def make_record(folder: Path, source: Source, evaluator: Evaluator, metrics: Col
     """
     run, training = _read(folder / "run.json"), _read(folder / "training.json")
     experiment = run["experiment"]
+    if file_digest(source.val.path) != source.val.digest:
+        raise UserError(f"{source.val.path} was changed while this run went on", "give the same command again")
     predictions = folder / "predictions.json"
     annotations = evaluated_annotations(folder, source, experiment["exclude"])
     started = time.perf_counter()
@@ -98,9 +100,21 @@ def make_record(folder: Path, source: Source, evaluator: Evaluator, metrics: Col
             "overrides": _overrides(experiment),
             "amp": experiment["amp"],
             "notes": [*run["notes"], *([CUT] if measured.ap_fixed and measured.cut else [])],
-            "detections_per_image": experiment.get("detections_per_image"),
+            "detections_per_image": run.get("detections_per_image"),
         }
     )
+
+
+def extended(earlier: ResultRecord, later: ResultRecord) -> ResultRecord:
+    """The earlier record of a run with what was measured of it later; what it said before stays as it was."""
+    new = {name: getattr(later, name) for name in later.measured() - earlier.measured()}
+    rows = {row.id: {key: getattr(row, key) for key in row.extensions()} for row in later.per_class}
+    per_class = [row.model_dump() | rows[row.id] for row in earlier.per_class]
+    notes = [*earlier.notes, *(note for note in later.notes if note not in earlier.notes)]
+    if later.evaluator != earlier.evaluator:
+        notes.append(f"{', '.join(sorted(new))} measured later by {later.evaluator}")
+    fields = earlier.model_dump() | new | {"per_class": per_class, "notes": notes, "schema_version": 2}
+    return ResultRecord.model_validate(fields)
 
 
 def evaluated_annotations(folder: Path, source: Source, exclude: list[int]) -> Path:

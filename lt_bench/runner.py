@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from lt_bench import group
 from lt_bench.errors import RunFailedError, UserError
-from lt_bench.evaluation.files import write_atomic
+from lt_bench.evaluation.files import file_digest, write_atomic
 from lt_bench.evaluation.report import write_per_class
 from lt_bench.experiment import Experiment
 from lt_bench.planning import Plan, make_plan
@@ -70,9 +70,10 @@ def run(experiment: Experiment, source: Source, options: Options, say: Say) -> R
     Raises UserError before anything is computed when something can't work, RunFailedError when training fails.
     """
     from lt_bench.leaderboard.store import read, write
-    from lt_bench.record import make_record
+    from lt_bench.record import extended, make_record
 
-    metrics = set(options.metrics)
+    missing = set(options.metrics)
+    earlier = None
     plan = make_plan(experiment, source, options.devices, options.images_per_device)
     folder = options.folder.resolve()
     result = folder / RESULT_FILE
@@ -80,12 +81,13 @@ def run(experiment: Experiment, source: Source, options: Options, say: Say) -> R
         if not options.restart:
             _refuse_another_run(folder, plan, SAME_RUN)
         if result.is_file():
-            record = read(result)
-            if metrics <= record.measured():
+            earlier = read(result)
+            missing -= earlier.measured()
+            if not missing:
                 say(f"this run is finished: {result} (run it anew with --restart)")
                 group.announce(None)
-                return record
-            metrics |= record.measured()
+                return earlier
+            _refuse_other_predictions(folder / PREDICTIONS_FILE, earlier)
         if (folder / PREDICTIONS_FILE).is_file() and (folder / TRAINING_FILE).is_file():
             say("training and predicting are done already")
             group.announce(None)
@@ -97,7 +99,8 @@ def run(experiment: Experiment, source: Source, options: Options, say: Say) -> R
             else:
                 _train_here(config, experiment)
         say("evaluating boxes and masks")
-        record = make_record(folder, source, options.evaluator, metrics)
+        record = make_record(folder, source, options.evaluator, missing)
+        record = record if earlier is None else extended(earlier, record)
         write_per_class(folder / PER_CLASS_FILE, (row.model_dump() for row in record.per_class))
         write(record, result)
         return record
@@ -111,6 +114,15 @@ def follow() -> None:
     config = group.await_config()
     if config is not None:
         train_and_predict(config)
+
+
+def _refuse_other_predictions(predictions: Path, record: ResultRecord) -> None:
+    """Raises UserError when a finished run can't be measured further: what it predicted is no longer there."""
+    remedy = "begin anew with --restart; the record stays as it is"
+    if not predictions.is_file():
+        raise UserError(f"this run is finished, but {predictions} is gone", remedy)
+    if file_digest(predictions) != record.predictions:
+        raise UserError(f"{predictions} is not what this run's record was measured on", remedy)
 
 
 def _write_plan(plan: Plan, folder: Path, resume: bool, say: Say) -> Path:

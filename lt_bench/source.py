@@ -6,12 +6,14 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lt_bench.data.cache import cache_folder
 from lt_bench.errors import DataNotFoundError, UserError
+from lt_bench.evaluation.files import write_atomic
 from lt_bench.terminal import progress, shown
 
 if TYPE_CHECKING:
@@ -97,8 +99,8 @@ def verify(source: Source, exclude: Collection[int], say: Say) -> None:
         with progress(f"checking {file.path.name}") as report:
             problems += checks.check(file, ImageFinder(source.paths.image_root), progress=report, is_train=is_train)
     if not problems:
-        mark.parent.mkdir(parents=True, exist_ok=True)
-        mark.write_text(json.dumps(source.digests()), encoding="utf-8")
+        with suppress(OSError):  # a cache that can't be written costs the next start a check, and this run nothing
+            write_atomic(mark, [json.dumps(source.digests()).encode()])
     left = [problem for problem in problems if problem.image_id not in set(exclude)]
     if left:
         raise UserError(

@@ -56,11 +56,14 @@ def train_and_predict(config: Path) -> None:
             f"{error}\nGive a device fewer images at a time with --images-per-device 1; the global batch stays."
         ) from error
     finally:
+        logging.captureWarnings(False)  # what is said of the evaluation is for the terminal again
         group.leave()
 
 
-def predict(config: Path, checkpoint: Path, folder: Path) -> None:
+def predict(config: Path, checkpoint: Path, folder: Path, detections_per_image: int = 0) -> None:
     """Predict the validation set with a checkpoint; writes predictions.json into `folder`.
+
+    detections_per_image: ask the model for at least so many, where the config asks for fewer.
 
     Raises UserError when the checkpoint can't be loaded or is of another model.
     """
@@ -70,6 +73,7 @@ def predict(config: Path, checkpoint: Path, folder: Path) -> None:
     cfg = Config.fromfile(str(config))
     cfg.load_from, cfg.resume, cfg.launcher = str(checkpoint), False, "none"
     cfg.test_evaluator.folder = str(folder)
+    cfg.model.test_cfg.rcnn.max_per_img = max(cfg.model.test_cfg.rcnn.max_per_img, detections_per_image)
     cfg.pop("model_wrapper_cfg", None)
     for key in ("train_cfg", "train_dataloader", "optim_wrapper", "param_scheduler"):
         cfg[key] = None

@@ -73,6 +73,23 @@ def test_detections_an_image_are_part_of_the_protocol(tmp_path: Path) -> None:
     assert chosen.model.test_cfg.rcnn.max_per_img == 2000
 
 
+def test_the_plan_says_what_the_model_is_asked_for(tmp_path: Path) -> None:
+    paths = write_annotations(tmp_path)
+    source = Source(paths, load(paths.train), load(paths.val))
+    asked = {
+        value: Experiment(
+            "ecm",
+            dataset="lvis_v1",
+            init="random",
+            detections_per_image=1000,
+            overrides={"model.test_cfg.rcnn.max_per_img": value} if value else {},
+        )
+        for value in (None, 2000)
+    }
+    facts = {value: make_plan(experiment, source, None, None).facts for value, experiment in asked.items()}
+    assert {value: plan["detections_per_image"] for value, plan in facts.items()} == {None: 1000, 2000: 2000}
+
+
 def test_assignments() -> None:
     parsed = parse_assignments(["a.b=1", "c=[1, 2]", "d=true", "e=none", "f=some text", "g=x=y", "h=1e-3"], "--set")
     assert parsed == {"a.b": 1, "c": [1, 2], "d": True, "e": None, "f": "some text", "g": "x=y", "h": 1e-3}

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from experiments import write_annotations
 
+from lt_bench.data.lvis import load
+from lt_bench.errors import UserError
 from lt_bench.evaluation.lvis_ap import APResult
 from lt_bench.evaluation.metrics import Measured
 from lt_bench.leaderboard.records import Loss
-from lt_bench.record import _evaluators, _plain
+from lt_bench.record import _evaluators, _plain, make_record
+from lt_bench.source import Source, verify
 
 
 @pytest.mark.parametrize(
@@ -24,6 +30,23 @@ def test_no_hyper_parameter_spoils_a_record(value: object) -> None:
     )
     held = loss.hyper_parameters["p"]
     assert held == value if isinstance(value, bool | int | float) and math.isfinite(value) else isinstance(held, str)
+
+
+def test_annotations_that_changed_during_the_run_are_not_measured_on(tmp_path: Path) -> None:
+    paths = write_annotations(tmp_path)
+    source = Source(paths, load(paths.train), load(paths.val))
+    for name, content in (("run", {"experiment": {"exclude": []}}), ("training", {})):
+        (tmp_path / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    paths.val.write_bytes(paths.val.read_bytes() + b"\n")
+    with pytest.raises(UserError, match="was changed while this run went on"):
+        make_record(tmp_path, source, "vernier")
+
+
+def test_a_check_is_no_failure_where_the_cache_cant_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = write_annotations(tmp_path)
+    monkeypatch.setenv("LT_BENCH_CACHE", str(paths.train))  # a file
+    monkeypatch.setattr("lt_bench.data.verify.check", lambda *arguments, **options: [])
+    verify(Source(paths, load(paths.train), load(paths.val)), (), print)
 
 
 def test_the_record_says_who_evaluated() -> None:

@@ -232,8 +232,9 @@ def test_a_finished_run_is_measured_further(finished: tuple[Path, subprocess.Com
     assert "training and predicting are done already" in done.stderr
     after = read(work / "result.json")
     assert (before.measured(), after.measured()) == ({"ap"}, {"ap", "ap_boundary", "errors"})
-    assert after.metrics == before.metrics
+    assert (after.metrics, after.versions, after.git) == (before.metrics, before.versions, before.git)
     assert after.identity() == before.identity()
+    assert {row.boundary for row in after.per_class} != {None}
     assert "mask, boundary AP" in done.stdout and "mask: AP50 gained" in done.stdout
     kept = (work / "result.json").read_bytes()
     assert "this run is finished" in run(cwd, "ecm", "--max-iters", "2", "--work-dir", "further").stderr
@@ -241,6 +242,23 @@ def test_a_finished_run_is_measured_further(finished: tuple[Path, subprocess.Com
     other = ("run", "--loss", "ecm", "--max-iters", "2", "--work-dir", "further", "--metrics", "ap_fixed", *FEW_IMAGES)
     refused = lt_bench(*other, cwd=cwd)  # the model was not asked for enough detections
     assert (refused.returncode, "other arguments" in refused.stderr) == (2, True)
+
+
+def test_a_finished_run_without_its_predictions_is_not_trained_again(
+    finished: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    cwd, _ = finished
+    work = cwd / "gone"
+    shutil.copytree(cwd / "work", work)
+    kept = (work / "result.json").read_bytes()
+    again = ("run", "--loss", "ecm", "--max-iters", "2", "--work-dir", "gone", "--metrics", "errors", *FEW_IMAGES)
+    (work / "predictions.json").write_text("[]\n", encoding="utf-8")
+    done = lt_bench(*again, cwd=cwd)
+    assert (done.returncode, "is not what this run's record was measured on" in done.stderr) == (2, True)
+    (work / "predictions.json").unlink()
+    done = lt_bench(*again, cwd=cwd)
+    assert (done.returncode, "predictions.json is gone" in done.stderr) == (2, True)
+    assert (work / "result.json").read_bytes() == kept
 
 
 def test_a_mistaken_metric_shows_before_anything_is_computed(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from lt_bench.evaluation.rle import joined_mask_pixels
 BYTES = 1 << 24  # of the file, in a block
 WORKERS = 2
 PARSED = 1 << 20  # bytes that Arrow parses at once
-NEWLINE, SPACE, COMMA, BRACE = b"\n ,}"
+NEWLINE, SPACE, COMMA = b"\n ,"
 MAX_ASCII = 127
 Text = NDArray[np.uint8]
 
@@ -90,10 +90,10 @@ def _texts(stream: BinaryIO) -> Iterator[tuple[Text, int]]:
         text[: len(rest)] = rest
         start += stream.readinto(text[len(rest) :])  # type: ignore[attr-defined]
         newlines = np.flatnonzero(text == NEWLINE)
-        if not newlines.size or newlines[0] < 2:
+        if not newlines.size or not newlines[0]:
             raise Irregular
         inner = newlines[:-1] if start == stop else newlines
-        if (text[inner - 1] != COMMA).any() or (text[inner - 2] != BRACE).any():
+        if (text[inner - 1] != COMMA).any():
             raise Irregular
         text[inner - 1] = SPACE
         end = newlines[-1] + 1

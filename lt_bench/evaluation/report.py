@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping
+from errno import EISDIR
+from os import strerror
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from tabulate import tabulate
 
+from lt_bench.errors import UserError
 from lt_bench.evaluation.files import write_atomic
 
 KINDS = {"bbox": "box", "segm": "mask"}
@@ -49,14 +53,35 @@ def class_rows(
 
 
 def write_per_class(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write a row a class, the first one's keys as header; a cell is empty where there is no ground truth (-1)."""
+    """Write a row a class, the first one's keys as header; a cell is empty where there is no ground truth (-1).
+
+    Raises UserError when the file can't be written.
+    """
     rows = list(rows)
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow({key: "" if isinstance(value, float) and value < 0 else value for key, value in row.items()})
-    write_atomic(path, [text.getvalue().encode()])
+    try:
+        write_atomic(path, [text.getvalue().encode()])
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Raises UserError when no file can be written at `path`. Leaves what is there as it is."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path.parent):
+            if path.is_dir():
+                raise IsADirectoryError(EISDIR, strerror(EISDIR))
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> UserError:
+    return UserError(f"{path} can't be written: {error.strerror}", "name another file")
 
 
 def _percent(value: float) -> str:

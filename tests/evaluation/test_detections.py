@@ -100,6 +100,63 @@ def test_take_takes_of_every_column(tmp_path_factory, quirks: set[str], seed: in
     assert found.take(chosen).total == found.total
 
 
+def assert_read_as_one_by_one(folder: Path, text: str, masks: bool, boxes: bool) -> None:
+    truth = load_ground_truth(annotations(folder))
+    path = folder / "rows.json"
+    path.write_text(text, encoding="utf-8")
+    try:
+        expected = one_by_one(path, truth, masks, boxes)
+    except UserError as error:
+        with pytest.raises(UserError) as caught:
+            read_detections(path, truth, masks, boxes)
+        assert str(caught.value) == str(error)
+    else:
+        assert_same(read_detections(path, truth, masks, boxes), expected)
+
+
+@pytest.mark.parametrize("masks", [False, True])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("0.25", "NaN"),
+        ("0.25", "-Infinity"),
+        ("0.25", "null"),
+        ("1.5", "NaN"),
+        ("[1.5,2,3e1,4]", "[1.5,2,3e1]"),
+        ("[1.5,2,3e1,4]", "null"),
+        ('"bbox":[1.5,2,3e1,4],', ""),
+        ('"image_id":1', '"image_id":2'),
+        ('"category_id":2', '"category_id":1'),
+        ('"category_id":2', '"category_id":3'),
+        ("[2,3]", "[3,2]"),
+        ('"06"', '"05"'),
+        ('"06"', '"1N5"'),
+        ('"06"', '"\\u0030\\u0036"'),
+        ('"06"', '""'),
+        ('"extra"', '"\u00e9"'),
+        ('"extra"', '"score"'),
+        ("},\n{", "} {"),
+        ("},\n{", "}\n{"),
+        ("},\n{", "},{"),
+        ("},\n{", "},\n\n{"),
+        ("},\n{", "},\n[],\n{"),
+        ("},\n{", "} ,\n{"),
+        ("\n]\n", "]"),
+        ("\n]\n", "\n]"),
+        ("\n]\n", ",\n]\n"),
+        ("\n]\n", "\n]\n]\n"),
+        ("\n]\n", ""),
+        ("[\n{", "[{"),
+        ("[\n{", "\n{"),
+    ],
+)
+def test_an_unusual_file_is_read_as_json_says_or_refused(tmp_path, old: str, new: str, masks: bool) -> None:
+    assert old in LINES
+    for boxes in (True, False):
+        assert_read_as_one_by_one(tmp_path, LINES.replace(old, new), masks, boxes)
+        assert_read_as_one_by_one(tmp_path, LINES.replace(old, new, 1), masks, boxes)
+
+
 FRAGMENTS = [
     "null", "NaN", "-Infinity", "1e999", "true", '"1"', "1.0", "-0", "9" * 30, "01", "1.", "[1]", "{}", ",", "}", "]",
     "\n", "},\n", "},\n{", "}\n{", "\t", "\\", '"', "\\u0041", "\x00", "é", '"bbox":1,', '"score":2,', " ", "/**/", "6",
@@ -115,21 +172,17 @@ FRAGMENTS = [
     boxes=st.booleans(),
 )
 def test_a_damaged_file_is_read_as_json_says_or_refused(tmp_path_factory, edits, masks: bool, boxes: bool) -> None:
-    folder = tmp_path_factory.mktemp("edits")
-    truth = load_ground_truth(annotations(folder))
     text = LINES
     for start, removed, fragment in edits:
         text = text[:start] + fragment + text[start + removed :]
-    path = folder / "rows.json"
-    path.write_text(text, encoding="utf-8")
-    try:
-        expected = one_by_one(path, truth, masks, boxes)
-    except UserError as error:
-        with pytest.raises(UserError) as caught:
-            read_detections(path, truth, masks, boxes)
-        assert str(caught.value) == str(error)
-    else:
-        assert_same(read_detections(path, truth, masks, boxes), expected)
+    assert_read_as_one_by_one(tmp_path_factory.mktemp("edits"), text, masks, boxes)
+
+
+def test_what_is_no_utf_8_is_refused_wherever_it_stands(tmp_path) -> None:
+    truth = load_ground_truth(annotations(tmp_path))
+    (tmp_path / "rows.json").write_bytes(LINES.encode().replace(b'"extra"', b'"ex\xff"'))
+    with pytest.raises(UserError, match="not a predictions file: 'utf-8' codec"):
+        read_detections(tmp_path / "rows.json", truth, masks=False)
 
 
 def test_the_usual_layout_is_read_in_blocks(tmp_path) -> None:

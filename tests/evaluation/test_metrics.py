@@ -194,6 +194,18 @@ def test_eval_writes_ap_by_class(command: Callable[..., Any], tmp_path: Path) ->
             assert row[column] == ("" if value == -1 else repr(value))
 
 
+def test_eval_says_what_it_cant_write_as_csv_before_it_measures(command: Callable[..., Any], tmp_path: Path) -> None:
+    for arguments, message in (
+        (("--metrics", "errors", "--csv", str(tmp_path / "c.csv")), "no AP was asked for"),
+        (("--csv", str(tmp_path)), "can't be written"),
+        (("--csv", "/proc/none/c.csv"), "can't be written"),
+    ):
+        done = command(*arguments)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert message in done.stderr
+    assert not (tmp_path / "c.csv").exists()
+
+
 def test_a_class_without_ground_truth_has_an_empty_cell(tmp_path: Path) -> None:
     per_class = {"bbox": {1: 0.5, 2: -1.0}, "segm": {1: 0.0, 2: -1.0}}
     rows = class_rows([{"id": 1, "name": "a, b", "def": "x"}, {"id": 2, "name": "c"}], per_class)
