@@ -6,6 +6,7 @@ import json
 import tempfile
 import time
 import warnings
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,11 +26,12 @@ PAIRS = 300_000  # of a detection and an object of an image, at most; what lvis-
 def disagreement(truth: GroundTruth, detections: Detections, iou_type: IouType) -> str | None:
     """None when both give equal arrays, precision and recall, bit for bit; else a sentence that says what is amiss.
 
-    The sample is at most IMAGES images in an order that is random but always the same, without those that would take
-    too long; of a small data set it is the whole. It takes a second or two. Where lvis-api fails on it there is nothing
+    The sample is at most IMAGES images in an order that is random, but the same for the same detections, without those
+    that would take too long; of a small data set it is the whole. It takes a second or two. Where lvis-api fails on it there is nothing
     to compare with, which a warning says. Raises Refused when vernier does not take the annotations.
     """
-    candidates = np.random.default_rng(0).permutation(len(truth.image_ids))[: 4 * IMAGES]
+    generator = np.random.default_rng(zlib.crc32(detections.score.tobytes()))
+    candidates = generator.permutation(len(truth.image_ids))[: 4 * IMAGES]
     near = _of(truth, detections, candidates)
     images = np.sort(_affordable(truth, near, candidates)[:IMAGES])
     own = _of(truth, near, images)
