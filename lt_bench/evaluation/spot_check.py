@@ -27,8 +27,8 @@ def disagreement(truth: GroundTruth, detections: Detections, iou_type: IouType) 
     """None when both give equal arrays, precision and recall, bit for bit; else a sentence that says what is amiss.
 
     The sample is at most IMAGES images in an order that is random, but the same for the same detections, without those
-    that would take too long; of a small data set it is the whole. It takes a second or two. Where lvis-api fails on it there is nothing
-    to compare with, which a warning says. Raises Refused when vernier does not take the annotations.
+    that would take too long; of a small data set it is the whole. It takes a second or two. Where lvis-api fails on it
+    there is nothing to compare with, which a warning says. Raises Refused when vernier does not take the annotations.
     """
     generator = np.random.default_rng(zlib.crc32(detections.score.tobytes()))
     candidates = generator.permutation(len(truth.image_ids))[: 4 * IMAGES]
