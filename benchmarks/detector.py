@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from output import check_writable
+from output import check_writable, exit_codes
 
-from lt_bench.errors import RunFailedError, UserError
+from lt_bench.errors import UserError
 
 RESULTS = Path(__file__).resolve().parent / "results"
 TASKS = ("training", "inference", "evaluation", "startup")
@@ -54,7 +54,7 @@ def _names(context: click.Context, option: click.Parameter, value: str | None) -
 @click.option("--from", "measured", type=click.Path(path_type=Path), metavar="JSON", help="Of an earlier run.")
 def main(measured: Path | None, out: Path, **options: Any) -> None:
     """Measure both, print tables, and write JSON, page and plot."""
-    try:
+    with exit_codes():
         if measured:
             data, target = read(measured), measured.with_suffix("")
         else:
@@ -62,12 +62,6 @@ def main(measured: Path | None, out: Path, **options: Any) -> None:
             data, target = run(**options), out / f"detector_{options['device']}"
             target.with_suffix(".json").write_text(dump(data), encoding="utf-8")
         report(data, target)
-    except UserError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
-    except RunFailedError as error:
-        click.echo(f"failed: {error}", err=True)
-        sys.exit(1)
     if not all(check["equal"] for check in data["checks"]):
         click.echo("failed: the results of stock and lt_bench differ", err=True)
         sys.exit(1)

@@ -10,14 +10,13 @@ Prints a table and writes losses_<device>.json (every sample), .md, .png and .sv
 from __future__ import annotations
 
 import json
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import click
+from output import check_writable, exit_codes
 
-from lt_bench.errors import RunFailedError, UserError
+from lt_bench.errors import UserError
 
 RESULTS = Path(__file__).resolve().parent / "results"
 # A shared machine is slow for seconds or minutes: what is quickly measured is visited again later.
@@ -49,7 +48,7 @@ def main(
     measured: Path | None,
 ) -> None:
     """Measure every built-in loss, print a table, and write JSON, page and plot."""
-    try:
+    with exit_codes():
         if measured:
             report(read(measured), measured.with_suffix(""))
             return
@@ -60,12 +59,6 @@ def main(
         target = out / f"losses_{device}"
         target.with_suffix(".json").write_text(dump(data), encoding="utf-8")
         report(data, target)
-    except UserError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
-    except RunFailedError as error:
-        click.echo(f"failed: {error}", err=True)
-        sys.exit(1)
 
 
 def run(
@@ -115,14 +108,6 @@ def report(data: dict[str, Any], target: Path) -> None:
     remarks = notes.read_text(encoding="utf-8") if notes.is_file() else ""
     target.with_suffix(".md").write_text(markdown(data, target.name, remarks), encoding="utf-8")
     click.echo(f"wrote {target}.md, .png and .svg")
-
-
-def check_writable(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise UserError(f"--out {folder} can't be written to: {error.strerror}", "name another folder") from error
 
 
 def dump(data: dict[str, Any]) -> str:

@@ -52,6 +52,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess
     return cwd, done
 
 
+def copied(cwd: Path, name: str) -> Path:
+    """A copy of the finished run, to be changed."""
+    return Path(shutil.copytree(cwd / "work", cwd / name))
+
+
 def test_the_command_leaves_what_it_promises(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     cwd, done = finished
     work = cwd / "work"
@@ -110,8 +115,7 @@ def test_a_finished_run_is_not_repeated(finished: tuple[Path, subprocess.Complet
 
 def test_a_run_goes_on_after_its_last_checkpoint(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     cwd, _ = finished
-    work = cwd / "interrupted"
-    shutil.copytree(cwd / "work", work)
+    work = copied(cwd, "interrupted")
     for name in ("result.json", "predictions.json", "training.json", "iter_2.pth"):
         (work / name).unlink()
     (work / "last_checkpoint").write_text(str(work / "iter_1.pth"), encoding="utf-8")
@@ -147,8 +151,7 @@ def test_a_finished_run_answers_only_for_its_data_and_loss(
 
 def test_restart_keeps_the_earlier_run(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     cwd, _ = finished
-    work = cwd / "again"
-    shutil.copytree(cwd / "work", work)
+    work = copied(cwd, "again")
     bad = lt_bench("run", "--loss", "ecm", "--gpus", "9", "--work-dir", "again", "--restart", cwd=cwd)
     assert bad.returncode == 2
     assert (work / "result.json").is_file()  # a mistake moves nothing
@@ -212,8 +215,7 @@ def test_evaluation_alone_is_repeated_when_predictions_are_there(
     finished: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     cwd, _ = finished
-    work = cwd / "unevaluated"
-    shutil.copytree(cwd / "work", work)
+    work = copied(cwd, "unevaluated")
     before = read(work / "result.json")
     (work / "result.json").unlink()
     done = run(cwd, "ecm", "--max-iters", "2", "--work-dir", "unevaluated")
@@ -225,8 +227,7 @@ def test_evaluation_alone_is_repeated_when_predictions_are_there(
 
 def test_a_finished_run_is_measured_further(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     cwd, _ = finished
-    work = cwd / "further"
-    shutil.copytree(cwd / "work", work)
+    work = copied(cwd, "further")
     before = read(work / "result.json")
     done = run(cwd, "ecm", "--max-iters", "2", "--work-dir", "further", "--metrics", "errors,ap_boundary")
     assert "training and predicting are done already" in done.stderr
@@ -248,8 +249,7 @@ def test_a_finished_run_without_its_predictions_is_not_trained_again(
     finished: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     cwd, _ = finished
-    work = cwd / "gone"
-    shutil.copytree(cwd / "work", work)
+    work = copied(cwd, "gone")
     kept = (work / "result.json").read_bytes()
     again = ("run", "--loss", "ecm", "--max-iters", "2", "--work-dir", "gone", "--metrics", "errors", *FEW_IMAGES)
     (work / "predictions.json").write_text("[]\n", encoding="utf-8")

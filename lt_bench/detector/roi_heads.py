@@ -19,8 +19,22 @@ from torch import Tensor, nn
 from lt_bench.detector.mask_head import LongTailMaskHead
 
 
+class _OwnMasks:
+    """Testing of both RoI heads: the masks of the predicted classes only. Goes before mmdet's class."""
+
+    mask_head: Any  # one, or a ModuleList of one a stage
+
+    def predict_mask(
+        self, x: tuple[Tensor, ...], batch_img_metas: Any, results_list: Any, rescale: bool = False
+    ) -> Any:
+        """As in mmdet: features of the levels, and InstanceData of each image with its masks."""
+        heads = self.mask_head if isinstance(self.mask_head, nn.ModuleList) else [self.mask_head]
+        with _selecting(heads, [result.labels for result in results_list]):
+            return super().predict_mask(x, batch_img_metas, results_list, rescale)  # type: ignore[misc]
+
+
 @MODELS.register_module()
-class LongTailRoIHead(StandardRoIHead):
+class LongTailRoIHead(_OwnMasks, StandardRoIHead):
     """StandardRoIHead; of a LongTailMaskHead it asks for the masks of the RoIs' own classes only."""
 
     def mask_loss(
@@ -35,21 +49,9 @@ class LongTailRoIHead(StandardRoIHead):
             results: dict[str, Any] = super().mask_loss(x, sampling_results, bbox_feats, batch_gt_instances)
         return results
 
-    def predict_mask(
-        self,
-        x: tuple[Tensor, ...],
-        batch_img_metas: list[dict[str, Any]],
-        results_list: list[InstanceData],
-        rescale: bool = False,
-    ) -> list[InstanceData]:
-        """As in mmdet."""
-        with _selecting([self.mask_head], [result.labels for result in results_list]):
-            results: list[InstanceData] = super().predict_mask(x, batch_img_metas, results_list, rescale)
-        return results
-
 
 @MODELS.register_module()
-class LongTailCascadeRoIHead(CascadeRoIHead):
+class LongTailCascadeRoIHead(_OwnMasks, CascadeRoIHead):
     """CascadeRoIHead; of each stage's LongTailMaskHead it asks for the masks of the RoIs' own classes only."""
 
     def mask_loss(
@@ -62,18 +64,6 @@ class LongTailCascadeRoIHead(CascadeRoIHead):
         """As in mmdet; mask_preds is [N, 1, H, W]."""
         with _selecting([self.mask_head[stage]], [result.pos_gt_labels for result in sampling_results]):
             results: dict[str, Any] = super().mask_loss(stage, x, sampling_results, batch_gt_instances)
-        return results
-
-    def predict_mask(
-        self,
-        x: tuple[Tensor, ...],
-        batch_img_metas: list[dict[str, Any]],
-        results_list: list[InstanceData],
-        rescale: bool = False,
-    ) -> list[InstanceData]:
-        """As in mmdet: the stages' mean."""
-        with _selecting(self.mask_head, [result.labels for result in results_list]):
-            results: list[InstanceData] = super().predict_mask(x, batch_img_metas, results_list, rescale)
         return results
 
 

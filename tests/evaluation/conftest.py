@@ -8,17 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pycocotools.mask as mask_utils
 import pytest
-
-HEIGHT, WIDTH = 160, 200
-Rows = list[dict[str, Any]]
-
-
-def rectangle_mask(x: int, y: int, width: int, height: int) -> dict[str, Any]:
-    pixels = np.zeros((HEIGHT, WIDTH), dtype=np.uint8, order="F")
-    pixels[y : y + height, x : x + width] = 1
-    return {"size": [HEIGHT, WIDTH], "counts": mask_utils.encode(pixels)["counts"].decode()}
+from rectangles import HEIGHT, WIDTH, Rows, rectangle_mask
 
 
 def ground_truth(rng: np.random.Generator, quirks: Collection[str]) -> dict[str, Any]:

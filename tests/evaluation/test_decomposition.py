@@ -12,20 +12,13 @@ from typing import Any
 import numpy as np
 import pycocotools.mask as mask_utils
 import pytest
+from rectangles import HEIGHT, WIDTH, Rows, rectangle_mask
 
 from lt_bench.evaluation.decomposition import ERRORS, GROUPS, Decomposition, decompose
 from lt_bench.evaluation.detections import read_detections
 from lt_bench.evaluation.ground_truth import load_ground_truth
 
 KINDS = ("bbox", "segm")
-HEIGHT, WIDTH = 160, 200
-Rows = list[dict[str, Any]]
-
-
-def rectangle_mask(x: int, y: int, width: int, height: int) -> dict[str, Any]:
-    mask = np.zeros((HEIGHT, WIDTH), dtype=np.uint8, order="F")
-    mask[y : y + height, x : x + width] = 1
-    return {"size": [HEIGHT, WIDTH], "counts": mask_utils.encode(mask)["counts"].decode()}
 
 
 def decomposition(truth: Path, predictions: Path, kind: Any) -> Decomposition:

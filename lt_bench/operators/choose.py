@@ -1,0 +1,52 @@
+"""Which kernels stand in for mmcv's: torchvision's if it can be loaded, else those compiled from mmcv's C++ files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+CHOICE_VARIABLE = "LT_BENCH_OPERATORS"
+SOURCES = ("torchvision", "compiled", "mmcv")
+REMEDY = "`python -m lt_bench doctor` says what can be done about it"
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """nms, roi_align_forward and roi_align_backward take what mmcv's extension module takes.
+
+    source: "torchvision" or "compiled". version: of what they come from. cuda_version: "13.0", or "not available".
+    further: other operators of mmcv, by name. remedy: where to get what is missing.
+    """
+
+    source: str
+    version: str
+    nms: Callable[..., Any]
+    roi_align_forward: Callable[..., None]
+    roi_align_backward: Callable[..., None]
+    cuda_version: Callable[[], str]
+    remedy: str
+    further: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+
+
+def load() -> Kernels:
+    """The kernels that $LT_BENCH_OPERATORS names; without it, the first ones that can be loaded.
+
+    Raises ImportError, with the reason for each, when there are none.
+    """
+    from lt_bench.operators import by_compiler, by_torchvision
+
+    known = {"torchvision": by_torchvision.load, "compiled": by_compiler.load}
+    chosen = os.environ.get(CHOICE_VARIABLE, "")
+    if chosen == "mmcv":
+        raise ImportError(f"{CHOICE_VARIABLE}=mmcv, but mmcv is installed without its operators; {REMEDY}")
+    if chosen and chosen not in known:
+        raise ImportError(f"{CHOICE_VARIABLE}={chosen!r}: it is one of {', '.join(SOURCES)}")
+    reasons = []
+    for source in (chosen,) if chosen else known:
+        try:
+            return known[source]()
+        except Exception as error:  # a broken or mismatched binary fails in any way
+            reasons.append(f"{source}: {type(error).__name__}: {error}")
+    raise ImportError("mmcv's operators are not here, and nothing stands in for them; " + "; ".join([*reasons, REMEDY]))

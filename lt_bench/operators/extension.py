@@ -1,0 +1,45 @@
+"""What `import mmcv._ext` finds where mmcv has not compiled it: the operators in use, and an error for the others.
+
+Names and arguments are those of mmcv 2's extension module, which calls them by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from lt_bench.operators.choose import load
+
+kernels = load()
+
+nms = kernels.nms
+roi_align_forward = kernels.roi_align_forward
+roi_align_backward = kernels.roi_align_backward
+
+
+def get_compiler_version() -> str:
+    return "none"
+
+
+def get_compiling_cuda_version() -> str:
+    return kernels.cuda_version()
+
+
+class MissingOperatorError(RuntimeError):
+    """An operator of mmcv was called that is not there."""
+
+
+def __getattr__(name: str) -> Callable[..., NoReturn]:
+    """mmcv asks for about 200 operators when it is imported; those that are not here must fail only when called."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    if name in kernels.further:
+        found: Callable[..., Any] = kernels.further[name]
+        return found
+
+    def missing(*arguments: Any, **named: Any) -> NoReturn:
+        raise MissingOperatorError(
+            f"mmcv's operator {name!r} is not among the operators by {kernels.source}: {kernels.remedy}"
+        )
+
+    return missing

@@ -1,0 +1,44 @@
+"""Which operators run in this process."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+
+from lt_bench.operators.choose import CHOICE_VARIABLE as CHOICE_VARIABLE
+from lt_bench.operators.place import mmcv_version
+from lt_bench.operators.provide import provide
+
+
+@dataclass(frozen=True)
+class Operators:
+    """source: "torchvision", "compiled" or "mmcv". version: of torchvision, or of the mmcv whose sources they are.
+
+    cuda: the CUDA version that they were built for, or None when they run on CPUs only. complete: whether all of
+    mmcv's operators are there.
+    """
+
+    source: str
+    version: str
+    cuda: str | None
+
+    @property
+    def complete(self) -> bool:
+        return self.source == "mmcv"
+
+    def __str__(self) -> str:
+        what = {"torchvision": "torchvision", "compiled": "compiled from mmcv", "mmcv": "mmcv"}[self.source]
+        return f"{what} {self.version}"
+
+
+def in_use() -> Operators:
+    """The operators that mmcv calls. Raises ImportError when it has none."""
+    provide()
+    extension = importlib.import_module("mmcv._ext")
+    kernels = getattr(extension, "kernels", None)
+    cuda = extension.get_compiling_cuda_version()
+    return Operators(
+        source=kernels.source if kernels else "mmcv",
+        version=kernels.version if kernels else mmcv_version(),
+        cuda=None if cuda == "not available" else cuda,
+    )

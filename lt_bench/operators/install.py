@@ -1,0 +1,123 @@
+"""Puts the operators into the environment, so that any code that imports mmcv finds them.
+
+`python -m lt_bench.operators` does it; the set-up and `lt_bench doctor` call it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from lt_bench.errors import UserError
+from lt_bench.operators.choose import CHOICE_VARIABLE, SOURCES
+from lt_bench.operators.place import mmcv_folder
+from lt_bench.operators.provide import STAND_IN
+
+# Asked in a process of its own: a torchvision of another torch may end it, and leaves half of itself imported.
+PROBE = """
+import sys, torch
+from lt_bench.operators import choose
+kernels = choose.load()
+for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
+    boxes = torch.tensor([[0., 0., 9., 9.], [0., 0., 9., 8.], [5., 5., 30., 30.]], device=device)
+    kept = kernels.nms(boxes, torch.tensor([0.2, 0.9, 0.5], device=device), 0.5, 0)
+    assert kept.tolist() == [1, 2], kept
+    image = torch.ones(1, 2, 8, 8, device=device)
+    rois = torch.tensor([[0., 1., 1., 5., 5.]], device=device)
+    output, none, grad = image.new_zeros(1, 2, 2, 2), image.new_zeros(0), torch.zeros_like(image)
+    kernels.roi_align_forward(image, rois, output, none, none, 2, 2, 1.0, 0, 1, True)
+    assert torch.allclose(output, torch.ones_like(output)), output
+    kernels.roi_align_backward(torch.ones_like(output), rois, none, none, grad, 2, 2, 1.0, 0, 1, True)
+    assert abs(float(grad.sum()) - 8) < 1e-3, grad
+"""
+
+
+def install(source: str = "") -> str:
+    """Put operators into the environment and return where they are from: "torchvision", "compiled" or "mmcv".
+
+    source: the one to use; "" for whatever is there or can be had, mmcv's own first, then torchvision's, then compiled
+    ones. Raises UserError when that one, or all of them, can't be had.
+    """
+    if source and source not in SOURCES:
+        raise UserError(f"there are no operators by {source!r}", f"use one of {', '.join(SOURCES)}")
+    if compiled_mmcv():
+        if source in ("", "mmcv"):
+            return "mmcv"
+        raise UserError("mmcv is compiled as a whole here, which goes first", reinstall_mmcv_command())
+    if source == "mmcv":
+        raise UserError("mmcv is installed without its operators", "LT_BENCH_OPERATORS=mmcv make venv compiles them")
+    reason = "" if source == "compiled" else problem_of("torchvision")
+    if not reason and source != "compiled":
+        chosen = "torchvision"
+    elif source == "torchvision":
+        raise UserError(f"torchvision's operators can't be used: {reason}", "install the torchvision of this torch")
+    else:
+        if problem_of("compiled"):
+            _compile(reason)
+        chosen = "compiled"
+    try:
+        shutil.copyfile(STAND_IN, stand_in())
+    except OSError as error:
+        raise UserError(f"{stand_in()} can't be written: {error.strerror}", "use an environment of your own") from error
+    return chosen
+
+
+def stand_in() -> Path:
+    """The file that `import mmcv._ext` finds where mmcv is not compiled as a whole."""
+    return mmcv_folder() / "_ext.py"
+
+
+def compiled_mmcv() -> Path | None:
+    """mmcv's own extension module, when it is compiled."""
+    return next((path for path in sorted(mmcv_folder().glob("_ext.*")) if path.suffix in (".so", ".pyd")), None)
+
+
+def reinstall_mmcv_command() -> str:
+    """What takes a compiled mmcv, or one that was compiled for another torch, out of the environment."""
+    from lt_bench.operators.place import DISTRIBUTION, mmcv_version
+
+    return (
+        f"{sys.executable} -m pip install --no-deps --no-cache-dir --force-reinstall {DISTRIBUTION}=={mmcv_version()}"
+    )
+
+
+def problem_of(source: str) -> str:
+    """Why the operators of a source can't be used here, or "" when they give what they should, on the GPU too."""
+    environment = {**os.environ, CHOICE_VARIABLE: source}
+    done = subprocess.run(
+        (sys.executable, "-c", PROBE), env=environment, capture_output=True, text=True, errors="replace", check=False
+    )
+    if done.returncode == 0:
+        return ""
+    lines = done.stderr.strip().splitlines()
+    return lines[-1] if lines else f"exit code {done.returncode}"
+
+
+def _compile(reason: str) -> None:
+    import torch
+
+    why = f" (torchvision's can't be used: {reason})" if reason else ""
+    if torch.cuda.is_available():
+        raise UserError(
+            f"there is a GPU, and the operators compiled from four files are for CPUs{why}",
+            f"install the torchvision of torch {torch.__version__}, or LT_BENCH_OPERATORS=mmcv make venv",
+        )
+    compiler = os.environ.get("CXX", "c++")
+    if shutil.which(compiler) is None:
+        raise UserError(
+            f"the operators must be compiled{why}, and there is no C++ compiler {compiler!r}",
+            "install one (Debian: apt-get install g++), or the torchvision of this torch",
+        )
+    from lt_bench.operators.by_compiler import compile_library
+
+    try:
+        compile_library()
+    except Exception as error:  # whatever the compiler or the linker stumbles over
+        raise UserError(
+            f"the operators can't be compiled{why}: {error}", "LT_BENCH_OPERATORS=mmcv make venv"
+        ) from error
+    if problem := problem_of("compiled"):
+        raise UserError(f"the compiled operators can't be used: {problem}", "LT_BENCH_OPERATORS=mmcv make venv")
