@@ -380,11 +380,15 @@ def data_check(folder: Path, dataset: str, no_images: bool) -> None:
 
 @main.command()
 @click.option("--data-root", type=_path, help="Folder of LVIS. Default: $LT_BENCH_DATA, ./data.")
-def doctor(data_root: Path | None) -> None:
-    """Say what this machine has, what is missing, and the command that mends it."""
+@click.option("--look-only", is_flag=True, help="Put nothing into the environment.")
+def doctor(data_root: Path | None, look_only: bool) -> None:
+    """Say what this machine has, what is missing, and the command that mends it.
+
+    Operators of mmcv that are missing or broken are mended at once, where that is possible.
+    """
     from lt_bench.doctor import examine
 
-    findings = examine(data_root)
+    findings = examine(data_root, mend=not look_only)
     width = max(len(finding.what) for finding in findings)
     for finding in findings:
         mark = "ok     " if finding.ok else "MISSING" if finding.needed else "absent "

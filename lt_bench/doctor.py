@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import platform
+import subprocess
 import sys
 from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
 
-from lt_bench.errors import DataNotFoundError
+from lt_bench.errors import DataNotFoundError, UserError
+from lt_bench.operators import CHOICE_VARIABLE
+from lt_bench.operators.install import install
 from lt_bench.record import versions
 
-SET_UP = "rm -f .venv/lt_bench.stamp; make venv"
+SET_UP = "pip install . (or, in a checkout, rm -f .venv/lt_bench.stamp; make venv)"
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,15 @@ class Finding:
     remedy: str = ""
 
 
-def examine(data_root: Path | None) -> list[Finding]:
-    """Look at Python, packages, compiled operators, OpenCV, GPUs, data, weights and losses, in this order."""
+def examine(data_root: Path | None, mend: bool = True) -> list[Finding]:
+    """Look at Python, packages, operators, OpenCV, GPUs, data, weights and losses, in this order.
+
+    mend: put operators into this environment when mmcv has none that work.
+    """
     return [
         _python(),
         *(_package(name) for name in ("torch", "mmengine", "mmcv", "mmdet", "lvis", "vernier")),
-        _operators(),
+        _operators(mend),
         _opencv(),
         _gpu(),
         _data(data_root),
@@ -52,21 +59,37 @@ def _package(name: str) -> Finding:
     return Finding(name, versions().get(name, "installed"))
 
 
-def _operators() -> Finding:
-    """The operators that mmcv compiles: the wheel that pip builds in isolation lacks them and imports all the same."""
+def _operators(mend: bool) -> Finding:
+    """Looked at in a process of its own, so that what was mended is seen. What is broken is mended where it can be."""
+    state, problem = _operators_in_use()
+    if not problem:
+        return Finding("operators", state)
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("mmcv") is None:
+        return Finding("operators", "unknown without torch and mmcv", ok=False, remedy=SET_UP)
+    if not mend:
+        return Finding("operators", problem, ok=False, remedy="python -m lt_bench doctor mends it if it can")
     try:
-        import torch
-        from mmcv.ops import get_compiling_cuda_version
+        install(os.environ.get(CHOICE_VARIABLE, ""))
+    except UserError as error:
+        return Finding("operators", error.message, ok=False, remedy=error.remedy)
+    state, problem = _operators_in_use()
+    return Finding("operators", problem or f"{state} (mended)", ok=not problem, remedy=SET_UP if problem else "")
 
-        cuda = get_compiling_cuda_version()
-    except Exception as error:  # a broken build can fail in any way
-        return Finding("mmcv operators", f"{type(error).__name__}: {error}", ok=False, remedy=SET_UP)
-    if torch.cuda.is_available() and cuda == "not available":
-        return Finding("mmcv operators", "compiled for CPU only, but there is a GPU", ok=False, remedy=SET_UP)
-    return Finding("mmcv operators", f"compiled; CUDA {cuda}")
+
+def _operators_in_use() -> tuple[str, str]:
+    """What runs, and what is wrong with it: one of the two."""
+    code = (
+        "import torch, lt_bench.operators as o; found = o.in_use(); "
+        "print(f'{found}; ' + (f'CUDA {found.cuda}' if found.cuda else 'CPU only')); "
+        "raise SystemExit('for CPUs only, but there is a GPU' if torch.cuda.is_available() > bool(found.cuda) else 0)"
+    )
+    done = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, errors="replace", check=False)
+    lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+    return done.stdout.strip(), "" if done.returncode == 0 else lines[-1]
 
 
 def _opencv() -> Finding:
+    """Two builds of OpenCV share one folder; with the wrong one on top, a server without a screen lacks libGL."""
     found = sorted(
         {
             name
@@ -74,9 +97,14 @@ def _opencv() -> Finding:
             if (name := (distribution.metadata["Name"] or "").lower()).startswith("opencv-")
         }
     )
-    ok = found == ["opencv-python-headless"]
-    remedy = "" if ok else f"pip uninstall -y {' '.join(found)}; {SET_UP}"
-    return Finding("opencv", ", ".join(found) or "not installed", ok, remedy=remedy)
+    try:
+        importlib.import_module("cv2")
+    except ImportError as error:
+        remedy = (
+            f"pip uninstall -y {' '.join(found)}; pip install --no-deps opencv-python-headless" if found else SET_UP
+        )
+        return Finding("opencv", f"{', '.join(found) or 'not installed'}: {error}", ok=False, remedy=remedy)
+    return Finding("opencv", ", ".join(found))
 
 
 def _gpu() -> Finding:

@@ -14,6 +14,7 @@ from lt_bench.devices import fit_to_devices
 from lt_bench.errors import UserError
 from lt_bench.experiment import Experiment, as_list, resolve
 from lt_bench.fingerprint import fingerprint
+from lt_bench.operators import in_use
 from lt_bench.registry import build_loss, get_info
 from lt_bench.source import Source
 from lt_bench.weights import ensure_weights
@@ -59,6 +60,8 @@ def make_plan(experiment: Experiment, source: Source, devices: int | None, image
     weights = ensure_weights(cfg)
     count = _count_devices(devices)
     cuda = _gpus(count) > 0
+    with _blaming(experiment.overrides):
+        _check_operators(cfg, cuda)
     if experiment.amp and not cuda:
         raise UserError("--amp needs a GPU, and this machine has none", "leave out --amp")
     if images_per_device is not None:
@@ -132,11 +135,30 @@ def _gpus(devices: int) -> int:
     here = int(os.environ.get("LOCAL_WORLD_SIZE", devices))
     if here > present:
         raise UserError(f"{here} GPUs were asked for, this machine has {present}", f"use --gpus {present} or fewer")
-    from mmcv.ops import get_compiling_cuda_version
-
-    if get_compiling_cuda_version() == "not available":
-        raise UserError(
-            "mmcv's operators are compiled for CPU only, but this machine has a GPU",
-            "compile them here: rm -f .venv/lt_bench.stamp; make venv (FORCE_CUDA=1 where the GPU is elsewhere)",
-        )
     return present
+
+
+def _check_operators(cfg: Config, cuda: bool) -> None:
+    """Raises UserError when mmcv's operators are missing, are for CPUs only, or lack one that the config asks for."""
+    try:
+        operators = in_use()
+    except ImportError as error:
+        raise UserError(str(error), "python -m lt_bench doctor") from error
+    if cuda and operators.cuda is None:
+        raise UserError(
+            f"mmcv's operators ({operators}) are for CPUs only, but this machine has a GPU",
+            "python -m lt_bench doctor says how to get those for the GPU",
+        )
+    for block in _blocks(cfg.model.to_dict()):
+        soft_nms = block.get("type") == "soft_nms"
+        max_pooling = block.get("type") == "RoIAlign" and block.get("pool_mode") == "max"
+        if soft_nms > operators.soft_nms or max_pooling > operators.max_pooling:
+            raise UserError(f"the config asks for {block}, which operators by {operators} lack", operators.remedy)
+
+
+def _blocks(node: Any) -> Iterator[dict[str, Any]]:
+    """Every dictionary in a config."""
+    if isinstance(node, dict):
+        yield node
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list | tuple) else ():
+        yield from _blocks(child)

@@ -86,7 +86,7 @@ def make_record(folder: Path, source: Source, evaluator: Evaluator, metrics: Col
                 "count": training["device_count"],
                 "kind": training["device_kind"],
             },
-            "versions": versions(),
+            "versions": versions() | ({"operators": training["operators"]} if "operators" in training else {}),
             "git": git_state(),
             "data": {
                 "train_annotations": source.train.digest,

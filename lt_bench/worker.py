@@ -157,6 +157,7 @@ def _write_training(runner: Runner, folder: Path) -> None:
 
     from lt_bench.detector.hooks import RunMeterHook, hook_of
     from lt_bench.evaluation.files import write_atomic
+    from lt_bench.operators import in_use
 
     meter = hook_of(runner, RunMeterHook)
     busiest = torch.tensor(float(meter.peak_memory_bytes), dtype=torch.float64)
@@ -173,6 +174,7 @@ def _write_training(runner: Runner, folder: Path) -> None:
         "device": torch.cuda.get_device_name() if cuda else _processor(),
         "device_kind": "cuda" if cuda else "cpu",
         "device_count": runner.world_size,
+        "operators": str(in_use()),
     }
     write_atomic(folder / TRAINING_FILE, [json.dumps(summary, indent=2).encode()])
 

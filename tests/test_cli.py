@@ -133,7 +133,7 @@ def test_data_make_prints_the_folder(tmp_path: Path) -> None:
 def test_doctor_names_what_is_there() -> None:
     done = lt_bench("doctor")
     assert done.returncode == 0, done.stdout + done.stderr
-    for what in ("python", "torch", "mmcv operators", "opencv", "gpu", "data", "weights r50", "losses"):
+    for what in ("python", "torch", "operators", "opencv", "gpu", "data", "weights r50", "losses"):
         assert what in done.stdout
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from experiments import resolved, write_annotations
 
+from lt_bench import planning
 from lt_bench.data.lvis import load
 from lt_bench.errors import UserError
 from lt_bench.experiment import BACKBONES, DETECTORS, SCHEDULES, Experiment, backbone_weights, parse_assignments
 from lt_bench.fingerprint import EXACT_REPLACEMENTS, fingerprint, weights_id
 from lt_bench.leaderboard.store import read
+from lt_bench.operators import Operators
 from lt_bench.planning import make_plan
 from lt_bench.source import Source
 
@@ -229,6 +232,47 @@ def test_a_spoilt_config_is_a_mistake(tmp_path: Path, overrides: dict[str, objec
     experiment = Experiment("ecm", dataset="lvis_v1", init="random", overrides=overrides)
     with pytest.raises(UserError, match=said):
         make_plan(experiment, source, None, None)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"model.test_cfg.rcnn.nms.type": "soft_nms"},
+        {"+model.roi_head.mask_roi_extractor.roi_layer.pool_mode": "max"},
+    ],
+)
+def test_an_operator_that_is_not_here_is_missed_before_training(
+    tmp_path: Path, overrides: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = write_annotations(tmp_path)
+    source = Source(paths, load(paths.train), load(paths.val))
+    experiment = Experiment("ecm", dataset="lvis_v1", init="random", overrides=overrides)
+    few = Operators("torchvision", "0.28.0", None, soft_nms=False, max_pooling=False, remedy="compile all of mmcv")
+    monkeypatch.setattr(planning, "in_use", lambda: few)
+    with pytest.raises(UserError) as caught:
+        make_plan(experiment, source, None, None)
+    assert repr(next(iter(overrides.values()))) in caught.value.message
+    assert "operators by torchvision 0.28.0 lack" in caught.value.message
+    assert caught.value.remedy == "compile all of mmcv"
+    monkeypatch.setattr(planning, "in_use", lambda: replace(few, soft_nms=True, max_pooling=True))
+    make_plan(experiment, source, None, None)
+
+
+def test_missing_operators_and_operators_without_a_gpu_are_missed_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cfg, _ = resolved(tmp_path)
+    monkeypatch.setattr(planning, "in_use", lambda: Operators("compiled", "2.3.6", None, True, True, ""))
+    planning._check_operators(cfg, cuda=False)
+    with pytest.raises(UserError, match="for CPUs only, but this machine has a GPU"):
+        planning._check_operators(cfg, cuda=True)
+
+    def missing() -> Operators:
+        raise ImportError("nothing stands in for them")
+
+    monkeypatch.setattr(planning, "in_use", missing)
+    with pytest.raises(UserError, match=r"(?s)nothing stands in.*lt_bench doctor"):
+        planning._check_operators(cfg, cuda=False)
 
 
 @pytest.mark.parametrize(

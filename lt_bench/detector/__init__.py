@@ -3,7 +3,10 @@
 import contextlib
 import io
 
+from lt_bench.operators import provide
+
 with contextlib.redirect_stdout(io.StringIO()):  # mmdet prints about an optional package at import
+    provide()  # mmdet imports mmcv's operators
     import mmdet.datasets  # noqa: F401
 
 from lt_bench.detector import adapter, box_head, dataset, hooks, mask_head, predictions, roi_heads

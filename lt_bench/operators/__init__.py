@@ -7,7 +7,7 @@ Where mmcv was compiled as a whole, its own extension module is found first, and
 
 from __future__ import annotations
 
-from lt_bench.operators.in_use import CHOICE_VARIABLE, Operators, in_use
-from lt_bench.operators.provide import provide
+from lt_bench.operators.current import CHOICE_VARIABLE, Operators, in_use
+from lt_bench.operators.finder import provide
 
 __all__ = ["CHOICE_VARIABLE", "Operators", "in_use", "provide"]

@@ -40,6 +40,7 @@ def load() -> Kernels:
         roi_align_backward=kernels.roi_align_backward,
         cuda_version=lambda: "not available",
         further={"softnms": kernels.softnms},
+        max_pooling=True,
         remedy="LT_BENCH_OPERATORS=mmcv make venv compiles all of mmcv",
     )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lt_bench.operators.choose import Kernels
+from lt_bench.operators.choose import Kernels, MissingOperatorError
 
 
 def load() -> Kernels:
@@ -101,4 +101,4 @@ def roi_align_backward(
 
 def _refuse_max_pooling(pool_mode: int) -> None:
     if pool_mode != 1:
-        raise RuntimeError(f"RoIAlign with pool_mode='max' is not among torchvision's kernels: {load().remedy}")
+        raise MissingOperatorError("roi_align with pool_mode='max'", load())

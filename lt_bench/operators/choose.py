@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lt_bench.errors import UserError
+
 CHOICE_VARIABLE = "LT_BENCH_OPERATORS"
 SOURCES = ("torchvision", "compiled", "mmcv")
 REMEDY = "`python -m lt_bench doctor` says what can be done about it"
@@ -17,7 +19,8 @@ class Kernels:
     """nms, roi_align_forward and roi_align_backward take what mmcv's extension module takes.
 
     source: "torchvision" or "compiled". version: of what they come from. cuda_version: "13.0", or "not available".
-    further: other operators of mmcv, by name. remedy: where to get what is missing.
+    further: other operators of mmcv, by name. max_pooling: whether RoIAlign can take the maximum instead of the mean.
+    remedy: where to get what is missing.
     """
 
     source: str
@@ -28,6 +31,14 @@ class Kernels:
     cuda_version: Callable[[], str]
     remedy: str
     further: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    max_pooling: bool = False
+
+
+class MissingOperatorError(UserError):
+    """An operator of mmcv was called that is not there."""
+
+    def __init__(self, name: str, kernels: Kernels) -> None:
+        super().__init__(f"mmcv's operator {name!r} is not among the operators by {kernels.source}", kernels.remedy)
 
 
 def load() -> Kernels:

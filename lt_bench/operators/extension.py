@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from lt_bench.operators.choose import load
+from lt_bench.operators.choose import MissingOperatorError, load
 
 kernels = load()
 
@@ -25,10 +25,6 @@ def get_compiling_cuda_version() -> str:
     return kernels.cuda_version()
 
 
-class MissingOperatorError(RuntimeError):
-    """An operator of mmcv was called that is not there."""
-
-
 def __getattr__(name: str) -> Callable[..., NoReturn]:
     """mmcv asks for about 200 operators when it is imported; those that are not here must fail only when called."""
     if name.startswith("__"):
@@ -38,8 +34,6 @@ def __getattr__(name: str) -> Callable[..., NoReturn]:
         return found
 
     def missing(*arguments: Any, **named: Any) -> NoReturn:
-        raise MissingOperatorError(
-            f"mmcv's operator {name!r} is not among the operators by {kernels.source}: {kernels.remedy}"
-        )
+        raise MissingOperatorError(name, kernels)
 
     return missing

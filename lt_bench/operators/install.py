@@ -13,8 +13,8 @@ from pathlib import Path
 
 from lt_bench.errors import UserError
 from lt_bench.operators.choose import CHOICE_VARIABLE, SOURCES
-from lt_bench.operators.place import mmcv_folder
-from lt_bench.operators.provide import STAND_IN
+from lt_bench.operators.finder import STAND_IN
+from lt_bench.operators.place import DISTRIBUTION, mmcv_folder, mmcv_version
 
 # Asked in a process of its own: a torchvision of another torch may end it, and leaves half of itself imported.
 PROBE = """
@@ -44,9 +44,11 @@ def install(source: str = "") -> str:
     if source and source not in SOURCES:
         raise UserError(f"there are no operators by {source!r}", f"use one of {', '.join(SOURCES)}")
     if compiled_mmcv():
-        if source in ("", "mmcv"):
-            return "mmcv"
-        raise UserError("mmcv is compiled as a whole here, which goes first", reinstall_mmcv_command())
+        if source not in ("", "mmcv"):
+            raise UserError("mmcv is compiled as a whole here, which goes first", _remove_mmcvs_own())
+        if problem := _problem_of_mmcv():
+            raise UserError(f"mmcv's compiled operators can't be used: {problem}", _remove_mmcvs_own())
+        return "mmcv"
     if source == "mmcv":
         raise UserError("mmcv is installed without its operators", "LT_BENCH_OPERATORS=mmcv make venv compiles them")
     reason = "" if source == "compiled" else problem_of("torchvision")
@@ -75,20 +77,28 @@ def compiled_mmcv() -> Path | None:
     return next((path for path in sorted(mmcv_folder().glob("_ext.*")) if path.suffix in (".so", ".pyd")), None)
 
 
-def reinstall_mmcv_command() -> str:
-    """What takes a compiled mmcv, or one that was compiled for another torch, out of the environment."""
-    from lt_bench.operators.place import DISTRIBUTION, mmcv_version
-
+def _remove_mmcvs_own() -> str:
+    """The command that takes a compiled mmcv out of the environment and has lt_bench's operators stand in."""
     return (
-        f"{sys.executable} -m pip install --no-deps --no-cache-dir --force-reinstall {DISTRIBUTION}=={mmcv_version()}"
+        f"{sys.executable} -m pip install --no-deps --no-cache-dir --force-reinstall {DISTRIBUTION}=={mmcv_version()}; "
+        "python -m lt_bench doctor"
     )
+
+
+def _problem_of_mmcv() -> str:
+    """Why mmcv's own extension module can't be used, most often because it was compiled for another torch."""
+    return _problem("import mmcv._ext")
 
 
 def problem_of(source: str) -> str:
     """Why the operators of a source can't be used here, or "" when they give what they should, on the GPU too."""
+    return _problem(PROBE, source)
+
+
+def _problem(code: str, source: str = "") -> str:
     environment = {**os.environ, CHOICE_VARIABLE: source}
     done = subprocess.run(
-        (sys.executable, "-c", PROBE), env=environment, capture_output=True, text=True, errors="replace", check=False
+        (sys.executable, "-c", code), env=environment, capture_output=True, text=True, errors="replace", check=False
     )
     if done.returncode == 0:
         return ""

@@ -6,25 +6,24 @@ import importlib
 from dataclasses import dataclass
 
 from lt_bench.operators.choose import CHOICE_VARIABLE as CHOICE_VARIABLE
+from lt_bench.operators.finder import provide
 from lt_bench.operators.place import mmcv_version
-from lt_bench.operators.provide import provide
 
 
 @dataclass(frozen=True)
 class Operators:
     """source: "torchvision", "compiled" or "mmcv". version: of torchvision, or of the mmcv whose sources they are.
 
-    cuda: the CUDA version that they were built for, or None when they run on CPUs only. complete: whether all of
-    mmcv's operators are there.
+    cuda: the CUDA version that they were built for, or None when they run on CPUs only. soft_nms, max_pooling: whether
+    there are soft-NMS and RoIAlign with pool_mode="max". remedy: where to get what is missing.
     """
 
     source: str
     version: str
     cuda: str | None
-
-    @property
-    def complete(self) -> bool:
-        return self.source == "mmcv"
+    soft_nms: bool
+    max_pooling: bool
+    remedy: str
 
     def __str__(self) -> str:
         what = {"torchvision": "torchvision", "compiled": "compiled from mmcv", "mmcv": "mmcv"}[self.source]
@@ -35,10 +34,13 @@ def in_use() -> Operators:
     """The operators that mmcv calls. Raises ImportError when it has none."""
     provide()
     extension = importlib.import_module("mmcv._ext")
-    kernels = getattr(extension, "kernels", None)
+    kernels = getattr(extension, "kernels", None)  # mmcv's own module has no such name
     cuda = extension.get_compiling_cuda_version()
     return Operators(
         source=kernels.source if kernels else "mmcv",
         version=kernels.version if kernels else mmcv_version(),
         cuda=None if cuda == "not available" else cuda,
+        soft_nms=kernels is None or "softnms" in kernels.further,
+        max_pooling=kernels is None or kernels.max_pooling,
+        remedy=kernels.remedy if kernels else "",
     )

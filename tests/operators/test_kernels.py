@@ -1,0 +1,167 @@
+"""nms and RoIAlign of every source that is here: equal to each other, and to what the papers define."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from operator_cases import nms_inputs, roi_align, roi_align_inputs
+from torch import Tensor
+
+from lt_bench.operators import by_compiler, by_torchvision
+from lt_bench.operators.choose import Kernels, MissingOperatorError
+
+DTYPES = (torch.float32, torch.float64, torch.float16)
+
+
+def available() -> dict[str, Kernels]:
+    found = {}
+    for name, source in (("compiled", by_compiler), ("torchvision", by_torchvision)):
+        try:
+            found[name] = source.load()
+        except (ImportError, OSError, RuntimeError):
+            continue
+    return found
+
+
+SOURCES = available()
+
+
+@pytest.fixture(params=list(SOURCES))
+def kernels(request: pytest.FixtureRequest) -> Kernels:
+    return SOURCES[request.param]
+
+
+def equal(ours: Tensor, others: Tensor) -> bool:
+    """To the bit, but for the sign of a zero."""
+    return ours.dtype == others.dtype and np.array_equal(ours.numpy(), others.numpy(), equal_nan=True)
+
+
+def plain_nms(boxes: Tensor, order: list[int], threshold: float) -> list[int]:
+    """Of the boxes in this order, each that overlaps none that was kept by more than the threshold."""
+    kept: list[int] = []
+    x1, y1, x2, y2 = boxes.numpy().T
+    areas = (x2 - x1) * (y2 - y1)
+    for one in order:
+        width = np.maximum(0, np.minimum(x2[one], x2[kept]) - np.maximum(x1[one], x1[kept]))
+        height = np.maximum(0, np.minimum(y2[one], y2[kept]) - np.maximum(y1[one], y1[kept]))
+        both = width * height
+        with np.errstate(invalid="ignore", divide="ignore"):  # empty boxes
+            overlaps = both / (areas[one] + areas[kept] - both) > np.float64(threshold)  # not rounded to a float
+        if not overlaps.any():
+            kept.append(one)
+    return kept
+
+
+def test_there_are_operators() -> None:
+    assert SOURCES or __import__("mmcv._ext").__file__.endswith(".so")
+
+
+def test_nms_keeps_what_its_definition_keeps(kernels: Kernels) -> None:
+    for name, boxes, scores, threshold, offset in nms_inputs():
+        if not (boxes.isfinite().all() and scores.isfinite().all()) or len(scores.unique()) < len(scores) or offset:
+            continue
+        kept = kernels.nms(boxes, scores, threshold, 0)
+        order = scores.argsort(descending=True).tolist()
+        assert kept.tolist() == plain_nms(boxes, order, float(np.float32(threshold))), name
+
+
+def bilinear(image: np.ndarray[Any, Any], y: float, x: float) -> float:
+    """The value at a point, 0 further than one pixel outside; rows and columns count from pixel centres."""
+    height, width = image.shape
+    if not (-1 <= y <= height and -1 <= x <= width):
+        return 0.0
+    y, x = min(max(y, 0.0), height - 1), min(max(x, 0.0), width - 1)
+    top, left = min(int(y), height - 2), min(int(x), width - 2)
+    dy, dx = y - top, x - left
+    patch = image[top : top + 2, left : left + 2]
+    return float(np.array([1 - dy, dy]) @ patch @ np.array([1 - dx, dx]))
+
+
+def plain_roi_align(features: Tensor, rois: Tensor, arguments: dict[str, Any]) -> Tensor:
+    """Mean of the points of a regular grid in each bin (He et al., Mask R-CNN, ICCV 2017, section 3), float64."""
+    rows, columns = arguments["aligned_height"], arguments["aligned_width"]
+    shift = 0.5 if arguments["aligned"] else 0.0
+    output = torch.zeros(len(rois), features.shape[1], rows, columns, dtype=torch.float64)
+    images = features.double().numpy()
+    for index, roi in enumerate(rois.double().tolist()):
+        left, top, right, bottom = (value * arguments["spatial_scale"] - shift for value in roi[1:])
+        width, height = right - left, bottom - top
+        if not arguments["aligned"]:
+            width, height = max(width, 1.0), max(height, 1.0)
+        down = arguments["sampling_ratio"] or int(np.ceil(height / rows))
+        across = arguments["sampling_ratio"] or int(np.ceil(width / columns))
+        for channel, row, column in np.ndindex(features.shape[1], rows, columns):
+            values = [
+                bilinear(
+                    images[int(roi[0]), channel],
+                    top + (row + (i + 0.5) / down) * height / rows,
+                    left + (column + (j + 0.5) / across) * width / columns,
+                )
+                for i in range(down)
+                for j in range(across)
+            ]
+            output[index, channel, row, column] = np.mean(values) if values else 0.0
+    return output
+
+
+def test_roi_align_is_the_mean_of_its_points(kernels: Kernels) -> None:
+    for name, features, rois, arguments in roi_align_inputs(torch.float64):
+        if arguments["aligned_height"] == 2 and not name.startswith("inside out"):
+            output, _ = roi_align(kernels, features, rois, arguments)
+            assert torch.allclose(output, plain_roi_align(features, rois, arguments), atol=1e-10), name
+
+
+def test_the_gradient_of_roi_align_is_its_transpose(kernels: Kernels) -> None:
+    """RoIAlign is linear: <w, f(x)> = <gradient of <w, f>, x>."""
+    for name, features, rois, arguments in roi_align_inputs(torch.float64):
+        if not name.startswith("inside out"):
+            output, gradient = roi_align(kernels, features, rois, arguments)
+            weights = torch.linspace(-1, 1, output.numel()).view(output.shape).to(output)
+            assert torch.allclose((weights * output).sum(), (gradient * features).sum(), atol=1e-9), name
+
+
+@pytest.mark.skipif(len(SOURCES) < 2, reason="needs both; `make test-operators` has them")
+def test_torchvision_and_compiled_agree_to_the_bit() -> None:
+    ours, theirs = SOURCES["torchvision"], SOURCES["compiled"]
+    for name, *inputs in nms_inputs():
+        assert equal(ours.nms(*inputs), theirs.nms(*inputs)), name
+    for dtype in DTYPES:
+        for name, features, rois, arguments in roi_align_inputs(dtype):
+            if name.startswith("inside out") and arguments["aligned"]:
+                continue  # mmcv raises, torchvision gives zeros
+            ours_found = roi_align(ours, features, rois, arguments)
+            theirs_found = roi_align(theirs, features, rois, arguments)
+            assert all(map(equal, ours_found, theirs_found)), name
+
+
+@pytest.mark.skipif("compiled" not in SOURCES, reason="compares with mmcv's own nms")
+def test_nms_by_torchvision_keeps_mmcvs_order_and_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a torchvision whose sort is stable and whose threshold is a double, as the real one's are."""
+
+    def nms(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
+        assert boxes.dtype == scores.dtype == torch.float32
+        return torch.tensor(plain_nms(boxes, scores.argsort(stable=True, descending=True).tolist(), threshold))
+
+    monkeypatch.setattr(torch.ops, "torchvision", SimpleNamespace(nms=nms), raising=False)
+    compared = 0
+    for name, boxes, scores, threshold, offset in nms_inputs():
+        if boxes.isfinite().all():
+            found = by_torchvision.nms(boxes, scores, threshold, offset)
+            assert found.tolist() == SOURCES["compiled"].nms(boxes, scores, threshold, offset).tolist(), name
+            compared += 1
+    assert compared > 300
+    boxes, scores = torch.tensor([[0.0, 0, 9, 9], [0, 0, 9, 8]]), torch.tensor([0.5, 0.9])
+    assert by_torchvision.nms(boxes.half(), scores.half(), 0.5, 0).tolist() == [1]
+
+
+def test_max_pooling_by_torchvision_names_what_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(by_torchvision, "load", lambda: Kernels("torchvision", "0", *[print] * 4, remedy="REMEDY"))
+    empty = torch.zeros(0)
+    with pytest.raises(MissingOperatorError, match=r"(?s)pool_mode='max'.*REMEDY"):
+        by_torchvision.roi_align_forward(empty, empty, empty, empty, empty, 1, 1, 1.0, 0, 0, True)
+    with pytest.raises(MissingOperatorError, match="pool_mode='max'"):
+        by_torchvision.roi_align_backward(empty, empty, empty, empty, empty, 1, 1, 1.0, 0, 0, True)
