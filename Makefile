@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run test test-long lint format venv
+.PHONY: run test test-long test-install lint format venv
 
 # Sets everything up and runs the benchmark once: on LVIS if it is there, else on the embedded data set.
 run: venv
@@ -14,6 +14,18 @@ test: venv lint
 # The property tests with twenty times as many examples, new ones each time.
 test-long: venv
 	$(VENV) -m pytest tests/losses/test_formulas.py --hypothesis-profile long
+
+# pip install into a new environment with torch and torchvision, without the lock (5.5 GB), and its operators' tests:
+# torchvision's, then those compiled from mmcv's files, then both compared.
+PLAIN := .venv-plain/bin
+test-install:
+	$(PYTHON) -m venv --clear .venv-plain
+	$(PLAIN)/pip install torch==2.14.1 torchvision==0.29.1
+	$(PLAIN)/pip install . ninja pytest hypothesis
+	$(PLAIN)/lt_bench doctor --look-only
+	$(PLAIN)/pytest tests/operators tests/detector
+	LT_BENCH_OPERATORS=compiled $(PLAIN)/python -m lt_bench.operators
+	LT_BENCH_OPERATORS=compiled $(PLAIN)/pytest tests/operators tests/detector
 
 lint: venv
 	$(VENV) -m ruff check .

@@ -22,6 +22,8 @@ from machine import describe
 from made_up_val import DETECTIONS, write_val
 from tabulate import tabulate
 
+from lt_bench import threads
+
 RESULTS = Path(__file__).resolve().parent / "results"
 IMAGES = (2_500, 5_000, 10_000, 19_809)
 PEER = 500  # images that lvis-api evaluates
@@ -156,4 +158,5 @@ def row(result: dict[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
+    threads.prepare()
     main()

@@ -16,6 +16,7 @@ from typing import Any
 import click
 from output import check_writable, exit_codes
 
+from lt_bench import threads
 from lt_bench.errors import UserError
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -126,4 +127,5 @@ def read(path: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    threads.prepare()
     main()

@@ -26,6 +26,8 @@ import click
 from made_up_train import TRAIN, VAL, write_data_set
 from tabulate import tabulate
 
+from lt_bench import threads
+
 RESULTS = Path(__file__).resolve().parent / "results"
 SIDES = ("lt_bench", "stock")
 POLL, PATIENCE = 0.02, 3600.0  # seconds
@@ -291,4 +293,5 @@ def page(result: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
+    threads.prepare()
     main()

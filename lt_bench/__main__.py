@@ -1,6 +1,10 @@
 """`python -m lt_bench`."""
 
-from lt_bench.cli import main
+from lt_bench import threads
+
+threads.prepare()
+
+from lt_bench.cli import main  # noqa: E402 - torch must not be loaded before
 
 if __name__ == "__main__":
     main(prog_name="lt_bench")

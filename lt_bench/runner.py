@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from lt_bench.experiment import Experiment
 from lt_bench.planning import Plan, make_plan
 from lt_bench.source import Say, Source
 from lt_bench.terminal import shown
+from lt_bench.threads import environment
 from lt_bench.worker import CONFIG_FILE, LOG_FILE, TRAINING_FILE, last_checkpoint, train_and_predict
 
 if TYPE_CHECKING:
@@ -217,7 +217,6 @@ def _launch(config: Path, devices: int) -> None:
         *(sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={devices}"),
         *("-m", "lt_bench.worker", str(config)),
     )
-    environment = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // devices)), **os.environ}
-    code = subprocess.run(command, env=environment, check=False).returncode
+    code = subprocess.run(command, env=environment(devices), check=False).returncode
     if code:
         raise RunFailedError(f"training on {devices} devices failed (exit code {code}); see {config.parent / LOG_FILE}")

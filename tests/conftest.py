@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from lt_bench import threads
+
+threads.prepare()  # before anything loads torch, here and in the processes that tests start
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # The same examples every time; `pytest --hypothesis-profile long` draws new ones, and many more.

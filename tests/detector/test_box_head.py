@@ -21,6 +21,8 @@ import lt_bench.detector  # noqa: F401 - registers the modules
 from lt_bench.detector import candidate_boxes
 from lt_bench.detector.box_head import LongTailBBoxHead
 from lt_bench.detector.candidate_boxes import EncodedBoxes
+from lt_bench.operators import in_use
+from lt_bench.operators.choose import MissingOperatorError
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -212,4 +214,8 @@ def test_head_with_soft_nms_equals_stock() -> None:
     head = make_head(2, False)
     inputs = make_inputs(head, 100, torch.Generator().manual_seed(4), spread=0.3)
     cfg = ConfigDict(score_thr=0.05, nms={"type": "soft_nms", "iou_threshold": 0.5, "min_score": 0.05}, max_per_img=-1)
+    if not in_use().soft_nms:
+        with pytest.raises(MissingOperatorError, match="'softnms' is not among"):
+            assert_head_equals_stock(head, inputs, {"img_shape": IMAGE}, False, cfg)
+        return
     assert_head_equals_stock(head, inputs, {"img_shape": IMAGE}, False, cfg)

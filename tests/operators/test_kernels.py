@@ -124,7 +124,7 @@ def test_the_gradient_of_roi_align_is_its_transpose(kernels: Kernels) -> None:
             assert torch.allclose((weights * output).sum(), (gradient * features).sum(), atol=1e-9), name
 
 
-@pytest.mark.skipif(len(SOURCES) < 2, reason="needs both; `make test-operators` has them")
+@pytest.mark.skipif(len(SOURCES) < 2, reason="needs both; `make test-install` has them")
 def test_torchvision_and_compiled_agree_to_the_bit() -> None:
     ours, theirs = SOURCES["torchvision"], SOURCES["compiled"]
     for name, *inputs in nms_inputs():
