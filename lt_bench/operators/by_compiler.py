@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from lt_bench.operators import in_parallel
 from lt_bench.operators.choose import Kernels
 from lt_bench.operators.place import mmcv_folder, mmcv_version
 
@@ -36,8 +37,8 @@ def load() -> Kernels:
         source="compiled",
         version=mmcv_version(),
         nms=kernels.nms,
-        roi_align_forward=kernels.roi_align_forward,
-        roi_align_backward=kernels.roi_align_backward,
+        roi_align_forward=in_parallel.forward(kernels.roi_align_forward),
+        roi_align_backward=in_parallel.backward(kernels.roi_align_backward),
         cuda_version=lambda: "not available",
         further={"softnms": kernels.softnms},
         max_pooling=True,

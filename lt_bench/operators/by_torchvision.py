@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lt_bench.operators import in_parallel
 from lt_bench.operators.choose import Kernels, MissingOperatorError
 
 
@@ -24,8 +25,8 @@ def load() -> Kernels:
         source="torchvision",
         version=torchvision.__version__,
         nms=nms,
-        roi_align_forward=roi_align_forward,
-        roi_align_backward=roi_align_backward,
+        roi_align_forward=in_parallel.forward(roi_align_forward),
+        roi_align_backward=in_parallel.backward(roi_align_backward),
         cuda_version=cuda_version,
         remedy="LT_BENCH_OPERATORS=mmcv make venv compiles all of mmcv (on a CPU, LT_BENCH_OPERATORS=compiled is "
         "enough for soft-NMS and max-pooled RoIAlign)",
@@ -75,7 +76,7 @@ def roi_align_forward(
         found = torch.ops.torchvision.roi_align(
             input, rois, spatial_scale, aligned_height, aligned_width, sampling_ratio, aligned
         )
-    output.set_(found)  # type: ignore[call-overload]  # takes the memory over: nothing is copied
+    output.copy_(found)
 
 
 def roi_align_backward(
@@ -96,7 +97,7 @@ def roi_align_backward(
     found = torch.ops.torchvision._roi_align_backward(
         grad_output, rois, spatial_scale, aligned_height, aligned_width, *grad_input.shape, sampling_ratio, aligned
     )
-    grad_input.set_(found)  # type: ignore[call-overload]
+    grad_input.copy_(found)
 
 
 def _refuse_max_pooling(pool_mode: int) -> None:

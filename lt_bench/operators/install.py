@@ -21,6 +21,8 @@ PROBE = """
 import sys, torch
 from lt_bench.operators import choose
 kernels = choose.load()
+options = {"aligned_height": 2, "aligned_width": 2, "spatial_scale": 1.0, "sampling_ratio": 0}
+options |= {"pool_mode": 1, "aligned": True}
 for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
     boxes = torch.tensor([[0., 0., 9., 9.], [0., 0., 9., 8.], [5., 5., 30., 30.]], device=device)
     kept = kernels.nms(boxes, torch.tensor([0.2, 0.9, 0.5], device=device), 0.5, 0)
@@ -28,9 +30,9 @@ for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
     image = torch.ones(1, 2, 8, 8, device=device)
     rois = torch.tensor([[0., 1., 1., 5., 5.]], device=device)
     output, none, grad = image.new_zeros(1, 2, 2, 2), image.new_zeros(0), torch.zeros_like(image)
-    kernels.roi_align_forward(image, rois, output, none, none, 2, 2, 1.0, 0, 1, True)
+    kernels.roi_align_forward(image, rois, output, none, none, **options)
     assert torch.allclose(output, torch.ones_like(output)), output
-    kernels.roi_align_backward(torch.ones_like(output), rois, none, none, grad, 2, 2, 1.0, 0, 1, True)
+    kernels.roi_align_backward(torch.ones_like(output), rois, none, none, grad, **options)
     assert abs(float(grad.sum()) - 8) < 1e-3, grad
 """
 
