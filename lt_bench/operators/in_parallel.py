@@ -55,8 +55,8 @@ def _for_each(run: Callable[[_Piece], None], rois: Tensor, images: Tensor) -> No
     if len(pieces) == 1:
         run(pieces[0])
     else:
-        # a piece a thread; torch's operators let go of Python's lock
-        list(_threads(len(pieces)).map(run, pieces))
+        # One piece per thread; torch's operators release Python's lock. A thread knows nothing of the caller's no_grad.
+        list(_threads(len(pieces)).map(torch.no_grad()(run), pieces))
 
 
 def _split(rois: Tensor, images: Tensor) -> Iterator[_Piece]:

@@ -77,6 +77,19 @@ def test_every_image_and_every_roi_is_in_one_piece(count: int) -> None:
 
 
 @pytest.mark.usefixtures("threads")
+def test_threads_record_no_gradients() -> None:
+    """mmcv calls the kernels within an autograd function, where the calling thread records none."""
+    torch.set_num_threads(2)
+    recording = []
+    features, rois = make_inputs(IMAGES["in order"])
+    empty = features.new_zeros(0)
+    kernel = in_parallel.forward(lambda *arguments, **options: recording.append(torch.is_grad_enabled()))
+    with torch.no_grad():
+        kernel(features.requires_grad_(), rois, torch.zeros(len(rois), 3, 7, 5), empty, empty, **ARGUMENTS)
+    assert recording == [False, False]
+
+
+@pytest.mark.usefixtures("threads")
 def test_an_error_in_a_thread_is_an_error() -> None:
     torch.set_num_threads(2)
 

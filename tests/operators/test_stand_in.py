@@ -21,6 +21,7 @@ from lt_bench.operators.finder import STAND_IN
 def python(code: str, path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         (sys.executable, "-c", code),
+        cwd=path,
         env={**os.environ, "PYTHONPATH": str(path), **environment},
         capture_output=True,
         text=True,
