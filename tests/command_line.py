@@ -2,7 +2,7 @@
 
 Importing torch and mmdet takes longer than what most commands do. `forked` still gives each call a process of its own,
 with its own exit code, output, folder and environment; only the imports are shared. What depends on how a process
-starts (PYTHONPATH, torchrun, what is imported when, warnings of imports) needs `lt_bench`.
+starts (torchrun, what is imported when, what imports say) needs `lt_bench`.
 """
 
 from __future__ import annotations
@@ -78,5 +78,6 @@ def _main(arguments: tuple[str, ...], cwd: Path, environment: Mapping[str, str],
     os.environ.clear()
     os.environ.update(environment)
     multiprocessing.set_start_method(None, force=True)  # what started this process is no business of the command
+    sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     sys.argv[1:] = arguments
     runpy.run_module("lt_bench", run_name="__main__", alter_sys=True)
