@@ -201,7 +201,7 @@ def test_a_copy_is_the_path_and_the_images_it_holds(glyph_root: Path) -> None:
     assert content(pickle.loads(pickled)) == content(ours)
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_workers_read_what_the_process_reads(glyph_root: Path, method: str) -> None:
     ours, _ = pair(glyph_root)
     workers = 2 if method == "fork" else 1

@@ -20,6 +20,7 @@ def test_what_the_broken_losses_derive_from_passes(cls: type[LongTailLoss]) -> N
     assert [(result.check, result.detail) for result in run_checks(cls) if result.status == "failed"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("check", "cls"), LOSSES, ids=[cls.__name__ for _, cls in LOSSES])
 def test_exactly_its_check_fails(check: str, cls: type[LongTailLoss]) -> None:
     failed = {result.check: result.detail for result in run_checks(cls) if result.status == "failed"}

@@ -31,6 +31,7 @@ def plugins(tmp_path: Path) -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(TESTS)]), "OMP_NUM_THREADS": "1"}
 
 
+@pytest.mark.slow
 def test_a_loss_that_passes_exits_with_0_and_a_table() -> None:
     done = lt_bench("check", "ce", "ecm", "--only", "gradient", "--only", "checkpoint", "--only", "ranks")
     assert done.returncode == 0, done.stderr
