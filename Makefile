@@ -11,9 +11,10 @@ run: venv
 test: venv lint
 	$(VENV) -m pytest --durations=15
 
-# What is run often: all tests but those marked slow. Nothing is trained.
+# What is run often: all tests but those marked slow, the property tests with a fifth of their examples. Nothing is
+# trained.
 test-quick: venv
-	$(VENV) -m pytest -m "not slow"
+	$(VENV) -m pytest -m "not slow" --hypothesis-profile few
 
 # The property tests with twenty times as many examples, new ones each time.
 test-long: venv

@@ -66,6 +66,7 @@ def test_a_hyper_parameter_out_of_range_shows_before_training(tmp_path: Path) ->
         assert not list(tmp_path.rglob("*.pth"))
 
 
+@pytest.mark.slow
 def test_lvis_not_found_falls_back_aloud(tmp_path: Path) -> None:
     """Without --dataset the embedded data set stands in; a bad --set then stops the run before it trains."""
     done = lt_bench("run", "--loss", "ecm", "--set", "nonsense=1", cwd=tmp_path, env={"LT_BENCH_DATA": "nowhere"})
@@ -108,12 +109,14 @@ def test_run_refuses_data_that_fails_its_check(tmp_path: Path) -> None:
     assert "--exclude-images" in done.stderr
 
 
+@pytest.mark.slow
 def test_data_make_prints_the_folder(tmp_path: Path) -> None:
     done = lt_bench("data", "make", "glyphs", env={"LT_BENCH_CACHE": str(tmp_path)})
     assert done.returncode == 0, done.stderr
     assert (Path(done.stdout.strip()) / "annotations" / "lvis_v1_train.json").is_file()
 
 
+@pytest.mark.slow
 def test_doctor_names_what_is_there() -> None:
     done = lt_bench("doctor")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -41,6 +41,7 @@ def test_a_loss_that_passes_exits_with_0_and_a_table() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_a_failure_exits_with_1_and_a_command_that_shows_it_again(plugins: dict[str, str]) -> None:
     done = forked("check", "half_broken", "--seed", "3", "--only", "order", "--only", "scores", env=plugins)
     assert done.returncode == 1, done.stderr
