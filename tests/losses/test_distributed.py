@@ -18,9 +18,9 @@ from lt_bench.interface import LongTailLoss
 
 State = dict[str, dict[str, Tensor]]
 WORLD_SIZE = 2
+SPLITS = (5, 9, 0)  # RoIs of rank 0 in each call, of 9: the last two leave one rank without any
 
 pytestmark = pytest.mark.slow  # two further processes
-SPLITS = (5, 9, 0)  # RoIs of rank 0 in each call, of 9: the last two leave one rank without any
 
 
 def make_losses() -> dict[str, LongTailLoss]:
