@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run test test-long test-install lint format venv
+.PHONY: run test test-quick test-long test-install lint format venv
 
 # Sets everything up and runs the benchmark once: on LVIS if it is there, else on the embedded data set.
 run: venv
@@ -9,7 +9,12 @@ run: venv
 
 # Sets everything up and passes the tests.
 test: venv lint
-	$(VENV) -m pytest
+	$(VENV) -m pytest --durations=15
+
+# What is run often: all tests but those marked slow, the property tests with a fifth of their examples. Nothing is
+# trained.
+test-quick: venv
+	$(VENV) -m pytest -m "not slow" --hypothesis-profile few
 
 # The property tests with twenty times as many examples, new ones each time.
 test-long: venv

@@ -14,7 +14,9 @@ threads.prepare()  # before anything loads torch, here and in the processes that
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# The same examples every time; `pytest --hypothesis-profile long` draws new ones, and many more.
+# The same examples every time, fewer of them with `pytest --hypothesis-profile few`; `long` draws new ones, and many
+# more.
+settings.register_profile("few", derandomize=True, deadline=None, max_examples=20)
 settings.register_profile("quick", derandomize=True, deadline=None, max_examples=100)
 settings.register_profile("long", deadline=None, max_examples=2000)
 settings.load_profile("quick")

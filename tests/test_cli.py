@@ -8,22 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import forked, lt_bench
 from experiments import write_annotations
-
-
-def lt_bench(
-    *arguments: str, cwd: Path | None = None, env: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    import os
-
-    return subprocess.run(
-        (sys.executable, "-m", "lt_bench", *arguments),
-        cwd=cwd,
-        env={**os.environ, **(env or {})},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["losses"], ["run", "--help"], ["data", "--help"]])
@@ -65,7 +51,7 @@ def test_losses_lists_every_built_in_loss() -> None:
     ],
 )
 def test_mistakes_are_explained_without_a_traceback(arguments: list[str], said: str, tmp_path: Path) -> None:
-    done = lt_bench(*arguments, cwd=tmp_path)
+    done = forked(*arguments, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert said in done.stderr
     assert "Traceback" not in done.stderr
@@ -73,13 +59,14 @@ def test_mistakes_are_explained_without_a_traceback(arguments: list[str], said: 
 
 def test_a_hyper_parameter_out_of_range_shows_before_training(tmp_path: Path) -> None:
     for setting in ("fg_bg_ratio=-1", "fg_bg_ratio=many"):
-        done = lt_bench("run", "--loss", "ecm", "--dataset", "glyphs", "--loss-set", setting, cwd=tmp_path)
+        done = forked("run", "--loss", "ecm", "--dataset", "glyphs", "--loss-set", setting, cwd=tmp_path)
         assert done.returncode == 2, done.stderr
         assert "fg_bg_ratio" in done.stderr or "many" in done.stderr
         assert "Traceback" not in done.stderr
         assert not list(tmp_path.rglob("*.pth"))
 
 
+@pytest.mark.slow
 def test_lvis_not_found_falls_back_aloud(tmp_path: Path) -> None:
     """Without --dataset the embedded data set stands in; a bad --set then stops the run before it trains."""
     done = lt_bench("run", "--loss", "ecm", "--set", "nonsense=1", cwd=tmp_path, env={"LT_BENCH_DATA": "nowhere"})
@@ -92,16 +79,14 @@ def test_lvis_not_found_falls_back_aloud(tmp_path: Path) -> None:
 
 
 def test_too_many_gpus_are_refused(tmp_path: Path) -> None:
-    done = lt_bench("run", "--loss", "ecm", "--dataset", "glyphs", "--gpus", "9", cwd=tmp_path)
+    done = forked("run", "--loss", "ecm", "--dataset", "glyphs", "--gpus", "9", cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert "8 images equally" in done.stderr
 
 
 def test_missing_weights_are_no_silent_fallback(tmp_path: Path) -> None:
     setting = "model.backbone.init_cfg.checkpoint=absent.pth"
-    done = lt_bench(
-        "run", "--loss", "ecm", "--dataset", "glyphs", "--init", "pretrained", "--set", setting, cwd=tmp_path
-    )
+    done = forked("run", "--loss", "ecm", "--dataset", "glyphs", "--init", "pretrained", "--set", setting, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert "absent.pth do not exist" in done.stderr
     assert "--init random" in done.stderr
@@ -109,7 +94,7 @@ def test_missing_weights_are_no_silent_fallback(tmp_path: Path) -> None:
 
 def test_data_check_lists_counts_and_fails(tmp_path: Path) -> None:
     write_annotations(tmp_path / "annotations")
-    done = lt_bench("data", "check", str(tmp_path))
+    done = forked("data", "check", str(tmp_path))
     assert done.returncode == 1
     assert done.stdout.count("missing image: image") == 4
     assert "in all" in done.stdout
@@ -118,18 +103,20 @@ def test_data_check_lists_counts_and_fails(tmp_path: Path) -> None:
 
 def test_run_refuses_data_that_fails_its_check(tmp_path: Path) -> None:
     write_annotations(tmp_path / "annotations")
-    done = lt_bench("run", "--loss", "ecm", "--dataset", "lvis_v1", "--data-root", str(tmp_path), cwd=tmp_path)
+    done = forked("run", "--loss", "ecm", "--dataset", "lvis_v1", "--data-root", str(tmp_path), cwd=tmp_path)
     assert done.returncode == 2
     assert "fails its check" in done.stderr
     assert "--exclude-images" in done.stderr
 
 
+@pytest.mark.slow
 def test_data_make_prints_the_folder(tmp_path: Path) -> None:
     done = lt_bench("data", "make", "glyphs", env={"LT_BENCH_CACHE": str(tmp_path)})
     assert done.returncode == 0, done.stderr
     assert (Path(done.stdout.strip()) / "annotations" / "lvis_v1_train.json").is_file()
 
 
+@pytest.mark.slow
 def test_doctor_names_what_is_there() -> None:
     done = lt_bench("doctor")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -153,6 +140,6 @@ def test_eval_works_from_predictions_alone(tmp_path: Path, evaluator: str) -> No
     detection = {key: truth[key] for key in ("image_id", "category_id", "bbox")} | {"score": 0.9}
     predictions = tmp_path / "predictions.json"
     predictions.write_text(json.dumps([detection]), encoding="utf-8")
-    done = lt_bench("eval", str(predictions), "--annotations", str(paths.val), "--box-only", "--evaluator", evaluator)
+    done = forked("eval", str(predictions), "--annotations", str(paths.val), "--box-only", "--evaluator", evaluator)
     assert done.returncode == 0, done.stderr
     assert f"{100 * 51 / 101:.2f}" in done.stdout  # recall 0.00, 0.01, ..., 0.50 of 101 points

@@ -34,6 +34,7 @@ def test_the_example_is_short() -> None:
     assert len(code) < 30
 
 
+@pytest.mark.slow
 def test_the_example_is_a_plugin_that_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tempered.py").write_text(blocks("python")[0], encoding="utf-8")
     (tmp_path / "pyproject.toml").write_text(blocks("toml")[0], encoding="utf-8")

@@ -8,11 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from command_line import forked, lt_bench, small_model
 
 from lt_bench.evaluation.lvis_ap import evaluate
 from lt_bench.leaderboard.records import ResultRecord
@@ -20,44 +22,61 @@ from lt_bench.leaderboard.store import read
 
 HERE = Path(__file__).resolve().parent
 FEW_IMAGES = ("--set", "+test_dataloader.dataset.indices=8")
+SMALL = small_model()
+ECM = ("ecm", "--max-iters", "2")  # what the fixture `small` ran
+Finished = tuple[Path, subprocess.CompletedProcess[str]]
+
+pytestmark = pytest.mark.slow
 
 
-def lt_bench(*arguments: str, cwd: Path, path: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "LT_BENCH_DATA": str(cwd / "no-lvis-here")}
-    if path is not None:
-        environment["PYTHONPATH"] = str(path)
-    return subprocess.run(
-        (sys.executable, "-m", "lt_bench", *arguments),
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def command(loss: str, *arguments: str, model: Sequence[str] = SMALL) -> tuple[str, ...]:
+    """A run of a narrow model that predicts a few images."""
+    return ("run", "--loss", loss, "--backbone", "r50", "--schedule", "1x", *FEW_IMAGES, *model, *arguments)
 
 
-def run(cwd: Path, loss: str, *arguments: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
-    done = lt_bench(
-        "run", "--loss", loss, "--backbone", "r50", "--schedule", "1x", *FEW_IMAGES, *arguments, cwd=cwd, path=path
-    )
+def without_lvis(cwd: Path, path: Path | None = None) -> dict[str, str]:
+    return {"LT_BENCH_DATA": str(cwd / "no-lvis-here"), **({"PYTHONPATH": str(path)} if path else {})}
+
+
+def run(
+    cwd: Path, loss: str, *arguments: str, model: Sequence[str] = SMALL, path: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Such a run, which must succeed. path: PYTHONPATH of the processes that the run starts."""
+    done = forked(*command(loss, *arguments, model=model), cwd=cwd, env=without_lvis(cwd, path))
     assert done.returncode == 0, done.stdout + done.stderr
     return done
 
 
+def refused(cwd: Path, loss: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The same where it must be a mistake."""
+    done = forked(*command(loss, *arguments), cwd=cwd, env=without_lvis(cwd))
+    assert done.returncode == 2, done.stderr
+    return done
+
+
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """A run of ecm, two iterations, in its own folder."""
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A run of ecm, two iterations, in its own folder: the model and the process are those of a user."""
     cwd = tmp_path_factory.mktemp("run")
-    done = run(cwd, "ecm", "--max-iters", "2", "--work-dir", "work")
+    done = lt_bench(*command(*ECM, "--work-dir", "work", model=()), cwd=cwd, env=without_lvis(cwd))
+    assert done.returncode == 0, done.stdout + done.stderr
     return cwd, done
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same run of a narrow model, in the folder `work` of this one."""
+    cwd = tmp_path_factory.mktemp("small")
+    run(cwd, *ECM, "--work-dir", "work")
+    return cwd
+
+
 def copied(cwd: Path, name: str) -> Path:
-    """A copy of the finished run, to be changed."""
+    """A copy of a finished run, to be changed."""
     return Path(shutil.copytree(cwd / "work", cwd / name))
 
 
-def test_the_command_leaves_what_it_promises(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+def test_the_command_leaves_what_it_promises(finished: Finished) -> None:
     cwd, done = finished
     work = cwd / "work"
     for name in ("config.py", "run.log", "iter_2.pth", "predictions.json", "run.json", "training.json"):
@@ -74,7 +93,7 @@ def test_the_command_leaves_what_it_promises(finished: tuple[Path, subprocess.Co
     assert "| ecm" in table
 
 
-def test_the_record_holds_what_was_run(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+def test_the_record_holds_what_was_run(finished: Finished) -> None:
     cwd, _ = finished
     record = read(cwd / "work" / "result.json")
     assert (record.loss.name, record.loss.distribution) == ("ecm", "lt_bench")
@@ -94,7 +113,7 @@ def test_the_record_holds_what_was_run(finished: tuple[Path, subprocess.Complete
     assert "--max-iters 2" in record.overrides
 
 
-def test_the_record_agrees_with_lvis_api(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+def test_the_record_agrees_with_lvis_api(finished: Finished) -> None:
     cwd, _ = finished
     record = read(cwd / "work" / "result.json")
     from mmengine.config import Config
@@ -105,131 +124,89 @@ def test_the_record_agrees_with_lvis_api(finished: tuple[Path, subprocess.Comple
         assert getattr(record.metrics, kind).model_dump() == expected.metrics
 
 
-def test_a_finished_run_is_not_repeated(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    cwd, _ = finished
-    before = (cwd / "work" / "result.json").read_bytes()
-    done = run(cwd, "ecm", "--max-iters", "2", "--work-dir", "work")
+def test_a_finished_run_is_not_repeated(small: Path) -> None:
+    before = (small / "work" / "result.json").read_bytes()
+    done = run(small, *ECM, "--work-dir", "work")
     assert "this run is finished" in done.stderr
-    assert (cwd / "work" / "result.json").read_bytes() == before
+    assert (small / "work" / "result.json").read_bytes() == before
 
 
-def test_a_run_goes_on_after_its_last_checkpoint(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    cwd, _ = finished
-    work = copied(cwd, "interrupted")
+def test_a_run_goes_on_after_its_last_checkpoint(small: Path) -> None:
+    work = copied(small, "interrupted")
     for name in ("result.json", "predictions.json", "training.json", "iter_2.pth"):
         (work / name).unlink()
     (work / "last_checkpoint").write_text(str(work / "iter_1.pth"), encoding="utf-8")
-    done = run(cwd, "ecm", "--max-iters", "2", "--work-dir", "interrupted", "--resume")
+    done = run(small, *ECM, "--work-dir", "interrupted", "--resume")
     assert "continuing after iter_1.pth" in done.stderr
     record = read(work / "result.json")
     assert record.iterations == 2
     assert "resumed from a checkpoint" in record.notes
 
 
-def test_a_folder_keeps_to_one_run(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    cwd, _ = finished
-    before = (cwd / "work" / "result.json").read_bytes()
-    done = lt_bench("run", "--loss", "ce", "--max-iters", "2", "--work-dir", "work", *FEW_IMAGES, cwd=cwd)
-    assert done.returncode == 2
+def test_a_folder_keeps_to_one_run(small: Path) -> None:
+    before = (small / "work" / "result.json").read_bytes()
+    done = refused(small, "ce", "--max-iters", "2", "--work-dir", "work")
     assert "holds a run with other arguments" in done.stderr
-    assert (cwd / "work" / "result.json").read_bytes() == before
+    assert (small / "work" / "result.json").read_bytes() == before
 
 
 @pytest.mark.parametrize("key", ["fingerprint", "distribution"])
-def test_a_finished_run_answers_only_for_its_data_and_loss(
-    finished: tuple[Path, subprocess.CompletedProcess[str]], key: str
-) -> None:
-    cwd, _ = finished
-    work = cwd / f"other-{key}"
-    shutil.copytree(cwd / "work", work)
+def test_a_finished_run_answers_only_for_its_data_and_loss(small: Path, key: str) -> None:
+    work = small / f"other-{key}"
+    shutil.copytree(small / "work", work)
     facts = json.loads((work / "run.json").read_text(encoding="utf-8"))
     (work / "run.json").write_text(json.dumps(facts | {key: "something else"}), encoding="utf-8")
-    done = lt_bench("run", "--loss", "ecm", "--max-iters", "2", "--work-dir", str(work), *FEW_IMAGES, cwd=cwd)
-    assert done.returncode == 2, done.stderr
+    done = refused(small, *ECM, "--work-dir", str(work))
     assert "holds a run with another" in done.stderr
 
 
-def test_restart_keeps_the_earlier_run(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    cwd, _ = finished
-    work = copied(cwd, "again")
-    bad = lt_bench("run", "--loss", "ecm", "--gpus", "9", "--work-dir", "again", "--restart", cwd=cwd)
-    assert bad.returncode == 2
+def test_restart_keeps_the_earlier_run(small: Path) -> None:
+    work = copied(small, "again")
+    refused(small, "ecm", "--gpus", "9", "--work-dir", "again", "--restart")
     assert (work / "result.json").is_file()  # a mistake moves nothing
-    run(cwd, "ecm", "--max-iters", "1", "--work-dir", "again", "--restart")
-    assert (cwd / "again.old1" / "iter_2.pth").is_file()
+    run(small, "ecm", "--max-iters", "1", "--work-dir", "again", "--restart")
+    assert (small / "again.old1" / "iter_2.pth").is_file()
     assert read(work / "result.json").iterations == 1
 
 
-def test_restart_moves_no_folder_that_is_no_run(tmp_path: Path) -> None:
-    (tmp_path / "precious").mkdir()
-    (tmp_path / "precious" / "thesis.txt").write_text("text", encoding="utf-8")
-    done = lt_bench("run", "--loss", "ecm", "--dataset", "glyphs", "--work-dir", "precious", "--resume", cwd=tmp_path)
-    assert done.returncode == 2
-    assert (tmp_path / "precious" / "thesis.txt").is_file()
-
-
-def test_a_work_dir_that_is_a_file_is_a_mistake(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("", encoding="utf-8")
-    done = lt_bench("run", "--loss", "ecm", "--dataset", "glyphs", "--work-dir", "file", cwd=tmp_path)
-    assert done.returncode == 2, done.stderr
-    assert "can't be the folder of a run" in done.stderr
-
-
-def test_an_unknown_optimizer_is_a_mistake(tmp_path: Path) -> None:
-    setting = "optim_wrapper.optimizer.type=SDG"
-    done = lt_bench("run", "--loss", "ecm", "--dataset", "glyphs", "--work-dir", "w", "--set", setting, cwd=tmp_path)
-    assert done.returncode == 2, done.stderr
-    assert "SDG" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_eval_of_a_file_that_is_no_checkpoint(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    cwd, _ = finished
-    (cwd / "broken.pth").write_bytes(b"no checkpoint")
-    done = lt_bench("eval", "broken.pth", "--config", "work/config.py", cwd=cwd)
+def test_eval_of_a_file_that_is_no_checkpoint(small: Path) -> None:
+    (small / "broken.pth").write_bytes(b"no checkpoint")
+    done = forked("eval", "broken.pth", "--config", "work/config.py", cwd=small)
     assert done.returncode == 2, done.stderr
     assert "can't be loaded" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_eval_of_another_models_checkpoint(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    cwd, _ = finished
-    torch.save({"state_dict": {}}, cwd / "other.pth")
-    done = lt_bench("eval", "other.pth", "--config", "work/config.py", cwd=cwd)
+def test_eval_of_another_models_checkpoint(small: Path) -> None:
+    torch.save({"state_dict": {}}, small / "other.pth")
+    done = forked("eval", "other.pth", "--config", "work/config.py", cwd=small)
     assert done.returncode == 2, done.stderr
     assert "lacks" in done.stderr
 
 
 def test_a_loss_that_is_nan_leaves_no_record(tmp_path: Path) -> None:
     setting = "optim_wrapper.optimizer.lr=1e30"
-    done = lt_bench(
-        *("run", "--loss", "ce", "--dataset", "glyphs", "--max-iters", "3", "--work-dir", "w", "--set", setting),
-        cwd=tmp_path,
-    )
+    done = forked(*command("ce", "--max-iters", "3", "--work-dir", "w", "--set", setting), cwd=tmp_path)
     assert done.returncode == 1, done.stderr
     assert "infinite or NaN" in done.stderr
     assert not (tmp_path / "w" / "result.json").exists()
 
 
-def test_evaluation_alone_is_repeated_when_predictions_are_there(
-    finished: tuple[Path, subprocess.CompletedProcess[str]],
-) -> None:
-    cwd, _ = finished
-    work = copied(cwd, "unevaluated")
+def test_evaluation_alone_is_repeated_when_predictions_are_there(small: Path) -> None:
+    work = copied(small, "unevaluated")
     before = read(work / "result.json")
     (work / "result.json").unlink()
-    done = run(cwd, "ecm", "--max-iters", "2", "--work-dir", "unevaluated")
+    done = run(small, *ECM, "--work-dir", "unevaluated")
     assert "evaluating" in done.stderr
     after = read(work / "result.json")
     assert after.metrics == before.metrics
     assert after.predictions == before.predictions
 
 
-def test_a_finished_run_is_measured_further(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    cwd, _ = finished
-    work = copied(cwd, "further")
+def test_a_finished_run_is_measured_further(small: Path) -> None:
+    work = copied(small, "further")
     before = read(work / "result.json")
-    done = run(cwd, "ecm", "--max-iters", "2", "--work-dir", "further", "--metrics", "errors,ap_boundary")
+    done = run(small, *ECM, "--work-dir", "further", "--metrics", "errors,ap_boundary")
     assert "training and predicting are done already" in done.stderr
     after = read(work / "result.json")
     assert (before.measured(), after.measured()) == ({"ap"}, {"ap", "ap_boundary", "errors"})
@@ -238,61 +215,32 @@ def test_a_finished_run_is_measured_further(finished: tuple[Path, subprocess.Com
     assert {row.boundary for row in after.per_class} != {None}
     assert "mask, boundary AP" in done.stdout and "mask: AP50 gained" in done.stdout
     kept = (work / "result.json").read_bytes()
-    assert "this run is finished" in run(cwd, "ecm", "--max-iters", "2", "--work-dir", "further").stderr
+    assert "this run is finished" in run(small, *ECM, "--work-dir", "further").stderr
     assert (work / "result.json").read_bytes() == kept
-    other = ("run", "--loss", "ecm", "--max-iters", "2", "--work-dir", "further", "--metrics", "ap_fixed", *FEW_IMAGES)
-    refused = lt_bench(*other, cwd=cwd)  # the model was not asked for enough detections
-    assert (refused.returncode, "other arguments" in refused.stderr) == (2, True)
+    # the model was not asked for enough detections
+    assert "other arguments" in refused(small, *ECM, "--work-dir", "further", "--metrics", "ap_fixed").stderr
 
 
-def test_a_finished_run_without_its_predictions_is_not_trained_again(
-    finished: tuple[Path, subprocess.CompletedProcess[str]],
-) -> None:
-    cwd, _ = finished
-    work = copied(cwd, "gone")
+def test_a_finished_run_without_its_predictions_is_not_trained_again(small: Path) -> None:
+    work = copied(small, "gone")
     kept = (work / "result.json").read_bytes()
-    again = ("run", "--loss", "ecm", "--max-iters", "2", "--work-dir", "gone", "--metrics", "errors", *FEW_IMAGES)
+    again = (*ECM, "--work-dir", "gone", "--metrics", "errors")
     (work / "predictions.json").write_text("[]\n", encoding="utf-8")
-    done = lt_bench(*again, cwd=cwd)
-    assert (done.returncode, "is not what this run's record was measured on" in done.stderr) == (2, True)
+    assert "is not what this run's record was measured on" in refused(small, *again).stderr
     (work / "predictions.json").unlink()
-    done = lt_bench(*again, cwd=cwd)
-    assert (done.returncode, "predictions.json is gone" in done.stderr) == (2, True)
+    assert "predictions.json is gone" in refused(small, *again).stderr
     assert (work / "result.json").read_bytes() == kept
 
 
-def test_a_mistaken_metric_shows_before_anything_is_computed(tmp_path: Path) -> None:
-    for arguments, message in (
-        (("--metrics", "ap,ap_fixd"), "did you mean 'ap_fixed'"),
-        (("--metrics", "ap_boundary", "--evaluator", "lvis"), "no boundary AP"),
-    ):
-        done = lt_bench("run", "--loss", "ecm", "--dataset", "glyphs", "--work-dir", "w", *arguments, cwd=tmp_path)
-        assert done.returncode == 2, done.stderr
-        assert message in done.stderr
-    assert not (tmp_path / "w").exists()
-
-
-def test_resume_without_a_checkpoint_is_a_mistake(tmp_path: Path) -> None:
-    done = lt_bench("run", "--loss", "ecm", "--dataset", "glyphs", "--resume", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "nothing to resume" in done.stderr
-
-
-def test_eval_of_a_checkpoint_gives_the_runs_numbers(
-    finished: tuple[Path, subprocess.CompletedProcess[str]],
-) -> None:
-    cwd, _ = finished
-    done = lt_bench("eval", "work/iter_2.pth", cwd=cwd)
+def test_eval_of_a_checkpoint_gives_the_runs_numbers(small: Path) -> None:
+    done = forked("eval", "work/iter_2.pth", cwd=small)
     assert done.returncode == 0, done.stderr
-    expected = (cwd / "work" / "predictions.json").read_bytes()
-    assert (cwd / "work" / "eval" / "predictions.json").read_bytes() == expected
+    expected = (small / "work" / "predictions.json").read_bytes()
+    assert (small / "work" / "eval" / "predictions.json").read_bytes() == expected
 
 
-def test_mmdets_own_runner_trains_the_config(
-    finished: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
+def test_mmdets_own_runner_trains_the_config(small: Path, tmp_path: Path) -> None:
     """The config needs nothing of ours but the modules that it imports itself."""
-    cwd, _ = finished
     code = (
         "import sys\n"
         "from mmengine.config import Config\n"
@@ -303,7 +251,7 @@ def test_mmdets_own_runner_trains_the_config(
         "Runner.from_cfg(cfg).train()\n"
     )
     done = subprocess.run(
-        (sys.executable, "-c", code, str(cwd / "work" / "config.py"), str(tmp_path)),
+        (sys.executable, "-c", code, str(small / "work" / "config.py"), str(tmp_path)),
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -320,16 +268,9 @@ def test_two_processes_hold_the_same_weights_and_state(tmp_path: Path, loss: str
     done = run(
         tmp_path,
         loss,
-        "--gpus",
-        "2",
-        "--max-iters",
-        "2",
-        "--work-dir",
-        "work",
-        "--set",
-        "custom_imports.imports=['lt_bench.detector', 'state_dump']",
-        "--set",
-        f"custom_hooks={hooks!r}",
+        *("--gpus", "2", "--max-iters", "2", "--work-dir", "work"),
+        *("--set", "custom_imports.imports=['lt_bench.detector', 'state_dump']"),
+        *("--set", f"custom_hooks={hooks!r}"),
         path=HERE / "detector",
     )
     assert "2 device(s) x 4 images x 1 accumulated" in done.stderr
@@ -347,13 +288,13 @@ def test_two_processes_hold_the_same_weights_and_state(tmp_path: Path, loss: str
 def test_torchrun_starts_a_run_on_several_machines(tmp_path: Path) -> None:
     """Two agents of one process each, as on two machines that share the work dir."""
     port = 20000 + os.getpid() % 20000
-    command = (
+    agent = (
         *(sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc_per_node", "1"),
-        *("--rdzv_backend", "c10d", "--rdzv_endpoint", f"localhost:{port}", "-m", "lt_bench", "run", "--loss", "ce"),
-        *("--dataset", "glyphs", "--max-iters", "1", "--work-dir", "work", *FEW_IMAGES),
+        *("--rdzv_backend", "c10d", "--rdzv_endpoint", f"localhost:{port}", "-m", "lt_bench"),
+        *command("ce", "--dataset", "glyphs", "--max-iters", "1", "--work-dir", "work"),
     )
     agents = [
-        subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        subprocess.Popen(agent, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for _ in range(2)
     ]
     outputs = [agent.communicate()[0] for agent in agents]
@@ -367,19 +308,9 @@ def test_a_plugin_runs_from_its_installed_distribution(tmp_path: Path) -> None:
     """examples/plugin, installed into a scratch folder, trains under its own name."""
     source, site = tmp_path / "source", tmp_path / "site"
     shutil.copytree(HERE.parent / "examples" / "plugin", source, ignore=shutil.ignore_patterns("*.egg-info", "build"))
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation")
     installed = subprocess.run(
-        (
-            sys.executable,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-deps",
-            "--no-build-isolation",
-            "--target",
-            site,
-            source,
-        ),
+        (*pip, "--target", site, source),
         capture_output=True,
         text=True,
         check=False,
@@ -389,9 +320,12 @@ def test_a_plugin_runs_from_its_installed_distribution(tmp_path: Path) -> None:
         (sys.executable, "-m", "pytest", "-q", "tests"), cwd=source, capture_output=True, text=True, check=False
     )
     assert own_tests.returncode == 0, own_tests.stdout
-    listed = lt_bench("losses", cwd=tmp_path, path=site)
+    environment = without_lvis(tmp_path, site)
+    listed = lt_bench("losses", cwd=tmp_path, env=environment)
     assert "logit_adjusted  (lt-bench-logit-adjusted" in listed.stdout
-    run(tmp_path, "logit_adjusted", "--max-iters", "2", "--work-dir", "work", "--loss-set", "tau=0.5", path=site)
+    options = ("--max-iters", "2", "--work-dir", "work", "--loss-set", "tau=0.5")
+    done = lt_bench(*command("logit_adjusted", *options), cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
     record: ResultRecord = read(tmp_path / "work" / "result.json")
     assert record.loss.distribution == "lt-bench-logit-adjusted"
     assert record.loss.non_default == ("tau",)
@@ -399,9 +333,9 @@ def test_a_plugin_runs_from_its_installed_distribution(tmp_path: Path) -> None:
 
 def test_real_photographs_train_evaluate_and_record(tmp_path: Path, shared: Path) -> None:
     root = shared / "reference" / "coco100"
-    done = lt_bench(
-        *("run", "--loss", "ecm", "--dataset", "lvis_v1", "--data-root", str(root), "--init", "random"),
-        *("--max-iters", "1", "--work-dir", "work", *FEW_IMAGES),
+    done = forked(
+        *command("ecm", "--dataset", "lvis_v1", "--data-root", str(root), "--init", "random"),
+        *("--max-iters", "1", "--work-dir", "work"),
         *("--set", "train_dataloader.batch_size=2", "--set", "train_dataloader.num_workers=0"),
         *("--set", "test_dataloader.num_workers=0"),
         *("--set", "model.train_cfg.rcnn.sampler.num=64", "--set", "model.test_cfg.rcnn.max_per_img=20"),
@@ -422,7 +356,8 @@ def test_real_photographs_train_evaluate_and_record(tmp_path: Path, shared: Path
 
 @pytest.mark.parametrize("detector", ["cascade_mask_rcnn"])
 def test_cascade_trains(tmp_path: Path, detector: str) -> None:
-    run(tmp_path, "ecm", "--detector", detector, "--max-iters", "1", "--work-dir", "work")
+    model = small_model(heads=[f"bbox_head.{stage}" for stage in range(3)])
+    run(tmp_path, "ecm", "--detector", detector, "--max-iters", "1", "--work-dir", "work", model=model)
     assert read(tmp_path / "work" / "result.json").track.detector == detector
 
 

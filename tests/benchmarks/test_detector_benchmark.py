@@ -61,6 +61,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> detectors.Pair:
     return built
 
 
+@pytest.mark.slow
 def test_everything_is_measured_and_equal(data: dict[str, Any]) -> None:
     tasks = [(result["task"], result["classes"]) for result in data["results"]]
     assert tasks == [
@@ -85,6 +86,7 @@ def test_everything_is_measured_and_equal(data: dict[str, Any]) -> None:
     assert [check for check in data["checks"] if not check["equal"]] == []
 
 
+@pytest.mark.slow
 def test_page_and_plot_follow_from_the_json(data: dict[str, Any], tmp_path: Path) -> None:
     saved = tmp_path / "detector_cpu.json"
     saved.write_text(detector.dump(data))
@@ -102,6 +104,7 @@ def test_page_and_plot_follow_from_the_json(data: dict[str, Any], tmp_path: Path
     assert "DIFFERENT" in done.output and "differ" in done.output
 
 
+@pytest.mark.slow
 def test_stock_is_mmdets_own(pair: detectors.Pair) -> None:
     stock, ours = (pair.detectors[name].model for name in (STOCK, OURS))
     assert detectors.foreign_modules(stock) == []
@@ -117,6 +120,7 @@ def test_stock_is_mmdets_own(pair: detectors.Pair) -> None:
     assert all(equal) and len(equal) > 300
 
 
+@pytest.mark.slow
 def test_a_wrong_loss_is_found(pair: detectors.Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(check.equal for check in parity.check_training(pair))
     loss = pair.detectors[OURS].model.roi_head.mask_head.loss_mask
@@ -138,6 +142,7 @@ def test_what_is_close() -> None:
     assert not equal({"a": 0.0, "b": 10.0}, {"a": 1e-6, "b": 10.0})
 
 
+@pytest.mark.slow
 def test_wrong_detections_are_found(pair: detectors.Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     head = pair.detectors[OURS].model.roi_head.bbox_head
     right = head._predict_by_feat_single
@@ -164,6 +169,7 @@ def test_wrong_detections_are_found(pair: detectors.Pair, monkeypatch: pytest.Mo
     assert {"bboxes", "scores", "masks"} <= set(unequal())
 
 
+@pytest.mark.slow
 def test_few_scores(pair: detectors.Pair) -> None:
     bias = [pair.detectors[name].model.roi_head.bbox_head.fc_cls.bias for name in (STOCK, OURS)]
     before = bias[0].detach().clone()
@@ -177,6 +183,7 @@ def test_few_scores(pair: detectors.Pair) -> None:
             values.copy_(before)
 
 
+@pytest.mark.slow
 def test_proposals_near_objects_are_foreground(pair: detectors.Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     caught = []
     sampler = pair.detectors[STOCK].model.roi_head.bbox_sampler
@@ -190,6 +197,7 @@ def test_proposals_near_objects_are_foreground(pair: detectors.Pair, monkeypatch
     assert len(result.pos_inds) > 60  # 100 proposals and the 12 objects themselves, which stock adds
 
 
+@pytest.mark.slow
 def test_parts_exclude_what_is_inside_and_leave_no_trace(pair: detectors.Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter(range(100))
     monkeypatch.setattr(breakdown.time, "perf_counter", lambda: next(ticks))

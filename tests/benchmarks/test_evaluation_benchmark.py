@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pycocotools.mask as mask_utils
+import pytest
 from evaluation import page, run
 from made_up_val import write_val
 
@@ -28,6 +29,7 @@ def test_made_up_masks_are_sound_and_lie_where_their_boxes_are(tmp_path: Path) -
     assert 0.3 < share < 0.5
 
 
+@pytest.mark.slow
 def test_it_measures_and_finds_both_evaluators_equal() -> None:
     data = run((2,), peer=2, repeats=1)
     assert [result["images"] for result in data["results"]] == [2]

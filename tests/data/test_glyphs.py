@@ -328,6 +328,7 @@ def test_a_turned_glyph_has_its_size_angle_and_area(degrees: int) -> None:
 # --- the large preset, by its plan: what a plan asks for is painted, as the tests above show on the small one
 
 
+@pytest.mark.slow
 def test_the_large_preset_has_the_groups_of_lvis_v1() -> None:
     preset = PRESETS["glyphs-1203"]
     images = plan(preset, TRAIN)
@@ -341,6 +342,7 @@ def test_the_large_preset_has_the_groups_of_lvis_v1() -> None:
     assert min(count.values()) >= 8
 
 
+@pytest.mark.slow
 def test_the_large_preset_has_1203_glyphs_that_differ() -> None:
     chosen = classes(PRESETS["glyphs-1203"])
     assert len({glyph.name for glyph in chosen}) == 1203

@@ -149,8 +149,9 @@ def test_equals_mmdets_whatever_the_images_show(
     truth = ClassBalancedDataset(ours, oversample_thr=threshold)
     assert mine_again.repeat_indices.tolist() == truth.repeat_indices
     assert len(mine_again) == len(truth)
-    assert mine_again.get_data_info(len(truth) - 1) == truth.get_data_info(len(truth) - 1)
-    assert mine_again.get_cat_ids(0) == truth.get_cat_ids(0)
+    if len(truth):  # min_size can leave no image
+        assert mine_again.get_data_info(len(truth) - 1) == truth.get_data_info(len(truth) - 1)
+        assert mine_again.get_cat_ids(0) == truth.get_cat_ids(0)
 
 
 def test_repeated_images_are_those_of_mmdets_own_data_set(glyph_root: Path) -> None:
@@ -201,7 +202,7 @@ def test_a_copy_is_the_path_and_the_images_it_holds(glyph_root: Path) -> None:
     assert content(pickle.loads(pickled)) == content(ours)
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_workers_read_what_the_process_reads(glyph_root: Path, method: str) -> None:
     ours, _ = pair(glyph_root)
     workers = 2 if method == "fork" else 1

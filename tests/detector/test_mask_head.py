@@ -285,6 +285,7 @@ def _rank(rank: int, folder: str) -> None:
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_a_rank_without_rois(tmp_path: Path) -> None:
     """Two processes, one of them without a RoI: both get half the gradient of stock mmdet on the other's."""
     ranks = spawn(_rank, args=(str(tmp_path),), nprocs=2, join=False)  # type: ignore[no-untyped-call]

@@ -63,7 +63,7 @@ def test_equals_stock(
 
 @pytest.mark.parametrize("score_kind", ["random", "softmax", "ties among the low", "ties within a class", "few levels"])
 @pytest.mark.parametrize("box_kind", ["random", "clustered", "below zero", "identical"])
-@pytest.mark.parametrize("count, num_classes", [(30, 1203), (300, 80), (100, 60)])
+@pytest.mark.parametrize("count, num_classes", [pytest.param(30, 1203, marks=pytest.mark.slow), (300, 80), (100, 60)])
 def test_equals_stock_with_many_candidates(
     box_kind: str, score_kind: str, count: int, num_classes: int, looked_at: list[int]
 ) -> None:

@@ -48,6 +48,7 @@ def test_is_lvis_api_to_the_last_bit(made_set, write, lvis_api, quirks, iou_type
             assert_is_lvis_api(evaluate(annotations, predictions, iou_type, evaluator), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("iou_type", IOU_TYPES)
 def test_is_lvis_api_on_real_annotations(shared: Path, write, lvis_api, iou_type) -> None:
     annotations = shared / "reference" / "lvis_val_100.json"

@@ -119,6 +119,7 @@ def test_boundary_ap_is_that_of_lvis_api_given_its_ious(made_set: Any, write: An
     assert_boundary_ap(write("truth.json", truth), rows, write("found.json", rows))
 
 
+@pytest.mark.slow
 def test_boundary_ap_of_real_annotations(shared: Path, write: Any) -> None:
     """Masks of LVIS as detections, shifted and grown a little."""
     annotations = shared / "reference" / "lvis_val_100.json"

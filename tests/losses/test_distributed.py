@@ -20,6 +20,8 @@ State = dict[str, dict[str, Tensor]]
 WORLD_SIZE = 2
 SPLITS = (5, 9, 0)  # RoIs of rank 0 in each call, of 9: the last two leave one rank without any
 
+pytestmark = pytest.mark.slow  # two further processes
+
 
 def make_losses() -> dict[str, LongTailLoss]:
     torch.manual_seed(0)

@@ -42,6 +42,7 @@ def test_formulas_equal_the_other_path(name: str, num_rois: int, monkeypatch: py
     torch.testing.assert_close(gradient, expected_gradient)
 
 
+@pytest.mark.slow
 def test_they_compile_and_equal_their_formulas() -> None:
     assert fused._works.__wrapped__(torch.device("cpu"), torch.float32)
 

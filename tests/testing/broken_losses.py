@@ -350,10 +350,10 @@ class BrokenHyperParameters(Softmax):
 
 
 class BrokenCost(Softmax):
-    """A tensor over RoIs, classes and 32 bins of frequency, where a vector over classes would do."""
+    """A tensor over RoIs, classes and 20 bins of frequency, where a vector over classes would do."""
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        bins = torch.linspace(0, 1, 32, device=logits.device, dtype=logits.dtype)
+        bins = torch.linspace(0, 1, 20, device=logits.device, dtype=logits.dtype)
         return super().forward((logits[:, :, None] * (bins / bins.sum())).sum(dim=2), labels)
 
 

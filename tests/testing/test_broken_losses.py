@@ -15,11 +15,13 @@ def test_there_is_a_broken_loss_for_each_check() -> None:
     assert list(BROKEN) == list(CHECKS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", [Softmax, Sigmoid, Counting, Weighted])
 def test_what_the_broken_losses_derive_from_passes(cls: type[LongTailLoss]) -> None:
     assert [(result.check, result.detail) for result in run_checks(cls) if result.status == "failed"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("check", "cls"), LOSSES, ids=[cls.__name__ for _, cls in LOSSES])
 def test_exactly_its_check_fails(check: str, cls: type[LongTailLoss]) -> None:
     failed = {result.check: result.detail for result in run_checks(cls) if result.status == "failed"}

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import forked, lt_bench
 
 TESTS = Path(__file__).parent
 PLUGINS = {
@@ -27,16 +28,12 @@ def plugins(tmp_path: Path) -> dict[str, str]:
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: third_party\nVersion: 1.0\n")
     lines = [f"{name} = {target}" for name, target in PLUGINS.items()]
     (folder / "entry_points.txt").write_text("\n".join(["[lt_bench.losses]", *lines]))
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(TESTS)]), "OMP_NUM_THREADS": "1"}
+    return {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(TESTS)]), "OMP_NUM_THREADS": "1"}
 
 
-def check(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    command = (sys.executable, "-m", "lt_bench", "check", *arguments)
-    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-
-
+@pytest.mark.slow
 def test_a_loss_that_passes_exits_with_0_and_a_table() -> None:
-    done = check("ce", "ecm", "--only", "gradient", "--only", "checkpoint", "--only", "ranks")
+    done = lt_bench("check", "ce", "ecm", "--only", "gradient", "--only", "checkpoint", "--only", "ranks")
     assert done.returncode == 0, done.stderr
     assert "ce: 1 passed, 2 not applicable" in done.stdout
     assert "ecm: 1 passed, 2 not applicable" in done.stdout
@@ -44,8 +41,9 @@ def test_a_loss_that_passes_exits_with_0_and_a_table() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_a_failure_exits_with_1_and_a_command_that_shows_it_again(plugins: dict[str, str]) -> None:
-    done = check("half_broken", "--seed", "3", "--only", "order", "--only", "scores", env=plugins)
+    done = forked("check", "half_broken", "--seed", "3", "--only", "order", "--only", "scores", env=plugins)
     assert done.returncode == 1, done.stderr
     assert "order   FAILED" in done.stdout
     shown = done.stdout[done.stdout.index("order failed:") :]
@@ -53,13 +51,15 @@ def test_a_failure_exits_with_1_and_a_command_that_shows_it_again(plugins: dict[
         assert part in shown
     again = shlex.split(shown[shown.index("again: python") :].splitlines()[0])[1:]
     assert again == ["python", "-m", "lt_bench", "check", "half_broken", "--seed", "3", "--only", "order"]
-    repeated = subprocess.run((sys.executable, *again[1:]), env=plugins, capture_output=True, text=True, check=False)
+    environment = {**os.environ, **plugins}
+    command = (sys.executable, *again[1:])
+    repeated = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert repeated.returncode == 1
     assert repeated.stdout[repeated.stdout.index("order failed:") :] == shown
 
 
 def test_all_lists_a_broken_plugin_as_failed_and_checks_the_others(plugins: dict[str, str]) -> None:
-    done = check("--all", "--only", "arguments", env=plugins)
+    done = forked("check", "--all", "--only", "arguments", env=plugins)
     assert done.returncode == 1, done.stderr
     assert "not_there: BROKEN: AttributeError" in done.stdout
     for name in ("ce", "ecm", "eql", "eqlv2", "federated", "focal", "seesaw", "softmax", "half_broken"):
@@ -67,7 +67,7 @@ def test_all_lists_a_broken_plugin_as_failed_and_checks_the_others(plugins: dict
 
 
 def test_json(plugins: dict[str, str]) -> None:
-    done = check("half_broken", "--only", "order", "--json", env=plugins)
+    done = forked("check", "half_broken", "--only", "order", "--json", env=plugins)
     assert done.returncode == 1, done.stderr
     found = json.loads(done.stdout)
     (result,) = found["losses"]["half_broken"]["checks"]
@@ -86,7 +86,7 @@ def test_json(plugins: dict[str, str]) -> None:
     ],
 )
 def test_mistakes_exit_with_2(arguments: list[str], said: str) -> None:
-    done = check(*arguments)
+    done = forked("check", *arguments)
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr

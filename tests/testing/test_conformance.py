@@ -25,7 +25,9 @@ LOSSES = (CrossEntropy, Focal, EQL, EQLv2, Seesaw, Federated, ECM)
 STATEFUL = (EQLv2, Seesaw, Federated)
 
 
-@pytest.mark.parametrize("cls", LOSSES)
+@pytest.mark.parametrize(
+    "cls", [pytest.param(cls, marks=() if cls in (Seesaw, ECM) else pytest.mark.slow) for cls in LOSSES]
+)
 def test_a_built_in_loss_passes_everything(cls: type[LongTailLoss]) -> None:
     results = {result.check: result for result in check_loss(cls)}
     assert list(results) == list(CHECKS)
