@@ -22,6 +22,7 @@ from detector_page import markdown
 from detector_summary import OURS, STOCK, compare, judge
 from mmdet.models import FCNMaskHead, Shared2FCBBoxHead, StandardRoIHead
 
+from lt_bench.detector.stock import foreign_modules
 from lt_bench.errors import RunFailedError
 
 CPU = torch.device("cpu")
@@ -104,8 +105,8 @@ def test_page_and_plot_follow_from_the_json(data: dict[str, Any], tmp_path: Path
 
 def test_stock_is_mmdets_own(pair: detectors.Pair) -> None:
     stock, ours = (pair.detectors[name].model for name in (STOCK, OURS))
-    assert detectors.foreign_modules(stock) == []
-    assert "LongTailBBoxHead" in detectors.foreign_modules(ours)
+    assert foreign_modules(stock) == []
+    assert "LongTailBBoxHead" in foreign_modules(ours)
     assert type(stock.roi_head) is StandardRoIHead
     assert type(stock.roi_head.bbox_head) is Shared2FCBBoxHead
     assert type(stock.roi_head.mask_head) is FCNMaskHead
