@@ -209,9 +209,3 @@ def _logits(model: Any, data: dict[str, Any]) -> Tensor:
     finally:
         hook.remove()
     return caught[0]
-
-
-def seed_everything(seed: int = 0) -> None:
-    """Both detectors draw their RoIs from here."""
-    torch.manual_seed(seed)
-    np.random.seed(seed)

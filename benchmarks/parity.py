@@ -9,13 +9,12 @@ from typing import Any
 
 import torch
 from detector_summary import OURS, STOCK
-from detectors import Detector, Pair, seed_everything
+from detectors import Pair
 from steps import encoder
 from torch import Tensor
 
-from lt_bench.detector.stock import ROUNDING, apart, exact_convolutions
+from lt_bench.detector.stock import ROUNDING, apart, exact_convolutions, losses_and_gradients
 
-HALF_PRECISION_SCALE = 1024  # of the loss, lest gradients vanish
 # Share of a mask's pixels that may lie on the other side of the threshold, where a logit is rounded otherwise.
 FLIPPED = 1e-4
 
@@ -35,21 +34,10 @@ def check_training(pair: Pair) -> list[Check]:
     losses, gradients = {}, {}
     with exact_convolutions():
         for name, detector in pair.detectors.items():
-            losses[name], gradients[name] = _losses_and_gradients(detector, pair.train, pair.amp)
+            losses[name], gradients[name] = losses_and_gradients(
+                detector.model, detector.optimizer, pair.train, pair.amp
+            )
     return [_close("losses", losses, tolerance), _close("gradients", gradients, tolerance)]
-
-
-def _losses_and_gradients(detector: Detector, batch: Any, amp: bool) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    model = detector.model
-    model.train()
-    seed_everything()
-    with detector.optimizer.optim_context(model):
-        data = model.data_preprocessor(deepcopy(batch), True)
-        total, losses = model.parse_losses(model(**data, mode="loss"))
-    ((HALF_PRECISION_SCALE if amp else 1) * total).backward()
-    gradients = {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
-    model.zero_grad(set_to_none=True)
-    return {name: value.detach() for name, value in losses.items()}, gradients
 
 
 def _close(what: str, values: Mapping[str, Mapping[str, Tensor]], tolerance: float) -> Check:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -18,6 +19,7 @@ STOCK_TYPES = {**EXACT_REPLACEMENTS, "LongTailBBoxHead": "Shared2FCBBoxHead"}
 STOCK_PACKAGES = ("mmdet", "mmcv", "mmengine", "torch")
 # Of a loss, and of the largest gradient of a weight: the same sums in another order. Half precision rounds at 1e-3.
 ROUNDING = {False: 1e-4, True: 2e-2}
+HALF_PRECISION_SCALE = 1024  # of the loss
 NEGLIGIBLE = 1e-4  # of the largest of all: what is smaller is compared with that
 
 
@@ -52,6 +54,30 @@ def foreign_modules(model: nn.Module) -> list[str]:
             if id(module) not in ignored and type(module).__module__.partition(".")[0] not in STOCK_PACKAGES
         }
     )
+
+
+def losses_and_gradients(
+    model: Any, optimizer: Any, batch: Any, amp: bool
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Each loss of a batch, as a data loader gives it, and the gradient of each weight; seeds are the same each time.
+
+    amp: whether the loss is scaled, lest gradients of half precision vanish.
+    """
+    model.train()
+    seed_everything()
+    with optimizer.optim_context(model):
+        data = model.data_preprocessor(deepcopy(batch), True)
+        total, losses = model.parse_losses(model(**data, mode="loss"))
+    ((HALF_PRECISION_SCALE if amp else 1) * total).backward()
+    gradients = {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
+    model.zero_grad(set_to_none=True)
+    return {name: value.detach() for name, value in losses.items()}, gradients
+
+
+def seed_everything(seed: int = 0) -> None:
+    """Both detectors draw their RoIs from here."""
+    torch.manual_seed(seed)
+    np.random.seed(seed)
 
 
 def apart(stock: Mapping[str, Tensor], ours: Mapping[str, Tensor]) -> tuple[float, str]:

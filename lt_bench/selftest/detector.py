@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lt_bench.detector.stock import exact_convolutions
 from lt_bench.selftest.result import Bench, Check, Found
 from lt_bench.testing.result import Wrong
 
@@ -74,6 +73,8 @@ def _mask_outputs(head: Any, bench: Bench, dtype: torch.dtype) -> dict[str, Tens
     from mmengine.config import ConfigDict
     from mmengine.structures import InstanceData
 
+    from lt_bench.detector.stock import exact_convolutions
+
     rng = np.random.default_rng(0)
     labels = torch.tensor(rng.integers(0, CLASSES, 16), device=bench.device)
     boxes = torch.tensor(_boxes(rng, len(labels)), dtype=torch.float32, device=bench.device)
@@ -85,10 +86,11 @@ def _mask_outputs(head: Any, bench: Bench, dtype: torch.dtype) -> dict[str, Tens
     features = (features if half else features.to(dtype)).requires_grad_()
     selecting = head.selecting(labels) if hasattr(head, "selecting") else nullcontext()
     autocast = torch.autocast(bench.device.type, dtype if half else bench.half, enabled=half)
-    with exact_convolutions(), autocast, selecting:
-        logits = head(features)
-        losses = head.loss_and_target(logits, [sampled], [InstanceData(masks=masks)], ConfigDict(mask_size=14))
-        loss = losses["loss_mask"]["loss_mask"].sum()
+    with exact_convolutions():
+        with autocast, selecting:
+            logits = head(features)
+            losses = head.loss_and_target(logits, [sampled], [InstanceData(masks=masks)], ConfigDict(mask_size=14))
+            loss = losses["loss_mask"]["loss_mask"].sum()
         (1024 * loss).backward()  # lest gradients of half precision vanish
     if logits.shape[1] > 1:
         logits = logits[objects, labels][:, None]
@@ -163,6 +165,7 @@ def masks(bench: Bench) -> Found:
     from pycocotools import mask as mask_api
 
     from lt_bench.detector.mask_encoding import encode_masks
+    from lt_bench.detector.stock import exact_convolutions
 
     rng = np.random.default_rng(0)
     labels = torch.tensor(rng.integers(0, CLASSES, 16), device=bench.device)
