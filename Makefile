@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run test test-long lint format venv
+.PHONY: run test test-long gpu wheels lint format venv
 
 # Sets everything up and runs the benchmark once: on LVIS if it is there, else on the embedded data set.
 run: venv
@@ -14,6 +14,10 @@ test: venv lint
 # The property tests with twenty times as many examples, new ones each time.
 test-long: venv
 	$(VENV) -m pytest tests/losses/test_formulas.py --hypothesis-profile long
+
+# Sets everything up and checks it on the GPU.
+gpu: venv
+	$(VENV) -m lt_bench selftest --device cuda
 
 lint: venv
 	$(VENV) -m ruff check .

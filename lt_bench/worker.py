@@ -170,14 +170,15 @@ def _write_training(runner: Runner, folder: Path) -> None:
         "peak_memory_bytes": int(busiest),
         "iterations": runner.iter // accumulated,
         "epochs": runner.epoch,
-        "device": torch.cuda.get_device_name() if cuda else _processor(),
+        "device": torch.cuda.get_device_name() if cuda else processor(),
         "device_kind": "cuda" if cuda else "cpu",
         "device_count": runner.world_size,
     }
     write_atomic(folder / TRAINING_FILE, [json.dumps(summary, indent=2).encode()])
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of this machine's processor and its cores."""
     import platform
 
     try:

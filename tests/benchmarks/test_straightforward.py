@@ -83,6 +83,4 @@ def test_equals_the_official_implementation(name: str) -> None:
     for call, expected in enumerate(packed.values):
         value, gradient = run(loss, packed.logits[call], packed.labels[call])
         assert value.item() == pytest.approx(float(expected), rel=1e-5), f"call {call}"
-    np.testing.assert_allclose(
-        gradient.numpy(), packed.gradient, rtol=0, atol=1e-5 * np.abs(packed.gradient).max()
-    )
+    np.testing.assert_allclose(gradient.numpy(), packed.gradient, rtol=0, atol=1e-5 * np.abs(packed.gradient).max())
