@@ -25,7 +25,7 @@ setup(
     python_requires=">=3.10,<3.13",
     packages=[*find_packages(include=["lt_bench", "lt_bench.*"]), "lt_bench.losses", "lt_bench.configs"],
     package_dir={"lt_bench": "lt_bench", "lt_bench.losses": "losses", "lt_bench.configs": "configs"},
-    package_data={"lt_bench": ["py.typed", "**/*.csv", "**/*.npz"], "lt_bench.configs": ["**/*.py"]},
+    package_data={"lt_bench": ["py.typed", "**/*.cpp", "**/*.csv", "**/*.npz"], "lt_bench.configs": ["**/*.py"]},
     # What is imported; requirements.txt pins versions, and tools/set_up.py installs them in the order that mmcv needs.
     install_requires=[
         "click",

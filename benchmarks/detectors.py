@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from detector_summary import OURS, STOCK
 from mmdet.registry import DATASETS, MODELS

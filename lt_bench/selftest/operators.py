@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from lt_bench.operators import in_use
+from lt_bench.operators.install import stand_in
 from lt_bench.selftest import reference
 from lt_bench.selftest.result import Bench, Check, Found
 from lt_bench.testing.result import Wrong
@@ -21,6 +22,8 @@ LIMITS = {torch.float32: 1e-4, torch.float16: 1e-1}
 
 def which(bench: Bench) -> Found:
     operators = in_use()
+    if operators.source != "mmcv" and not stand_in().is_file():
+        raise Wrong(f"{operators}, but code that imports mmcv alone finds none: run `python -m lt_bench.operators`")
     if bench.cuda and operators.cuda is None:
         raise Wrong(
             f"{operators} are for CPUs only: install the torchvision of torch {torch.__version__}, then "
