@@ -155,8 +155,7 @@ def _box_outputs(head: Any, count: int, shift: float) -> tuple[Tensor, Tensor, T
     logits = 3 * rng.normal(size=(count, head.loss_cls.loss.num_logits))
     logits[:, :CLASSES] += shift
     deltas = rng.normal(size=(count, 4 * CLASSES))
-    rois, logits, deltas = (torch.tensor(values, dtype=torch.float32) for values in (rois, logits, deltas))
-    return rois, logits, deltas
+    return torch.tensor(rois).float(), torch.tensor(logits).float(), torch.tensor(deltas).float()
 
 
 def masks(bench: Bench) -> Found:

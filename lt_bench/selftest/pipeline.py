@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lt_bench.evaluation.checks import IouType
 from lt_bench.selftest.command import FEW_IMAGES, lt_bench
 from lt_bench.selftest.result import Bench, Check, Found
 from lt_bench.testing.result import Wrong
@@ -61,8 +62,10 @@ def evaluators(bench: Bench) -> Found:
     truth = load_ground_truth(annotations)
     detections = read_detections(predictions, truth, True, boxes=True)
     figures: dict[str, float] = {}
-    for kind, name in (("bbox", "box"), ("segm", "mask")):
-        vernier, lvis = (precision_recall(truth, detections, kind, evaluator) for evaluator in ("vernier", "lvis"))
+    kinds: dict[IouType, str] = {"bbox": "box", "segm": "mask"}
+    for kind, name in kinds.items():
+        vernier = precision_recall(truth, detections, kind, "vernier")
+        lvis = precision_recall(truth, detections, kind, "lvis")
         for what, ours, theirs in zip(("precision", "recall"), vernier, lvis, strict=True):
             if not np.array_equal(ours, theirs):
                 raise Wrong(f"{name}: {int((ours != theirs).sum())} values of {what} are not lvis-api's")
