@@ -33,6 +33,7 @@ $python -m pip download --quiet --no-deps --only-binary=:all: --python-version "
 for name in onedl-mmcv onedl-mmdetection; do
     $python -m pip wheel --quiet --no-deps --no-cache-dir --wheel-dir wheels "$(pin $name)"
 done
+rm -rf build  # what an earlier version left there would come along
 $python -m pip wheel --quiet --no-deps --wheel-dir wheels .
 ls -l wheels | awk 'NR > 1 { printf "%8.1f KiB  %s\n", $5 / 1024, $9; total += $5 }
                     END { printf "%8.1f MiB  in all\n", total / 1048576 }'

@@ -46,9 +46,10 @@ def _within(found: vectors.Deviation, limit: float, score_limit: float, prefix: 
 
 
 def compiled(bench: Bench) -> Found:
-    reason = fused.why_not(bench.device)
-    if reason:
-        raise NotApplicable(f"not used: {reason}")
+    for dtype in (torch.float32, bench.half):
+        reason = fused.why_not(bench.device, dtype)
+        if reason:
+            raise NotApplicable(f"not used for {str(dtype).removeprefix('torch.')} logits: {reason}")
     return Found("used, and equal to the formulas uncompiled")
 
 
