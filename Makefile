@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run test test-quick test-long test-install lint format venv
+.PHONY: run test test-quick test-long test-install gpu lint format venv
 
 # Sets everything up and runs the benchmark once: on LVIS if it is there, else on the embedded data set.
 run: venv
@@ -31,6 +31,10 @@ test-install:
 	$(PLAIN)/pytest tests/operators tests/detector
 	LT_BENCH_OPERATORS=compiled $(PLAIN)/python -m lt_bench.operators
 	LT_BENCH_OPERATORS=compiled $(PLAIN)/pytest tests/operators tests/detector
+
+# Sets everything up and checks it on the GPU.
+gpu: venv
+	$(VENV) -m lt_bench selftest --device cuda
 
 lint: venv
 	$(VENV) -m ruff check .

@@ -42,7 +42,7 @@ setup(
     python_requires=">=3.10,<3.13",
     packages=[*find_packages(include=["lt_bench", "lt_bench.*"]), "lt_bench.losses", "lt_bench.configs"],
     package_dir={"lt_bench": "lt_bench", "lt_bench.losses": "losses", "lt_bench.configs": "configs"},
-    package_data={"lt_bench": ["py.typed", "**/*.csv", "**/*.cpp"], "lt_bench.configs": ["**/*.py"]},
+    package_data={"lt_bench": ["py.typed", "**/*.csv", "**/*.cpp", "**/*.npz"], "lt_bench.configs": ["**/*.py"]},
     cmdclass={"build_py": BuildWithStandIn},
     # Ranges, for an environment that has a torch already; requirements.txt pins what the tests run with. mmcv and mmdet
     # are pinned to the series whose modules are subclassed here, and vernier to the one whose internals are called.

@@ -12,7 +12,7 @@ import click
 import torch
 from breakdown import INFERENCE_PARTS, TRAINING_PARTS, breakdown
 from detector_summary import EVALUATION, INFERENCE, OURS, SPARSE_INFERENCE, STARTUP, STOCK, TRAINING
-from detectors import Pair, Setting, build_pair, foreign_modules, make_sparse
+from detectors import Pair, Setting, build_pair, make_sparse
 from evaluations import measure_evaluation
 from made_up_val import CATEGORIES, write_val
 from parity import Check, check_inference, check_training
@@ -20,6 +20,7 @@ from startup import measure_startup
 from steps import inferences, training_steps
 from turns import Prepare, seconds_in_turn
 
+from lt_bench.detector.stock import foreign_modules, held_bytes
 from lt_bench.errors import RunFailedError
 from lt_bench.testing.cost import peak_bytes
 
@@ -99,7 +100,7 @@ def _entries(
     taken_apart, peaks = {}, {}
     for name, detector in pair.detectors.items():
         taken_apart[name] = breakdown(detector, calls[name], parts, scope.device)
-        peaks[name] = detector.held_bytes() + peak_bytes(calls[name](), scope.device)
+        peaks[name] = held_bytes(detector.model) + peak_bytes(calls[name](), scope.device)
     yield (
         "result",
         {

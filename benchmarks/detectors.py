@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from detector_summary import OURS, STOCK
 from mmdet.registry import DATASETS, MODELS
@@ -21,17 +20,13 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 from mmengine.structures import InstanceData
 from scenes import write_scenes
-from torch import Tensor, nn
+from torch import Tensor
 
 import lt_bench.detector  # noqa: F401  registers our modules
 from lt_bench.data.lvis import load
-from lt_bench.detector.adapter import LossAdapter
+from lt_bench.detector.stock import stock_config
 from lt_bench.experiment import Experiment, resolve
-from lt_bench.fingerprint import EXACT_REPLACEMENTS
 
-# The box head is no replacement in a config's eyes: it is in every config, and calls the loss for empty batches too.
-STOCK_TYPES = {**EXACT_REPLACEMENTS, "LongTailBBoxHead": "Shared2FCBBoxHead"}
-STOCK_PACKAGES = ("mmdet", "mmcv", "mmengine", "torch")
 NEAR_OBJECTS = 300  # proposals of a training image that lie near an object
 SPARSE = 0.02  # share of the scores above the threshold in a detector that has learned something
 
@@ -55,12 +50,6 @@ class Setting:
 class Detector:
     model: Any  # mmdet's BaseDetector
     optimizer: Any  # mmengine's OptimWrapper
-
-    def held_bytes(self) -> int:
-        """What stays in memory from step to step: weights, buffers and momentum."""
-        weights = list(self.model.parameters())
-        momentum = sum(weight.nbytes for weight in weights if weight.requires_grad)
-        return int(momentum + sum(tensor.nbytes for tensor in (*weights, *self.model.buffers())))
 
 
 @dataclass(frozen=True)
@@ -114,36 +103,7 @@ def build_pair(setting: Setting, folder: Path) -> Pair:
 
 def both(model: Any) -> dict[str, Any]:
     """The config of a model for STOCK and OURS."""
-    return {STOCK: _stock(deepcopy(model)), OURS: model}
-
-
-def _stock(node: Any) -> Any:
-    """The same config with the type that each of our modules stands for."""
-    if isinstance(node, dict):
-        name = node.get("type")
-        if name == "LongTailBBoxHead":
-            node.pop("prior_prob", None)  # an initial bias; the weights are copied anyway
-        for value in node.values():
-            _stock(value)
-        if isinstance(name, str):
-            node["type"] = STOCK_TYPES.get(name, name)
-    elif isinstance(node, list | tuple):
-        for value in node:
-            _stock(value)
-    return node
-
-
-def foreign_modules(model: nn.Module) -> list[str]:
-    """Types in a model that are neither mmdet's nor of what it builds on; the loss under test does not count."""
-    adapters = [module for module in model.modules() if isinstance(module, LossAdapter)]
-    ignored = {id(part) for adapter in adapters for part in adapter.modules()}
-    return sorted(
-        {
-            type(module).__name__
-            for module in model.modules()
-            if id(module) not in ignored and type(module).__module__.partition(".")[0] not in STOCK_PACKAGES
-        }
-    )
+    return {STOCK: stock_config(model), OURS: model}
 
 
 def _build(model_cfg: Any, cfg: Config, device: torch.device) -> Detector:
@@ -248,9 +208,3 @@ def _logits(model: Any, data: dict[str, Any]) -> Tensor:
     finally:
         hook.remove()
     return caught[0]
-
-
-def seed_everything(seed: int = 0) -> None:
-    """Both detectors draw their RoIs from here."""
-    torch.manual_seed(seed)
-    np.random.seed(seed)

@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 from detector_summary import OURS
-from detectors import Detector, Pair, seed_everything
+from detectors import Detector, Pair
 from turns import Prepare
 
 from lt_bench.detector.predictions import detections_of
+from lt_bench.detector.stock import seed_everything
 
 
 def training_steps(pair: Pair) -> dict[str, Prepare]:

@@ -14,6 +14,7 @@ from lt_bench.errors import RunFailedError, UserError
 LEADERBOARDS = Path("leaderboards")
 WORK_DIRS = Path("work_dirs")
 PORTRAITS = Path("portraits")
+SELFTEST = Path("selftest")
 
 _path = click.Path(path_type=Path)
 _METRICS_HELP = "What to measure: ap, ap_fixed, ap_boundary, errors, with commas."
@@ -396,6 +397,39 @@ def doctor(data_root: Path | None, look_only: bool) -> None:
         if finding.remedy:
             click.echo(f"{'':<9}{'':<{width}}  -> {finding.remedy}")
     if any(finding.needed and not finding.ok for finding in findings):
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), help="What to check. Default: the GPU if there is one.")
+@click.option("--out", type=_path, default=SELFTEST, show_default=True, help="Folder for the report.")
+@click.option("--only", multiple=True, metavar="NAME", help="This check or group alone; can be repeated.")
+def selftest(device: str | None, out: Path, only: tuple[str, ...]) -> None:
+    """Check this installation on a CPU or a GPU before days of training, in minutes and without network.
+
+    Operators against float64, losses against their official implementations, mask predictor, post-processing and
+    training against stock mmdet, a run with resume and evaluation, and two ranks. The report is a table, and in the
+    folder selftest_DEVICE.json and selftest_DEVICE.md.
+
+    Groups: operators, losses, detector, pipeline, ranks, training. Exits with 1 if a check fails; its row comes first.
+    """
+    from lt_bench.evaluation.report import refuse_unwritable
+    from lt_bench.selftest import report, suite
+
+    chosen = suite.choose(only)
+    where = suite.find_device(device)
+    files = [out / f"selftest_{where.type}{suffix}" for suffix in (".json", ".md")]
+    for file in files:
+        refuse_unwritable(file)  # before minutes of checking
+    rows = []
+    for row in suite.run(where, chosen):
+        rows.append(row)
+        _say(f"{row.check}: {row.status} in {row.seconds:.1f} s")
+    about = report.machine(where)
+    click.echo(report.terminal(about, rows))
+    report.write(about, rows, *files)
+    _say(f"report: {files[0]}, {files[1]}")
+    if any(row.status == "failed" for row in rows):
         sys.exit(1)
 
 

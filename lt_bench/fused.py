@@ -94,14 +94,26 @@ focal_gradient = _compiled(_focal_gradient)
 def usable(logits: Tensor) -> bool:
     """Whether the compiled sums are to be used for logits [N, K]: on a GPU, where they were found to work."""
     # Lengths 0 and 1 would be compiled anew, and need no speed.
-    return logits.device.type == "cuda" and min(logits.shape) > 1 and _works(logits.device, logits.dtype)
+    return logits.device.type == "cuda" and min(logits.shape) > 1 and not _problem(logits.device, logits.dtype)
+
+
+def why_not(device: torch.device, dtype: torch.dtype = torch.float32) -> str:
+    """Why the compiled sums are not used for logits of that type on that device; empty where they are."""
+    if device.type != "cuda":
+        return f"the {device.type.upper()} has a path of its own"
+    if device.index is None:
+        device = torch.device("cuda", torch.cuda.current_device())  # as a tensor's device says it
+    return _problem(device, dtype)
 
 
 @cache
-def _works(device: torch.device, dtype: torch.dtype) -> bool:
-    """Compiles everything, once a process, and compares it with the same formulas uncompiled. Warns where it fails."""
+def _problem(device: torch.device, dtype: torch.dtype) -> str:
+    """Compiles everything, once a process, and compares it with the same formulas uncompiled.
+
+    Returns why it can't be used, with a warning where that wasn't asked for; empty where it can.
+    """
     if os.environ.get(SWITCH, "1") == "0":
-        return False
+        return f"{SWITCH}=0"
     generator = torch.Generator().manual_seed(0)
     logits, (negative, positive, shift) = (torch.randn(n, 37, generator=generator).to(device, dtype) for n in (64, 3))
     labels = torch.randint(38, (64,), generator=generator).to(device)
@@ -120,4 +132,4 @@ def _works(device: torch.device, dtype: torch.dtype) -> bool:
         problem = f"{type(error).__name__}: {error}".splitlines()[0]
     if problem:
         warnings.warn(f"the fused losses can't be used on {device}: {problem}; going on without them", stacklevel=2)
-    return not problem
+    return problem

@@ -175,7 +175,7 @@ def _write_training(runner: Runner, folder: Path) -> None:
         "peak_memory_bytes": int(busiest),
         "iterations": runner.iter // accumulated,
         "epochs": runner.epoch,
-        "device": torch.cuda.get_device_name() if cuda else _processor(),
+        "device": torch.cuda.get_device_name() if cuda else processor(),
         "device_kind": "cuda" if cuda else "cpu",
         "device_count": runner.world_size,
         "operators": str(in_use()),
@@ -183,7 +183,8 @@ def _write_training(runner: Runner, folder: Path) -> None:
     write_atomic(folder / TRAINING_FILE, [json.dumps(summary, indent=2).encode()])
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of this machine's processor and its cores."""
     import platform
 
     try:

@@ -38,6 +38,7 @@ def test_the_wheel_holds_losses_configs_and_data(site: Path) -> None:
         "configs/_base_/recipes/paper/ecm.py",
         "leaderboard/published_lvis_v1.csv",
         "operators/operators.cpp",
+        "selftest/vectors/ecm.npz",
     ):
         assert (site / "lt_bench" / name).is_file(), name
     stand_in = (site / "mmcv" / "_ext.py").read_bytes()  # where any code that imports mmcv finds it

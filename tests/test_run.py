@@ -269,9 +269,8 @@ def test_two_processes_hold_the_same_weights_and_state(tmp_path: Path, loss: str
         tmp_path,
         loss,
         *("--gpus", "2", "--max-iters", "2", "--work-dir", "work"),
-        *("--set", "custom_imports.imports=['lt_bench.detector', 'state_dump']"),
+        *("--set", "custom_imports.imports=['lt_bench.detector', 'lt_bench.selftest.state_dump']"),
         *("--set", f"custom_hooks={hooks!r}"),
-        path=HERE / "detector",
     )
     assert "2 device(s) x 4 images x 1 accumulated" in done.stderr
     states: list[dict[str, Any]] = [torch.load(tmp_path / f"rank{rank}.pth") for rank in (0, 1)]

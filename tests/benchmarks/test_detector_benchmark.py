@@ -22,6 +22,7 @@ from detector_page import markdown
 from detector_summary import OURS, STOCK, compare, judge
 from mmdet.models import FCNMaskHead, Shared2FCBBoxHead, StandardRoIHead
 
+from lt_bench.detector.stock import foreign_modules, losses_and_gradients
 from lt_bench.errors import RunFailedError
 
 CPU = torch.device("cpu")
@@ -107,8 +108,8 @@ def test_page_and_plot_follow_from_the_json(data: dict[str, Any], tmp_path: Path
 @pytest.mark.slow
 def test_stock_is_mmdets_own(pair: detectors.Pair) -> None:
     stock, ours = (pair.detectors[name].model for name in (STOCK, OURS))
-    assert detectors.foreign_modules(stock) == []
-    assert "LongTailBBoxHead" in detectors.foreign_modules(ours)
+    assert foreign_modules(stock) == []
+    assert "LongTailBBoxHead" in foreign_modules(ours)
     assert type(stock.roi_head) is StandardRoIHead
     assert type(stock.roi_head.bbox_head) is Shared2FCBBoxHead
     assert type(stock.roi_head.mask_head) is FCNMaskHead
@@ -192,7 +193,8 @@ def test_proposals_near_objects_are_foreground(pair: detectors.Pair, monkeypatch
     monkeypatch.setattr(
         sampler, "sample", lambda *args, **kwargs: caught.append(sample(*args, **kwargs)) or caught[-1], raising=False
     )
-    parity._losses_and_gradients(pair.detectors[STOCK], pair.train, amp=False)
+    stock = pair.detectors[STOCK]
+    losses_and_gradients(stock.model, stock.optimizer, pair.train, amp=False)
     (result,) = caught
     assert len(result.pos_inds) > 60  # 100 proposals and the 12 objects themselves, which stock adds
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +13,8 @@ from straightforward import STRAIGHTFORWARD
 from torch import Tensor, nn
 
 from lt_bench.interface import ClassStats
+from lt_bench.selftest import vectors
 
-GOLDEN = Path(__file__).parents[1] / "golden"
 STATS = ClassStats((900, 2, 40, 1, 300, 7), (2700, 2, 90, 1, 301, 20), 10_000)
 # Federated draws from another generator than its official code: compared where there is nothing or all to draw.
 CASES: list[tuple[str, dict[str, Any]]] = [
@@ -76,17 +74,13 @@ def test_federated_draws_as_many_classes_as_it_is_told() -> None:
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_equals_the_official_implementation(name: str) -> None:
-    with np.load(GOLDEN / f"{name}.npz") as golden:
-        config = json.loads(str(golden["config"]))
-        stats = ClassStats(golden["image_count"], golden["instance_count"], int(golden["num_images"]))
-        logits, labels = torch.tensor(golden["logits"]), torch.tensor(golden["labels"])
-        losses, last_gradient = golden["loss"], golden["grad_last"]
+    packed = vectors.load(vectors.FOLDER / f"{name}.npz")
     known = set(inspect.signature(STRAIGHTFORWARD[name]).parameters)
-    hyper_parameters = {key: value for key, value in config.items() if key in known}
+    hyper_parameters = {key: value for key, value in packed.config.items() if key in known}
     if name == "ecm":
         hyper_parameters["float32_weights"] = True
-    loss = STRAIGHTFORWARD[name](stats, **hyper_parameters)
-    for call, expected in enumerate(losses):
-        value, gradient = run(loss, logits[call], labels[call])
+    loss = STRAIGHTFORWARD[name](packed.stats, **hyper_parameters)
+    for call, expected in enumerate(packed.values):
+        value, gradient = run(loss, packed.logits[call], packed.labels[call])
         assert value.item() == pytest.approx(float(expected), rel=1e-5), f"call {call}"
-    np.testing.assert_allclose(gradient.numpy(), last_gradient, rtol=0, atol=1e-5 * np.abs(last_gradient).max())
+    np.testing.assert_allclose(gradient.numpy(), packed.gradient, rtol=0, atol=1e-5 * np.abs(packed.gradient).max())

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
 import pytest
 import torch
 from loss_cases import LOSSES, make_batch, make_stats, total, value_and_gradient
-from test_golden import SMALL, check_golden
+from test_golden import check_golden
 from torch import Tensor
 
 from lt_bench import chunks, functional, fused
+from lt_bench.selftest import vectors
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("uncompiled")
 @pytest.mark.parametrize("name", LOSSES)
 def test_formulas_give_the_golden_vectors(name: str) -> None:
-    check_golden(Path(SMALL) / f"{name}.npz")
+    check_golden(vectors.FOLDER / f"{name}.npz")
 
 
 @pytest.mark.usefixtures("uncompiled")
@@ -44,7 +44,7 @@ def test_formulas_equal_the_other_path(name: str, num_rois: int, monkeypatch: py
 
 @pytest.mark.slow
 def test_they_compile_and_equal_their_formulas() -> None:
-    assert fused._works.__wrapped__(torch.device("cpu"), torch.float32)
+    assert fused._problem.__wrapped__(torch.device("cpu"), torch.float32) == ""
 
 
 def test_only_a_gpu_uses_them() -> None:
@@ -59,7 +59,7 @@ def test_a_compiler_that_fails_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> 
     for name in ("binary_cross_entropy", "binary_cross_entropy_gradient", "focal_gradient"):
         monkeypatch.setattr(fused, name, getattr(fused, f"_{name}"))
     with pytest.warns(UserWarning, match="can't be used on cpu: RuntimeError: no compiler here; going on"):
-        assert not fused._works.__wrapped__(torch.device("cpu"), torch.float32)
+        assert fused._problem.__wrapped__(torch.device("cpu"), torch.float32)
 
 
 def test_a_compiler_that_is_wrong_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,13 +67,17 @@ def test_a_compiler_that_is_wrong_is_found_out(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(fused, name, getattr(fused, f"_{name}"))
     monkeypatch.setattr(fused, "focal_gradient", lambda *given: 1.01 * fused._focal_gradient(*given))
     with pytest.warns(UserWarning, match="not those of the uncompiled formulas"):
-        assert not fused._works.__wrapped__(torch.device("cpu"), torch.float64)
+        assert fused._problem.__wrapped__(torch.device("cpu"), torch.float64)
 
 
 def test_the_switch_leaves_them_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(fused.SWITCH, "0")
     monkeypatch.setattr(fused, "focal", None)
-    assert not fused._works.__wrapped__(torch.device("cpu"), torch.float32)
+    assert fused._problem.__wrapped__(torch.device("cpu"), torch.float32) == "LT_BENCH_COMPILE=0"
+
+
+def test_a_cpu_says_why_not() -> None:
+    assert fused.why_not(torch.device("cpu")) == "the CPU has a path of its own"
 
 
 @pytest.mark.parametrize("name", LOSSES)

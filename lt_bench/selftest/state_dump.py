@@ -1,4 +1,4 @@
-"""A hook for tests: saves every rank's model at the end of training."""
+"""A hook that saves every rank's model at the end of training, to be compared."""
 
 from __future__ import annotations
 

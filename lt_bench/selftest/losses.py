@@ -1,0 +1,60 @@
+"""Every built-in loss against vectors of its official implementation, and whether the compiled sums are used."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+
+import torch
+
+from lt_bench import fused
+from lt_bench.selftest import vectors
+from lt_bench.selftest.result import Bench, Check, Found
+from lt_bench.testing.precision import LIMITS, SCORE_LIMITS
+from lt_bench.testing.result import NotApplicable, Wrong
+
+
+def float32(bench: Bench, name: str) -> Found:
+    """Value, gradient and scores; the logits are float32, and what the official code gave is too."""
+    packed = vectors.load(vectors.FOLDER / f"{name}.npz")
+    found = vectors.deviation(packed, bench.device)
+    return _within(found, LIMITS[torch.float32], SCORE_LIMITS[torch.float32])
+
+
+def amp(bench: Bench, name: str) -> Found:
+    """Under autocast, with float32 logits (from a normalized classifier) and with half ones (from a plain one)."""
+    packed = vectors.load(vectors.FOLDER / f"{name}.npz")
+    exact = LIMITS[torch.float32], SCORE_LIMITS[torch.float32]
+    _within(vectors.deviation(packed, bench.device, torch.float32, bench.half), *exact)
+    # The vectors are of logits that aren't rounded. Rounding moves the largest logit, 9, by half a unit in its last
+    # place at most, a score by a quarter of that: within what the arithmetic of half precision is allowed anyway.
+    found = vectors.deviation(packed, bench.device, bench.half, bench.half)
+    prefix = f"{str(bench.half).removeprefix('torch.')}: "
+    return _within(found, LIMITS[bench.half], SCORE_LIMITS[bench.half], prefix)
+
+
+def _within(found: vectors.Deviation, limit: float, score_limit: float, prefix: str = "") -> Found:
+    for what, value in asdict(found).items():
+        allowed = score_limit if what == "scores" else limit
+        if not value <= allowed:
+            raise Wrong(f"{prefix}the {what} is {value:.1e} off the official implementation, limit {allowed:.0e}")
+    return Found(
+        f"{prefix}value {found.value:.0e}, gradient {found.gradient:.0e}, scores {found.scores:.0e} off "
+        f"(limits {limit:.0e}, {score_limit:.0e})",
+        asdict(found),
+    )
+
+
+def compiled(bench: Bench) -> Found:
+    for dtype in (torch.float32, bench.half):
+        reason = fused.why_not(bench.device, dtype)
+        if reason:
+            raise NotApplicable(f"not used for {str(dtype).removeprefix('torch.')} logits: {reason}")
+    return Found("used, and equal to the formulas uncompiled")
+
+
+CHECKS = (
+    *(Check("losses", f"loss {name}", partial(float32, name=name)) for name in vectors.names()),
+    *(Check("losses", f"loss {name}, AMP", partial(amp, name=name)) for name in vectors.names()),
+    Check("losses", "compiled losses", compiled),
+)

@@ -1,0 +1,99 @@
+"""Losses, gradients and scores of the official implementations, for three consecutive calls of each loss.
+
+Beside this file, `vectors/` holds one .npz for each built-in loss, with made-up class counts.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lt_bench.interface import ClassStats, LongTailLoss
+from lt_bench.registry import load_loss
+from lt_bench.testing.subject import evaluate
+
+FOLDER = Path(__file__).with_name("vectors")
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """What a loss was given and what it must return.
+
+    logits float32 [3, N, K]; labels int64 [3, N]; values float64 [3], of the calls; gradient [N, K] and scores
+    [N, C or C + 1] of the last call; config: name of the loss and its hyper-parameters.
+    """
+
+    stats: ClassStats
+    config: dict[str, Any]
+    logits: Tensor
+    labels: Tensor
+    values: NDArray[np.float64]
+    gradient: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+    def build(self) -> LongTailLoss:
+        """The loss, with the hyper-parameters that the vectors are of."""
+        cls = load_loss(self.config["loss"])
+        known = set(inspect.signature(cls).parameters)
+        given = {name: value for name, value in self.config.items() if name in known}
+        if self.config["loss"] == "ecm":
+            given["float32_weights"] = True  # the official code's rounding
+        return cls(self.stats, **given)
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """Off the vectors: values relative to each, the gradient relative to its largest entry, scores as they are."""
+
+    value: float
+    gradient: float
+    scores: float
+
+
+def names() -> list[str]:
+    return sorted(path.stem for path in FOLDER.glob("*.npz"))
+
+
+def load(path: Path) -> Vectors:
+    with np.load(path) as packed:
+        return Vectors(
+            stats=ClassStats(packed["image_count"], packed["instance_count"], int(packed["num_images"])),
+            config=json.loads(str(packed["config"])),
+            logits=torch.tensor(packed["logits"]),
+            labels=torch.tensor(packed["labels"]),
+            values=packed["loss"],
+            gradient=packed["grad_last"],
+            scores=packed["scores_last"],
+        )
+
+
+def deviation(
+    vectors: Vectors, device: torch.device, dtype: torch.dtype = torch.float32, autocast: torch.dtype | None = None
+) -> Deviation:
+    """How far all calls of the loss on `device` are off. dtype: of the logits. autocast: the type within it, if any."""
+    loss = vectors.build().to(device)
+    logits, labels = vectors.logits.to(device, dtype), vectors.labels.to(device)
+    values = []
+    for call in range(len(vectors.values)):
+        with torch.autocast(device.type, autocast, enabled=autocast is not None):
+            found = evaluate(loss, logits[call], labels[call])
+        values.append(float(found.value))
+    with torch.no_grad(), torch.autocast(device.type, autocast, enabled=autocast is not None):
+        scores = loss.scores(logits[-1]).double().cpu().numpy()
+    gradient = found.gradient.double().cpu().numpy()
+    # The official sigmoid losses without a background channel return no background column.
+    scores = scores[:, : vectors.scores.shape[1]]
+    return Deviation(
+        value=float(np.max(np.abs(np.array(values) / vectors.values - 1))),
+        # The official float32 gradients have lost the digits of their smallest entries.
+        gradient=float(np.max(np.abs(gradient - vectors.gradient)) / np.max(np.abs(vectors.gradient))),
+        scores=float(np.max(np.abs(scores - vectors.scores))),
+    )
