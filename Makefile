@@ -26,10 +26,11 @@ PLAIN := .venv-plain/bin
 test-install:
 	$(PYTHON) -m venv --clear .venv-plain
 	$(PLAIN)/pip install torch==2.14.1 torchvision==0.29.1
-	$(PLAIN)/pip install . ninja pytest hypothesis
+	$(PLAIN)/pip install . pytest hypothesis
 	$(PLAIN)/lt_bench doctor --look-only
+	cd tests && ../$(PLAIN)/lt_bench losses --check
 	$(PLAIN)/pytest tests/operators tests/detector
-	LT_BENCH_OPERATORS=compiled $(PLAIN)/python -m lt_bench.operators
+	cd tests && LT_BENCH_OPERATORS=compiled ../$(PLAIN)/python -m lt_bench.operators
 	LT_BENCH_OPERATORS=compiled $(PLAIN)/pytest tests/operators tests/detector
 
 # Sets everything up and checks it on the GPU.

@@ -49,6 +49,7 @@ setup(
     install_requires=[
         "click>=8.1",
         "lvis>=0.5.3",
+        "ninja",  # compiles operators where torchvision's can't be loaded
         "matplotlib>=3.7",
         "numpy>=1.26",
         "onedl-mmcv>=2.3.6,<2.4",

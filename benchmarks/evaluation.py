@@ -18,7 +18,6 @@ from statistics import median
 from typing import Any
 
 import click
-from machine import describe
 from made_up_val import DETECTIONS, write_val
 from tabulate import tabulate
 
@@ -65,6 +64,7 @@ def main(images: tuple[int, ...], peer: int, repeats: int, out: Path) -> None:
 def run(images: tuple[int, ...], peer: int, repeats: int) -> dict[str, Any]:
     """Everything that is measured, by size."""
     import torch
+    from machine import describe
 
     results = []
     with tempfile.TemporaryDirectory() as folder:

@@ -63,7 +63,7 @@ def loaded(wanted: bool) -> Iterator[None]:
         yield
         return
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "GOMP_"))}
-    process = subprocess.Popen(("nice", "-n", "10", sys.executable, "-c", LOAD), env=environment)
+    process = subprocess.Popen((sys.executable, "-c", LOAD), env=environment)
     try:
         yield
     finally:

@@ -41,8 +41,6 @@ def fit_to_devices(cfg: Config, devices: int, cuda: bool) -> None:
     for loader in (cfg.train_dataloader, cfg.test_dataloader):
         if not loader.num_workers:
             loader.persistent_workers = False  # torch refuses persistent workers where there are none
-    if not cuda and cfg.optim_wrapper.optimizer.type == "SGD":
-        cfg.optim_wrapper.optimizer.setdefault("fused", True)  # one pass over the weights instead of three
     for scheduler in cfg.param_scheduler:
         if not scheduler.by_epoch:
             _stretch(scheduler, accumulate)

@@ -81,7 +81,7 @@ def _operators_in_use() -> tuple[str, str]:
     code = (
         "import torch, lt_bench.operators as o; found = o.in_use(); "
         "print(f'{found}; ' + (f'CUDA {found.cuda}' if found.cuda else 'CPU only')); "
-        "raise SystemExit('for CPUs only, but there is a GPU' if torch.cuda.is_available() > bool(found.cuda) else 0)"
+        "raise SystemExit('for CPUs only, but there is a GPU' if torch.cuda.is_available() and not found.cuda else 0)"
     )
     done = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, errors="replace", check=False)
     lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]

@@ -14,7 +14,7 @@ from lt_bench.devices import fit_to_devices
 from lt_bench.errors import UserError
 from lt_bench.experiment import Experiment, as_list, resolve
 from lt_bench.fingerprint import fingerprint
-from lt_bench.operators import in_use
+from lt_bench.operators import Operators, in_use
 from lt_bench.registry import build_loss, get_info
 from lt_bench.source import Source
 from lt_bench.weights import ensure_weights
@@ -50,6 +50,7 @@ def make_plan(experiment: Experiment, source: Source, devices: int | None, image
     Raises UserError for a --set that spoils the config, a hyper-parameter out of range, weights that can't be had,
     devices that can't share the batch or that mmcv's operators are not compiled for.
     """
+    operators = _find_operators()  # mmdet can't be imported without
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with _blaming(experiment.overrides):
@@ -57,11 +58,11 @@ def make_plan(experiment: Experiment, source: Source, devices: int | None, image
             identity = fingerprint(cfg, source.digests())
         _try_loss(experiment, cfg, source)
     notes = sorted({str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)})
-    weights = ensure_weights(cfg)
     count = _count_devices(devices)
     cuda = _gpus(count) > 0
     with _blaming(experiment.overrides):
-        _check_operators(cfg, cuda)
+        _check_operators(cfg, operators, cuda)
+    weights = ensure_weights(cfg)
     if experiment.amp and not cuda:
         raise UserError("--amp needs a GPU, and this machine has none", "leave out --amp")
     if images_per_device is not None:
@@ -138,21 +139,24 @@ def _gpus(devices: int) -> int:
     return present
 
 
-def _check_operators(cfg: Config, cuda: bool) -> None:
-    """Raises UserError when mmcv's operators are missing, are for CPUs only, or lack one that the config asks for."""
+def _find_operators() -> Operators:
     try:
-        operators = in_use()
+        return in_use()
     except ImportError as error:
-        raise UserError(str(error), "python -m lt_bench doctor") from error
+        raise UserError(str(error), "lt_bench doctor") from error
+
+
+def _check_operators(cfg: Config, operators: Operators, cuda: bool) -> None:
+    """Raises UserError when mmcv's operators are for CPUs only beside a GPU, or lack one that the config asks for."""
     if cuda and operators.cuda is None:
         raise UserError(
             f"mmcv's operators ({operators}) are for CPUs only, but this machine has a GPU",
-            "python -m lt_bench doctor says how to get those for the GPU",
+            "lt_bench doctor says how to get those for the GPU",
         )
     for block in _blocks(cfg.model.to_dict()):
         soft_nms = block.get("type") == "soft_nms"
         max_pooling = block.get("type") == "RoIAlign" and block.get("pool_mode") == "max"
-        if soft_nms > operators.soft_nms or max_pooling > operators.max_pooling:
+        if (soft_nms and not operators.soft_nms) or (max_pooling and not operators.max_pooling):
             raise UserError(f"the config asks for {block}, which operators by {operators} lack", operators.remedy)
 
 

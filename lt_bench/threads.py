@@ -12,7 +12,7 @@ from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
 _WAIT, _COUNT = "OMP_WAIT_POLICY", "OMP_NUM_THREADS"
-_counted_here = False
+_COUNTED = "LT_BENCH_THREADS"  # the count that was set here, not by the user; processes started from here see it too
 
 
 def prepare() -> None:
@@ -20,16 +20,14 @@ def prepare() -> None:
 
     Without effect on a process that has loaded torch already.
     """
-    global _counted_here
-    _counted_here |= _COUNT not in os.environ
-    os.environ.update(environment(1))
+    os.environ.update(environment(1) if _COUNT not in os.environ else {_WAIT: os.environ.get(_WAIT, "PASSIVE")})
 
 
 def environment(processes: int) -> dict[str, str]:
     """The environment of one of several processes that share the cores. What the user has set stays."""
     found = {_WAIT: "PASSIVE", **os.environ}
-    if _counted_here or _COUNT not in found:
-        found[_COUNT] = str(max(1, usable_cores() // processes))
+    if _COUNT not in found or found.get(_COUNTED) == found[_COUNT]:
+        found[_COUNT] = found[_COUNTED] = str(max(1, usable_cores() // processes))
     return found
 
 

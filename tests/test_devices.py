@@ -74,13 +74,3 @@ def test_trained_batchnorm_is_synchronised_on_gpus(tmp_path: Path) -> None:
     cfg, _ = resolved(tmp_path, init="random")
     fit_to_devices(cfg, 2, cuda=True)
     assert cfg.sync_bn == "torch"
-
-
-def test_a_cpu_updates_the_weights_in_one_pass(tmp_path: Path) -> None:
-    for cuda, expected in ((False, True), (True, None)):
-        cfg, _ = resolved(tmp_path)
-        fit_to_devices(cfg, 1, cuda=cuda)
-        assert cfg.optim_wrapper.optimizer.get("fused") is expected
-    cfg, _ = resolved(tmp_path, overrides={"+optim_wrapper.optimizer.fused": False})
-    fit_to_devices(cfg, 1, cuda=False)
-    assert cfg.optim_wrapper.optimizer.fused is False

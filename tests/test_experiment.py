@@ -262,17 +262,19 @@ def test_missing_operators_and_operators_without_a_gpu_are_missed_before_trainin
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cfg, _ = resolved(tmp_path)
-    monkeypatch.setattr(planning, "in_use", lambda: Operators("compiled", "2.3.6", None, True, True, ""))
-    planning._check_operators(cfg, cuda=False)
+    operators = Operators("compiled", "2.3.6", None, True, True, "")
+    planning._check_operators(cfg, operators, cuda=False)
     with pytest.raises(UserError, match="for CPUs only, but this machine has a GPU"):
-        planning._check_operators(cfg, cuda=True)
+        planning._check_operators(cfg, operators, cuda=True)
 
     def missing() -> Operators:
         raise ImportError("nothing stands in for them")
 
     monkeypatch.setattr(planning, "in_use", missing)
+    paths = write_annotations(tmp_path)
+    source = Source(paths, load(paths.train), load(paths.val))
     with pytest.raises(UserError, match=r"(?s)nothing stands in.*lt_bench doctor"):
-        planning._check_operators(cfg, cuda=False)
+        make_plan(Experiment("ecm", dataset="lvis_v1", init="random"), source, None, None)
 
 
 @pytest.mark.parametrize(

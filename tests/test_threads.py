@@ -15,7 +15,7 @@ PRINT = "import lt_bench.__main__, os, torch; print(os.environ['OMP_WAIT_POLICY'
 
 
 def printed(code: str, **environment: str) -> str:
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("OMP_")}
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "LT_BENCH_THREADS"))}
     done = subprocess.run(
         (sys.executable, "-c", code), env={**clean, **environment}, capture_output=True, text=True, check=True
     )
@@ -61,12 +61,22 @@ def test_a_containers_share_counts(
 
 def test_processes_that_share_the_cores_share_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "usable_cores", lambda: 8)
-    monkeypatch.setattr(threads, "_counted_here", False)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    for name in ("OMP_NUM_THREADS", "LT_BENCH_THREADS"):
+        monkeypatch.delenv(name, raising=False)
     assert threads.environment(2)["OMP_NUM_THREADS"] == "4"
     assert threads.environment(16)["OMP_NUM_THREADS"] == "1"
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert threads.environment(2)["OMP_NUM_THREADS"] == "3"
     monkeypatch.delenv("OMP_NUM_THREADS")
-    threads.prepare()  # what we chose for one process is no wish of the user's
+    threads.prepare()  # what was chosen for one process is no wish of the user's
     assert threads.environment(2)["OMP_NUM_THREADS"] == "4"
+
+
+def test_a_process_started_from_one_that_prepared_shares_the_threads_too() -> None:
+    inner = "from lt_bench import threads; threads.prepare(); print(threads.environment(2)['OMP_NUM_THREADS'])"
+    outer = (
+        "import os, subprocess, sys; from lt_bench import threads; threads.prepare(); "
+        f"subprocess.run((sys.executable, '-c', {inner!r}), check=True)"
+    )
+    assert printed(outer) == str(max(1, threads.usable_cores() // 2))
+    assert printed(outer, OMP_NUM_THREADS="7") == "7"

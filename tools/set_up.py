@@ -1,7 +1,7 @@
 """Makes .venv: pinned packages, mmcv's operators, lt_bench itself. Does nothing when all is in place.
 
 Usage: python3 tools/set_up.py. Needs Python 3.10-3.12; installs what requirements.txt pins. $LT_BENCH_OPERATORS says
-where nms and RoIAlign come from: torchvision (precompiled), compiled (four files of mmcv, 20 seconds), mmcv (all of
+where nms and RoIAlign come from: torchvision (precompiled), compiled (four files of mmcv, 15 seconds), mmcv (all of
 mmcv, half an hour). Without it: torchvision, or compiled where torchvision can't be loaded beside the pinned torch.
 Runs before anything is installed, so it uses the standard library only.
 """
@@ -114,7 +114,7 @@ def compile_mmcv(requirement: str) -> None:
     """
     build = pip("install", "--no-deps", "--no-build-isolation", "--force-reinstall", requirement)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    environment = {"MAX_JOBS": str(cores), "MMCV_WITH_OPS": "1", **os.environ}
+    environment = {"MAX_JOBS": str(cores), **os.environ}
     step("compiling all of mmcv (half an hour on 2 cores, once a machine)", *build, environment=environment)
     if not has_operators():
         anew = (*build, "--no-cache-dir")

@@ -6,6 +6,7 @@ which take nearly all of the time, are read once.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import tempfile
@@ -14,20 +15,21 @@ from pathlib import Path
 import torch
 
 from lt_bench.operators import in_parallel
-from lt_bench.operators.choose import Kernels
+from lt_bench.operators.choose import ALL_OF_MMCV, Kernels
 from lt_bench.operators.place import mmcv_folder, mmcv_version
 
 SOURCE = Path(__file__).with_name("operators.cpp")
-LIBRARY = "_lt_bench_operators.so"
+LIBRARY = "_lt_bench_operators_{}.so"
 
 
 def library() -> Path:
-    """Where the compiled library is, or will be: beside mmcv, because it goes with that mmcv and that environment."""
-    return mmcv_folder() / LIBRARY
+    """Where the library of this torch, this mmcv and these sources is, or will be: beside mmcv."""
+    made_of = SOURCE.read_bytes() + f"{torch.__version__} {mmcv_version()}".encode()
+    return mmcv_folder() / LIBRARY.format(hashlib.sha256(made_of).hexdigest()[:12])
 
 
 def load() -> Kernels:
-    """Raises FileNotFoundError when nothing was compiled, OSError when it was compiled for another torch."""
+    """Raises FileNotFoundError when nothing was compiled for this torch and mmcv."""
     path = library()
     if not path.is_file():
         raise FileNotFoundError(f"{path} has not been compiled")
@@ -42,7 +44,7 @@ def load() -> Kernels:
         cuda_version=lambda: "not available",
         further={"softnms": kernels.softnms},
         max_pooling=True,
-        remedy="LT_BENCH_OPERATORS=mmcv make venv compiles all of mmcv",
+        remedy=ALL_OF_MMCV,
     )
 
 
@@ -67,4 +69,7 @@ def compile_library() -> Path:
             is_python_module=False,
         )
         os.replace(Path(folder) / "lt_bench_operators.so", library())
+    for earlier in mmcv_folder().glob(LIBRARY.format("*")):
+        if earlier != library():
+            earlier.unlink()
     return library()

@@ -8,15 +8,16 @@ the threshold within rounding can be decided differently.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lt_bench.operators import in_parallel
-from lt_bench.operators.choose import Kernels, MissingOperatorError
+from lt_bench.operators.choose import ALL_OF_MMCV, Kernels, MissingOperatorError
 
 
 def load() -> Kernels:
-    """Raises ImportError or RuntimeError when there is no torchvision, or one of another torch."""
+    """Raises ImportError, RuntimeError or AttributeError when there is no torchvision, or one of another torch."""
     import torchvision  # registers its kernels, and raises when they don't fit this torch
 
     for name in ("nms", "roi_align", "_roi_align_backward"):
@@ -28,8 +29,7 @@ def load() -> Kernels:
         roi_align_forward=in_parallel.forward(roi_align_forward),
         roi_align_backward=in_parallel.backward(roi_align_backward),
         cuda_version=cuda_version,
-        remedy="LT_BENCH_OPERATORS=mmcv make venv compiles all of mmcv (on a CPU, LT_BENCH_OPERATORS=compiled is "
-        "enough for soft-NMS and max-pooled RoIAlign)",
+        remedy=f"{ALL_OF_MMCV}; on a CPU, LT_BENCH_OPERATORS=compiled has soft-NMS and max-pooled RoIAlign",
     )
 
 
@@ -53,7 +53,7 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Ten
     if offset:
         ranked = ranked + ranked.new_tensor([0, 0, offset, offset])
     ranks = torch.arange(len(ranked), 0, -1, dtype=ranked.dtype, device=ranked.device)
-    threshold = torch.tensor(iou_threshold, dtype=torch.float32).item()  # mmcv's is a float, torchvision's a double
+    threshold = float(np.float32(iou_threshold))  # mmcv's is a float, torchvision's a double
     return order[torch.ops.torchvision.nms(ranked, ranks, threshold)]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +13,8 @@ from lt_bench.errors import UserError
 
 CHOICE_VARIABLE = "LT_BENCH_OPERATORS"
 SOURCES = ("torchvision", "compiled", "mmcv")
-REMEDY = "`python -m lt_bench doctor` says what can be done about it"
+REMEDY = "`lt_bench doctor` says what can be done about it"
+ALL_OF_MMCV = "LT_BENCH_OPERATORS=mmcv make venv compiles all of mmcv in a checkout"
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,19 @@ class MissingOperatorError(UserError):
         super().__init__(f"mmcv's operator {name!r} is not among the operators by {kernels.source}", kernels.remedy)
 
 
+def _hide_a_broken_torchvision() -> None:
+    """Have `import torchvision` fail as where there is none, if it can't be loaded.
+
+    mmengine tries it at the start of each run, and expects no other failure.
+    """
+    try:
+        importlib.import_module("torchvision")
+    except Exception:  # of another torch, or half of it there
+        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        sys.modules["torchvision"] = None  # type: ignore[assignment]
+
+
 def load() -> Kernels:
     """The kernels that $LT_BENCH_OPERATORS names; without it, the first ones that can be loaded.
 
@@ -57,7 +73,10 @@ def load() -> Kernels:
     reasons = []
     for source in (chosen,) if chosen else known:
         try:
-            return known[source]()
+            found = known[source]()
+            if source == "compiled":
+                _hide_a_broken_torchvision()
+            return found
         except Exception as error:  # a broken or mismatched binary fails in any way
             reasons.append(f"{source}: {type(error).__name__}: {error}")
     raise ImportError("mmcv's operators are not here, and nothing stands in for them; " + "; ".join([*reasons, REMEDY]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from dataclasses import dataclass
 
 from lt_bench.operators.choose import CHOICE_VARIABLE as CHOICE_VARIABLE
@@ -25,6 +26,11 @@ class Operators:
     max_pooling: bool
     remedy: str
 
+    @property
+    def reads_channels_last(self) -> bool:
+        """mmcv's own RoIAlign on a CPU reads such features as if they were contiguous, and is silently wrong."""
+        return self.source != "mmcv"
+
     def __str__(self) -> str:
         what = {"torchvision": "torchvision", "compiled": "compiled from mmcv", "mmcv": "mmcv"}[self.source]
         return f"{what} {self.version}"
@@ -35,6 +41,9 @@ def in_use() -> Operators:
     provide()
     extension = importlib.import_module("mmcv._ext")
     kernels = getattr(extension, "kernels", None)  # mmcv's own module has no such name
+    chosen = os.environ.get(CHOICE_VARIABLE, "")
+    if kernels is None and chosen not in ("", "mmcv"):
+        raise ImportError(f"{CHOICE_VARIABLE}={chosen}, but mmcv is compiled as a whole here, which goes first")
     cuda = extension.get_compiling_cuda_version()
     return Operators(
         source=kernels.source if kernels else "mmcv",

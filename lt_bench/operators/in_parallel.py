@@ -6,6 +6,7 @@ always have, so the results are the same to the bit.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -55,8 +56,14 @@ def _for_each(run: Callable[[_Piece], None], rois: Tensor, images: Tensor) -> No
     if len(pieces) == 1:
         run(pieces[0])
     else:
-        # One piece per thread; torch's operators release Python's lock. A thread knows nothing of the caller's no_grad.
-        list(_threads(len(pieces)).map(torch.no_grad()(run), pieces))
+        inference = torch.is_inference_mode_enabled()
+
+        def run_as_here(piece: _Piece) -> None:
+            with torch.inference_mode(inference), torch.no_grad():  # a thread begins with neither
+                run(piece)
+
+        # One piece per thread; torch's operators release Python's lock.
+        list(_threads(len(pieces)).map(run_as_here, pieces))
 
 
 def _split(rois: Tensor, images: Tensor) -> Iterator[_Piece]:
@@ -83,3 +90,6 @@ def _split(rois: Tensor, images: Tensor) -> Iterator[_Piece]:
 @cache
 def _threads(count: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count, thread_name_prefix="roi_align")
+
+
+os.register_at_fork(after_in_child=_threads.cache_clear)  # a fork has none of its parent's threads

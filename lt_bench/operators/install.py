@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from lt_bench.errors import UserError
+from lt_bench.evaluation.files import write_atomic
 from lt_bench.operators.choose import CHOICE_VARIABLE, SOURCES
 from lt_bench.operators.finder import STAND_IN
 from lt_bench.operators.place import DISTRIBUTION, mmcv_folder, mmcv_version
@@ -19,8 +20,8 @@ from lt_bench.operators.place import DISTRIBUTION, mmcv_folder, mmcv_version
 # Asked in a process of its own: a torchvision of another torch may end it, and leaves half of itself imported.
 PROBE = """
 import sys, torch
-from lt_bench.operators import choose
-kernels = choose.load()
+from lt_bench.operators import by_compiler, by_torchvision
+kernels = {"compiled": by_compiler, "torchvision": by_torchvision}[sys.argv[1]].load()
 options = {"aligned_height": 2, "aligned_width": 2, "spatial_scale": 1.0, "sampling_ratio": 0}
 options |= {"pool_mode": 1, "aligned": True}
 for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
@@ -34,6 +35,19 @@ for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
     assert torch.allclose(output, torch.ones_like(output)), output
     kernels.roi_align_backward(torch.ones_like(output), rois, none, none, grad, **options)
     assert abs(float(grad.sum()) - 8) < 1e-3, grad
+"""
+PROBE_OF_MMCV = """
+import torch, mmcv._ext
+if torch.cuda.is_available() and mmcv._ext.get_compiling_cuda_version() == "not available":
+    raise RuntimeError("compiled for CPUs only, and there is a GPU")
+"""
+# Only the first line of an error is for people: those of torch go on with every backend that there is.
+FRAME = """
+import sys
+try:
+    exec(sys.argv[2])
+except Exception as error:
+    sys.exit(f"{type(error).__name__}: " + (str(error).strip().splitlines() or [""])[0])
 """
 
 
@@ -62,11 +76,17 @@ def install(source: str = "") -> str:
         if problem_of("compiled"):
             _compile(reason)
         chosen = "compiled"
+    _put_stand_in()
+    return chosen
+
+
+def _put_stand_in() -> None:
+    if stand_in().is_file() and stand_in().read_bytes() == STAND_IN.read_bytes():
+        return
     try:
-        shutil.copyfile(STAND_IN, stand_in())
+        write_atomic(stand_in(), [STAND_IN.read_bytes()])  # another process may be importing it
     except OSError as error:
         raise UserError(f"{stand_in()} can't be written: {error.strerror}", "use an environment of your own") from error
-    return chosen
 
 
 def stand_in() -> Path:
@@ -89,7 +109,7 @@ def _remove_mmcvs_own() -> str:
 
 def _problem_of_mmcv() -> str:
     """Why mmcv's own extension module can't be used, most often because it was compiled for another torch."""
-    return _problem("import mmcv._ext")
+    return _problem(PROBE_OF_MMCV)
 
 
 def problem_of(source: str) -> str:
@@ -99,9 +119,8 @@ def problem_of(source: str) -> str:
 
 def _problem(code: str, source: str = "") -> str:
     environment = {**os.environ, CHOICE_VARIABLE: source}
-    done = subprocess.run(
-        (sys.executable, "-c", code), env=environment, capture_output=True, text=True, errors="replace", check=False
-    )
+    command = (sys.executable, "-c", FRAME, source, code)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode == 0:
         return ""
     lines = done.stderr.strip().splitlines()
@@ -122,6 +141,11 @@ def _compile(reason: str) -> None:
         raise UserError(
             f"the operators must be compiled{why}, and there is no C++ compiler {compiler!r}",
             "install one (Debian: apt-get install g++), or the torchvision of this torch",
+        )
+    if not os.access(mmcv_folder(), os.W_OK):
+        raise UserError(
+            f"the operators must be compiled{why}, and {mmcv_folder()} can't be written to",
+            "use an environment of your own, or install the torchvision of this torch",
         )
     from lt_bench.operators.by_compiler import compile_library
 

@@ -22,15 +22,15 @@ LIMITS = {torch.float32: 1e-4, torch.float16: 1e-1}
 
 def which(bench: Bench) -> Found:
     operators = in_use()
-    if operators.source != "mmcv" and not stand_in().is_file():
-        raise Wrong(f"{operators}, but code that imports mmcv alone finds none: run `python -m lt_bench.operators`")
     if bench.cuda and operators.cuda is None:
         raise Wrong(
             f"{operators} are for CPUs only: install the torchvision of torch {torch.__version__}, then "
             "`python -m lt_bench.operators`"
         )
     cuda = f", CUDA {operators.cuda}" if operators.cuda else ", CPU"
-    return Found(f"{operators}{cuda}", {"source": operators.source, "version": operators.version})
+    alone = operators.source == "mmcv" or stand_in().is_file()
+    note = "" if alone else "; code that imports mmcv without lt_bench finds none until `lt_bench doctor` was run"
+    return Found(f"{operators}{cuda}{note}", {"source": operators.source, "version": operators.version})
 
 
 def nms(bench: Bench) -> Found:
@@ -80,7 +80,10 @@ def roi_align(bench: Bench, dtype: torch.dtype) -> Found:
         rois = _rois(rng, 40, (40 / scale, 50 / scale), margin=0.1 if exact else -0.02)
         gradient = rng.normal(size=(len(rois), 3, size, size))
         features, gradient = (_rounded(values, dtype) for values in (features, gradient))
-        leaf = torch.tensor(features, dtype=dtype, device=bench.device, requires_grad=True)
+        leaf = torch.tensor(features, dtype=dtype, device=bench.device)
+        if in_use().reads_channels_last:  # as runs on a CPU lay features out
+            leaf = leaf.contiguous(memory_format=torch.channels_last)
+        leaf.requires_grad_()
         boxes = torch.tensor(rois, dtype=dtype, device=bench.device)
         output = mmcv_roi_align(leaf, boxes, size, scale, samples, "avg", True)
         output.backward(torch.tensor(gradient, dtype=dtype, device=bench.device))

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from lt_bench.interface import ClassStats, LongTailLoss
 from lt_bench.registry import load_loss
+from lt_bench.testing.result import Wrong
 from lt_bench.testing.subject import evaluate
 
 FOLDER = Path(__file__).with_name("vectors")
@@ -91,6 +92,8 @@ def deviation(
     gradient = found.gradient.double().cpu().numpy()
     # The official sigmoid losses without a background channel return no background column.
     scores = scores[:, : vectors.scores.shape[1]]
+    if gradient.shape != vectors.gradient.shape or scores.shape != vectors.scores.shape:
+        raise Wrong(f"gradient {gradient.shape} or scores {scores.shape} have another shape than the official ones")
     return Deviation(
         value=float(np.max(np.abs(np.array(values) / vectors.values - 1))),
         # The official float32 gradients have lost the digits of their smallest entries.

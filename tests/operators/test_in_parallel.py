@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -87,6 +88,27 @@ def test_threads_record_no_gradients() -> None:
     with torch.no_grad():
         kernel(features.requires_grad_(), rois, torch.zeros(len(rois), 3, 7, 5), empty, empty, **ARGUMENTS)
     assert recording == [False, False]
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("source", list(SOURCES))
+def test_it_works_in_inference_mode(source: str) -> None:
+    torch.set_num_threads(2)
+    features, rois = make_inputs(IMAGES["in order"])
+    expected, _ = roi_align(SOURCES[source], features, rois, ARGUMENTS)
+    with torch.inference_mode():
+        found, _ = roi_align(SOURCES[source], features + 0, rois, ARGUMENTS)
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.usefixtures("threads")
+def test_a_fork_has_threads_of_its_own() -> None:
+    torch.set_num_threads(2)
+    assert in_parallel._threads(2).submit(int, "1").result() == 1
+    code = os.fork()
+    if code == 0:
+        os._exit(in_parallel._threads(2).submit(int, "7").result(timeout=20))
+    assert os.waitstatus_to_exitcode(os.waitpid(code, 0)[1]) == 7
 
 
 @pytest.mark.usefixtures("threads")

@@ -9,11 +9,12 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from lt_bench.errors import UserError
-from lt_bench.operators import Operators, in_use, install
+from lt_bench.operators import Operators, by_compiler, in_use, install
 from lt_bench.operators.choose import MissingOperatorError, load
 from lt_bench.operators.finder import STAND_IN
 
@@ -139,6 +140,54 @@ def test_a_compiler_is_asked_for_only_where_one_is_needed(monkeypatch: pytest.Mo
         install._compile("another torch")
 
 
-def test_a_torchvision_that_answers_wrongly_is_not_used(tmp_path: Path) -> None:
-    problem = install._problem(install.PROBE.replace("[1, 2]", "[0, 1, 2]"))
+def test_operators_that_answer_wrongly_are_not_used() -> None:
+    source = in_use().source
+    assert install.problem_of(source) == ""
+    problem = install._problem(install.PROBE.replace("[1, 2]", "[0, 1, 2]"), source)
     assert problem.startswith("AssertionError")
+
+
+def test_of_a_long_error_the_first_line_is_the_reason() -> None:
+    code = "raise NotImplementedError('no kernel for CUDA\\n\\nCPU: registered at a.cpp\\nMeta: registered at b.cpp')"
+    assert install._problem(code) == "NotImplementedError: no kernel for CUDA"
+
+
+def test_a_file_that_is_right_is_left_alone(mmcv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in an environment that can't be written to."""
+
+    def refuse(path: Path, content: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(install, "mmcv_folder", lambda: mmcv)
+    monkeypatch.setattr(install, "write_atomic", refuse)
+    install._put_stand_in()
+    (mmcv / "_ext.py").write_text("of another version", encoding="utf-8")
+    with pytest.raises(UserError, match="can't be written: Permission denied"):
+        install._put_stand_in()
+
+
+def test_another_torch_or_other_sources_have_a_library_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = by_compiler.library()
+    assert by_compiler.library() == before
+    monkeypatch.setattr(by_compiler, "mmcv_version", lambda: "2.3.7")
+    assert by_compiler.library() != before
+
+
+def test_a_broken_torchvision_is_hidden_from_those_who_try_it(tmp_path: Path) -> None:
+    """mmengine's report of the environment expects it to be whole or absent."""
+    if in_use().source != "compiled":
+        pytest.skip("needs compiled operators")
+    (tmp_path / "torchvision.py").write_text("raise RuntimeError('another torch')", encoding="utf-8")
+    code = "import lt_bench.detector; from mmengine.utils.dl_utils import collect_env; print(collect_env()['PyTorch'])"
+    done = python(code, tmp_path, LT_BENCH_OPERATORS="")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_choice_against_a_compiled_mmcv_is_no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = SimpleNamespace(get_compiling_cuda_version=lambda: "not available")
+    monkeypatch.setattr(importlib, "import_module", lambda name: own)
+    monkeypatch.setenv("LT_BENCH_OPERATORS", "")
+    assert in_use().source == "mmcv"
+    monkeypatch.setenv("LT_BENCH_OPERATORS", "torchvision")
+    with pytest.raises(ImportError, match="LT_BENCH_OPERATORS=torchvision, but mmcv is compiled as a whole"):
+        in_use()

@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_kernels import SOURCES
+from test_kernels import BOTH, SOURCES
 
 
-@pytest.mark.skipif(len(SOURCES) < 2, reason="needs both; `make test-install` has them")
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not {"torchvision", "compiled"} <= SOURCES.keys(), reason="needs both; `make test-install` has them"
+)
 def test_training_is_the_same_with_every_source_of_operators(tmp_path: Path) -> None:
     losses, weights, predictions = {}, {}, {}
-    for source in SOURCES:
+    for source in BOTH:
         work = tmp_path / source
         command = (
             *(sys.executable, "-m", "lt_bench", "run", "--loss", "ecm", "--dataset", "glyphs", "--max-iters", "4"),
@@ -39,7 +42,7 @@ def test_training_is_the_same_with_every_source_of_operators(tmp_path: Path) -> 
         losses[source] = [{key: value for key, value in line.items() if "loss" in key} for line in lines]
         weights[source] = torch.load(work / "iter_4.pth", weights_only=False)["state_dict"]
         predictions[source] = (work / "predictions.json").read_bytes()
-    one, other = SOURCES
+    one, other = BOTH
     assert len(losses[one]) == 4
     assert losses[one] == losses[other]
     assert weights[one].keys() == weights[other].keys()
