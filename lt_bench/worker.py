@@ -121,9 +121,8 @@ def _build_runner(cfg: Config, folder: Path) -> Runner:
 
         def wrap_model(self, model_wrapper_cfg: dict[str, Any] | None, model: torch.nn.Module) -> torch.nn.Module:
             if not torch.cuda.is_available() and in_use().reads_channels_last:
-                model.to(
-                    memory_format=torch.channels_last
-                )  # less time for convolutions, the same values within rounding
+                # convolutions take less time, and their values are the same within rounding
+                model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             wrapped: torch.nn.Module = super().wrap_model(model_wrapper_cfg, model)
             return wrapped
 

@@ -136,9 +136,7 @@ def test_the_gradient_of_roi_align_is_its_transpose(kernels: Kernels) -> None:
             assert torch.allclose((weights * output).sum(), (gradient * features).sum(), atol=1e-9), name
 
 
-@pytest.mark.skipif(
-    not {"torchvision", "compiled"} <= SOURCES.keys(), reason="needs both; `make test-install` has them"
-)
+@pytest.mark.skipif(not set(BOTH) <= set(SOURCES), reason="needs both; `make test-install` has them")
 def test_torchvision_and_compiled_agree_to_the_bit() -> None:
     ours, theirs = SOURCES["torchvision"], SOURCES["compiled"]
     for name, *inputs in nms_inputs():

@@ -101,6 +101,11 @@ def test_operators_are_named_as_records_show_them() -> None:
     assert str(Operators("compiled", "2.3.6", None, True, True, "")) == "compiled from mmcv 2.3.6"
 
 
+def test_only_mmcvs_own_roi_align_needs_contiguous_features() -> None:
+    found = {name: Operators(name, "1", None, True, True, "").reads_channels_last for name in ("compiled", "mmcv")}
+    assert found == {"compiled": True, "mmcv": False}
+
+
 def test_nothing_is_installed_over_a_compiled_mmcv(mmcv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(install, "mmcv_folder", lambda: mmcv)
     (mmcv / "_ext.cpython.so").write_bytes(b"")

@@ -14,9 +14,7 @@ from test_kernels import BOTH, SOURCES
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not {"torchvision", "compiled"} <= SOURCES.keys(), reason="needs both; `make test-install` has them"
-)
+@pytest.mark.skipif(not set(BOTH) <= set(SOURCES), reason="needs both; `make test-install` has them")
 def test_training_is_the_same_with_every_source_of_operators(tmp_path: Path) -> None:
     losses, weights, predictions = {}, {}, {}
     for source in BOTH:
