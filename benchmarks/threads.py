@@ -1,9 +1,9 @@
 """What waiting OpenMP threads cost: the same training with threads that spin and threads that sleep.
 
-    python benchmarks/threads.py                    on a machine of its own, and beside a load: about half an hour
+    python benchmarks/threads.py                    ten to twenty minutes, on a machine that does nothing else
 
 Each setting trains the same iterations of glyphs through the command line, in turn with the others, alone and beside
-another process of lower priority that computes on all cores. Prints a table, writes threads.json (every sample) and
+another process that computes on all cores. Prints a table, writes threads.json (every sample) and
 threads.md.
 """
 
@@ -31,7 +31,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 # GOMP_SPINCOUNT outranks OMP_WAIT_POLICY; 300,000 is what GNU's OpenMP does when neither is set.
 SETTINGS = {
     "OpenMP's default": {"GOMP_SPINCOUNT": "300000"},
-    "1,000 turns": {"GOMP_SPINCOUNT": "1000"},
+    "1,000 spins": {"GOMP_SPINCOUNT": "1000"},
     "PASSIVE (lt_bench)": {},
 }
 LOAD = "import torch; a = torch.randn(1024, 1024)\nwhile True: a @ a"
@@ -58,7 +58,7 @@ def main(iterations: int, repeats: int, out: Path) -> None:
 
 @contextmanager
 def loaded(wanted: bool) -> Iterator[None]:
-    """Beside a process of lower priority with a thread a core, whose threads wait as they do by default."""
+    """Beside a process with a thread per core, whose threads wait as they do by default."""
     if not wanted:
         yield
         return
@@ -98,12 +98,12 @@ def write(samples: dict[str, dict[str, list[float]]], iterations: int, out: Path
         [name, *(statistics.median(seconds) for seconds in by_place.values()), _range(by_place["beside a load"])]
         for name, by_place in samples.items()
     ]
-    headers = ["waiting threads", "alone, s", "beside a load, s", "range of the samples"]
+    headers = ["waiting threads", "alone, s", "beside a load, s", "range beside a load"]
     table = tabulate(rows, headers, tablefmt="github", floatfmt=".1f")
     page = (
         "# What waiting threads cost\n\n"
         f"Made from `threads.json` by `benchmarks/threads.py`: medians of the training time of {iterations} iterations "
-        "of `glyphs`, the settings in turn. The load is another process of lower priority with a thread a core.\n\n"
+        "of `glyphs`, the settings in turn. The load is another process of the same priority with a thread per core.\n\n"
         f"{table}\n\n## Machine\n\n" + "".join(f"- {key}: {value}\n" for key, value in machine.items())
     )
     (out / "threads.md").write_text(page, encoding="utf-8")

@@ -1,7 +1,7 @@
 """How many threads compute, and what they do while they wait. Standard library only: it runs before torch is loaded.
 
 OpenMP's threads spin while they wait for each other. On a machine that others use too, they spin on the cores that the
-working threads need, and everything takes several times as long. benchmarks/results/threads.md has measurements.
+working threads need. benchmarks/results/threads.md has measurements.
 """
 
 from __future__ import annotations
