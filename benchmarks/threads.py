@@ -103,7 +103,8 @@ def write(samples: dict[str, dict[str, list[float]]], iterations: int, out: Path
     page = (
         "# What waiting threads cost\n\n"
         f"Made from `threads.json` by `benchmarks/threads.py`: medians of the training time of {iterations} iterations "
-        "of `glyphs`, the settings in turn. The load is another process of the same priority with a thread per core.\n\n"
+        "of `glyphs`, the settings in turn. "
+        "The load is another process of the same priority with a thread per core.\n\n"
         f"{table}\n\n## Machine\n\n" + "".join(f"- {key}: {value}\n" for key, value in machine.items())
     )
     (out / "threads.md").write_text(page, encoding="utf-8")
