@@ -52,6 +52,7 @@ def test_what_cant_be_mended_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found.ok, found.state, found.remedy) == (False, "there is no compiler", "install one")
 
 
+@pytest.mark.slow
 def test_operators_are_looked_at_in_a_process_of_their_own() -> None:
     state, problem = doctor._operators_in_use()
     assert problem == ""

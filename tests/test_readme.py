@@ -59,6 +59,7 @@ def test_the_example_is_a_plugin_that_works(tmp_path: Path, monkeypatch: pytest.
     assert loss.scores(logits).shape == (1, 4)
 
 
+@pytest.mark.slow
 def test_the_python_code_prints_what_is_shown() -> None:
     done = subprocess.run((sys.executable, "-c", blocks("python")[1]), capture_output=True, text=True, check=True)
     for line in done.stdout.splitlines():

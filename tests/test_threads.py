@@ -22,14 +22,17 @@ def printed(code: str, **environment: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_the_command_line_prepares_before_torch_is_loaded() -> None:
     assert printed(PRINT) == f"PASSIVE {threads.usable_cores()}"
 
 
+@pytest.mark.slow
 def test_what_the_user_has_set_stays() -> None:
     assert printed(PRINT, OMP_WAIT_POLICY="ACTIVE", OMP_NUM_THREADS="1") == "ACTIVE 1"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="cores are bound on Linux only")
 def test_a_process_bound_to_one_core_has_one_thread() -> None:
     bound = f"import os; os.sched_setaffinity(0, {{min(os.sched_getaffinity(0))}}); {PRINT}"

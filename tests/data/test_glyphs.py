@@ -80,6 +80,7 @@ def test_bytes_are_those_of_every_other_machine(tmp_path: Path) -> None:
     assert glyphs.digest(make_preset(MINI, tmp_path)) == MINI_DIGEST
 
 
+@pytest.mark.slow
 def test_bytes_of_the_small_preset_are_those_of_every_other_machine(small: Path) -> None:
     assert glyphs.digest(small) == GLYPHS_DIGEST
 

@@ -48,6 +48,7 @@ def test_what_mmcv_compiled_goes_first(mmcv: Path) -> None:
     assert f"_ext{suffix}" in done.stderr  # it was tried, and is no library
 
 
+@pytest.mark.slow
 def test_without_any_operators_the_reasons_and_the_remedy_are_named(mmcv: Path) -> None:
     (mmcv.parent / "torchvision.py").write_text("raise RuntimeError('another torch')", encoding="utf-8")
     done = python("import mmcv._ext", mmcv.parent, LT_BENCH_OPERATORS="")
@@ -64,11 +65,13 @@ def test_a_choice_that_is_not_here_is_refused(chosen: str, message: str, monkeyp
         load()
 
 
+@pytest.mark.slow
 def test_mmdet_can_be_imported_before_lt_bench(tmp_path: Path) -> None:
     done = python("import mmdet.models, mmcv._ext; print(mmcv._ext.__file__)", tmp_path)
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_without_a_file_lt_bench_stands_in_before_it_imports_mmdet(tmp_path: Path) -> None:
     """As after an editable installation: nothing was written into mmcv's folder."""
     real = Path(importlib.import_module("mmcv").__file__).parent  # type: ignore[arg-type]
@@ -145,6 +148,7 @@ def test_a_compiler_is_asked_for_only_where_one_is_needed(monkeypatch: pytest.Mo
         install._compile("another torch")
 
 
+@pytest.mark.slow
 def test_operators_that_answer_wrongly_are_not_used() -> None:
     source = in_use().source
     assert install.problem_of(source) == ""
@@ -178,6 +182,7 @@ def test_another_torch_or_other_sources_have_a_library_of_their_own(monkeypatch:
     assert by_compiler.library() != before
 
 
+@pytest.mark.slow
 def test_a_broken_torchvision_is_hidden_from_those_who_try_it(tmp_path: Path) -> None:
     """mmengine's report of the environment expects it to be whole or absent."""
     if in_use().source != "compiled":

@@ -55,6 +55,7 @@ def test_the_csv_holds_every_number(tmp_path: Path) -> None:
     assert rows[-1]["weight"] == ""
 
 
+@pytest.mark.slow
 def test_the_figure_is_a_png_and_an_svg_with_the_same_bytes_each_time(tmp_path: Path) -> None:
     paths = [save(draw(PORTRAITS, STATS, "made up"), tmp_path / name) for name in ("a", "b")]
     for one, same in zip(*paths, strict=True):

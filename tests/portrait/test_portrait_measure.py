@@ -143,6 +143,7 @@ def test_eqlv2_after_training_calls() -> None:
     assert found.calls == 20
 
 
+@pytest.mark.slow
 def test_federated_is_averaged_over_its_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     """Against draws by numpy: of two images of three classes, and of further classes up to five labels a batch."""
     calls = 3000

@@ -37,6 +37,7 @@ def extension() -> Any:
     return modules["mmcv.ops.nms"].ext_module
 
 
+@pytest.mark.slow
 def test_what_is_right_passes(tmp_path: Path) -> None:
     done = selftest(tmp_path, "operators", "loss ecm", "loss ecm, AMP", "mask predictor")
     assert done.exit_code == 0, done.output
@@ -89,6 +90,7 @@ def broken_mask_predictor(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("break_it", "check", "said"),
     [
