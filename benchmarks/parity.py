@@ -12,10 +12,7 @@ from detectors import Pair
 from steps import encoder
 from torch import Tensor
 
-from lt_bench.detector.stock import ROUNDING, apart, exact_convolutions, losses_and_gradients
-
-# Share of a mask's pixels that may lie on the other side of the threshold, where a logit is rounded otherwise.
-FLIPPED = 1e-4
+from lt_bench.detector.stock import FLIPPED, ROUNDING, apart, exact_convolutions, losses_and_gradients
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ STOCK_PACKAGES = ("mmdet", "mmcv", "mmengine", "torch")
 # Of a loss, and of the largest gradient of a weight: the same sums in another order. Half precision rounds at 1e-3.
 ROUNDING = {False: 1e-4, True: 2e-2}
 HALF_PRECISION_SCALE = 1024  # of the loss
+# Share of a mask's pixels that may lie on the other side of the threshold, where a logit is rounded otherwise.
+FLIPPED = 1e-4
 NEGLIGIBLE = 1e-4  # of the largest of all: what is smaller is compared with that
 
 

@@ -7,7 +7,8 @@ Where mmcv was compiled as a whole, its own extension module is found first, and
 
 from __future__ import annotations
 
-from lt_bench.operators.current import CHOICE_VARIABLE, Operators, in_use
+from lt_bench.operators.choose import CHOICE_VARIABLE
+from lt_bench.operators.current import Operators, in_use
 from lt_bench.operators.finder import provide
 
 __all__ = ["CHOICE_VARIABLE", "Operators", "in_use", "provide"]

@@ -1,9 +1,9 @@
 """nms and RoIAlign by torchvision's kernels, called as mmcv's extension module is.
 
-On a CPU they return what mmcv's return, bit for bit, with two differences: a RoI of NaN size gives zeros (mmcv raises),
-and channels_last inputs are read right (mmcv's compiled RoIAlign on CPU reads them as if they were contiguous). On a
-GPU, nms compares inter / union with the threshold, and mmcv inter with threshold * union: pairs of boxes whose IoU is
-the threshold within rounding can be decided differently.
+On a CPU they return what mmcv's return, bit for bit, with two differences: a RoI of negative or NaN size gives zeros
+(mmcv raises), and channels_last inputs are read right (mmcv's compiled RoIAlign on CPU reads them as if they were
+contiguous). On a GPU, nms compares inter / union with the threshold, and mmcv inter with threshold * union: pairs of
+boxes whose IoU is the threshold within rounding can be decided differently.
 """
 
 from __future__ import annotations

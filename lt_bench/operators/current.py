@@ -6,7 +6,7 @@ import importlib
 import os
 from dataclasses import dataclass
 
-from lt_bench.operators.choose import CHOICE_VARIABLE as CHOICE_VARIABLE
+from lt_bench.operators.choose import CHOICE_VARIABLE
 from lt_bench.operators.finder import provide
 from lt_bench.operators.place import mmcv_version
 

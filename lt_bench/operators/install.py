@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lt_bench.errors import UserError
 from lt_bench.evaluation.files import write_atomic
-from lt_bench.operators.choose import CHOICE_VARIABLE, SOURCES
+from lt_bench.operators.choose import ALL_OF_MMCV, CHOICE_VARIABLE, SOURCES
 from lt_bench.operators.finder import STAND_IN
 from lt_bench.operators.place import DISTRIBUTION, mmcv_folder, mmcv_version
 
@@ -66,7 +66,7 @@ def install(source: str = "") -> str:
             raise UserError(f"mmcv's compiled operators can't be used: {problem}", _remove_mmcvs_own())
         return "mmcv"
     if source == "mmcv":
-        raise UserError("mmcv is installed without its operators", "LT_BENCH_OPERATORS=mmcv make venv compiles them")
+        raise UserError("mmcv is installed without its operators", ALL_OF_MMCV)
     reason = "" if source == "compiled" else problem_of("torchvision")
     if not reason and source != "compiled":
         chosen = "torchvision"
@@ -103,7 +103,7 @@ def _remove_mmcvs_own() -> str:
     """The command that takes a compiled mmcv out of the environment and has lt_bench's operators stand in."""
     return (
         f"{sys.executable} -m pip install --no-deps --no-cache-dir --force-reinstall {DISTRIBUTION}=={mmcv_version()}; "
-        "python -m lt_bench doctor"
+        "lt_bench doctor"
     )
 
 
@@ -134,7 +134,7 @@ def _compile(reason: str) -> None:
     if torch.cuda.is_available():
         raise UserError(
             f"there is a GPU, and the operators compiled from four files are for CPUs{why}",
-            f"install the torchvision of torch {torch.__version__}, or LT_BENCH_OPERATORS=mmcv make venv",
+            f"install the torchvision of torch {torch.__version__}, or {ALL_OF_MMCV}",
         )
     compiler = os.environ.get("CXX", "c++")
     if shutil.which(compiler) is None:
@@ -152,8 +152,6 @@ def _compile(reason: str) -> None:
     try:
         compile_library()
     except Exception as error:  # whatever the compiler or the linker stumbles over
-        raise UserError(
-            f"the operators can't be compiled{why}: {error}", "LT_BENCH_OPERATORS=mmcv make venv"
-        ) from error
+        raise UserError(f"the operators can't be compiled{why}: {error}", ALL_OF_MMCV) from error
     if problem := problem_of("compiled"):
-        raise UserError(f"the compiled operators can't be used: {problem}", "LT_BENCH_OPERATORS=mmcv make venv")
+        raise UserError(f"the compiled operators can't be used: {problem}", ALL_OF_MMCV)
