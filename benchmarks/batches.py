@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lt_bench.data.made_up import lvis_like
-from lt_bench.interface import ClassStats
+from lt_bench.api.class_stats import ClassStats
+from lt_bench.api.synthetic_stats import lvis_like
 
 
 def class_stats(num_classes: int) -> ClassStats:

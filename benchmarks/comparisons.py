@@ -22,7 +22,7 @@ from turns import Prepare, seconds_in_turn
 
 from lt_bench.detector.stock import foreign_modules, held_bytes
 from lt_bench.errors import RunFailedError
-from lt_bench.testing.cost import peak_bytes
+from lt_bench.testing.measure import peak_bytes
 
 Entry = tuple[Literal["check", "result"], dict[str, Any]]
 # In a tiny run: few RoIs, proposals and detections.

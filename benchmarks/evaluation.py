@@ -21,7 +21,7 @@ import click
 from made_up_val import DETECTIONS, write_val
 from tabulate import tabulate
 
-from lt_bench import threads
+from lt_bench.utils import threads
 
 RESULTS = Path(__file__).resolve().parent / "results"
 IMAGES = (2_500, 5_000, 10_000, 19_809)
@@ -33,7 +33,7 @@ import json, resource, sys, time
 from pathlib import Path
 import numpy as np
 started = time.perf_counter()
-from lt_bench.evaluation.lvis_ap import evaluate_all
+from lt_bench.evaluation.ap.average_precision import evaluate_all
 kinds, evaluator, target = json.loads(sys.argv[3]), sys.argv[4], sys.argv[5]
 results = evaluate_all(Path(sys.argv[1]), Path(sys.argv[2]), kinds, evaluator)
 seconds = time.perf_counter() - started

@@ -40,7 +40,7 @@ def by_lvis_api(annotations: Path, predictions: Path) -> Arrays:
 
 
 def by_lt_bench(annotations: Path, predictions: Path) -> Arrays:
-    from lt_bench.evaluation.lvis_ap import evaluate_all
+    from lt_bench.evaluation.ap.average_precision import evaluate_all
 
     return {kind: result.precision for kind, result in evaluate_all(annotations, predictions, KINDS).items()}
 

@@ -16,8 +16,8 @@ from typing import Any
 import click
 from output import check_writable, exit_codes
 
-from lt_bench import threads
 from lt_bench.errors import UserError
+from lt_bench.utils import threads
 
 RESULTS = Path(__file__).resolve().parent / "results"
 # A shared machine is slow for seconds or minutes: what is quickly measured is visited again later.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lt_bench.data.made_up import lvis_like
+from lt_bench.api.synthetic_stats import lvis_like
 
 TRAIN, VAL = (100_170, 1_270_141), (19_809, 244_707)  # images and annotations of LVIS v1
 SHAPES = 4096  # different outlines; every annotation has one of them

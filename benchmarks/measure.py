@@ -13,11 +13,11 @@ from batches import class_stats, make_batch
 from straightforward import STRAIGHTFORWARD
 from torch import Tensor, nn
 
-from lt_bench.chunks import release_scratch
+from lt_bench.api.loss import widen
+from lt_bench.api.registry import build_loss
 from lt_bench.errors import RunFailedError
-from lt_bench.interface import widen
-from lt_bench.registry import build_loss
-from lt_bench.testing.cost import Loss, forward_backward, peak_bytes, seconds, total
+from lt_bench.functional.chunks import release_scratch
+from lt_bench.testing.measure import Loss, forward_backward, peak_bytes, seconds, total
 
 LOSSES = tuple(STRAIGHTFORWARD)
 FEWEST, MOST = 3, 60  # repeats a visit

@@ -26,7 +26,7 @@ import click
 from made_up_train import TRAIN, VAL, write_data_set
 from tabulate import tabulate
 
-from lt_bench import threads
+from lt_bench.utils import threads
 
 RESULTS = Path(__file__).resolve().parent / "results"
 SIDES = ("lt_bench", "stock")

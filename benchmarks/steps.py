@@ -13,7 +13,7 @@ from detector_summary import OURS
 from detectors import Detector, Pair
 from turns import Prepare
 
-from lt_bench.detector.predictions import detections_of
+from lt_bench.detector.prediction_writer import detections_of
 from lt_bench.detector.stock import seed_everything
 
 

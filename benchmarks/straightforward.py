@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lt_bench.interface import ClassStats
+from lt_bench.api.class_stats import ClassStats
 
 
 def one_hot(labels: Tensor, like: Tensor, channels: int) -> Tensor:

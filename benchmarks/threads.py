@@ -25,7 +25,7 @@ from output import check_writable, exit_codes
 from tabulate import tabulate
 
 from lt_bench.errors import RunFailedError
-from lt_bench.threads import usable_cores
+from lt_bench.utils.threads import usable_cores
 
 RESULTS = Path(__file__).resolve().parent / "results"
 # GOMP_SPINCOUNT outranks OMP_WAIT_POLICY; 300,000 is what GNU's OpenMP does when neither is set.

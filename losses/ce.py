@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from lt_bench.api.loss import LongTailLoss, widen
 from lt_bench.functional import cross_entropy
-from lt_bench.interface import LongTailLoss, widen
 
 
 class CrossEntropy(LongTailLoss):

@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lt_bench.api.class_stats import ClassStats
+from lt_bench.api.loss import LongTailLoss, widen
 from lt_bench.functional import binary_cross_entropy, sigmoid_gradient_sums
-from lt_bench.interface import ClassStats, LongTailLoss, widen
 
 
 class EQLv2(LongTailLoss):

@@ -9,8 +9,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from lt_bench.api.class_stats import ClassStats
+from lt_bench.api.loss import LongTailLoss, widen
 from lt_bench.functional import binary_cross_entropy
-from lt_bench.interface import ClassStats, LongTailLoss, widen
 
 
 class Federated(LongTailLoss):

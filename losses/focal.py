@@ -7,8 +7,9 @@ import math
 import torch.nn.functional as F
 from torch import Tensor
 
+from lt_bench.api.class_stats import ClassStats
+from lt_bench.api.loss import LongTailLoss, widen
 from lt_bench.functional import focal_loss
-from lt_bench.interface import ClassStats, LongTailLoss, widen
 
 
 class Focal(LongTailLoss):

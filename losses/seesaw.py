@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lt_bench.chunks import chunks, first_order
-from lt_bench.interface import ClassStats, LongTailLoss, widen
+from lt_bench.api.class_stats import ClassStats
+from lt_bench.api.loss import LongTailLoss, widen
+from lt_bench.functional.chunks import chunks, first_order
 
 
 class Seesaw(LongTailLoss):

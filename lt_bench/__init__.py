@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lt_bench.interface import ClassStats, LongTailLoss
-    from lt_bench.registry import build_loss, list_losses
+    from lt_bench.api.class_stats import ClassStats
+    from lt_bench.api.loss import LongTailLoss
+    from lt_bench.api.registry import build_loss, list_losses
 
 __all__ = ["ClassStats", "LongTailLoss", "build_loss", "list_losses"]
 __version__ = "0.1.0"
 
 _HOMES = {
-    "ClassStats": "lt_bench.interface",
-    "LongTailLoss": "lt_bench.interface",
-    "build_loss": "lt_bench.registry",
-    "list_losses": "lt_bench.registry",
+    "ClassStats": "lt_bench.api.class_stats",
+    "LongTailLoss": "lt_bench.api.loss",
+    "build_loss": "lt_bench.api.registry",
+    "list_losses": "lt_bench.api.registry",
 }
 
 

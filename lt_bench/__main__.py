@@ -1,6 +1,6 @@
 """`python -m lt_bench`."""
 
-from lt_bench import threads
+from lt_bench.utils import threads
 
 threads.prepare()
 

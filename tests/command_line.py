@@ -19,8 +19,8 @@ from pathlib import Path
 # All of them in site-packages: the process that is forked from does not look into the folder of the tests.
 PRELOADED = [
     *("pytest", "pandas", "lvis", "vernier", "mmengine.runner", "mmdet.apis", "mmdet.datasets", "mmdet.models"),
-    *("lt_bench.cli", "lt_bench.detector", "lt_bench.evaluation.metrics", "lt_bench.record", "lt_bench.worker"),
-    *("lt_bench.leaderboard.page", "lt_bench.source", "lt_bench.testing"),
+    *("lt_bench.cli", "lt_bench.detector", "lt_bench.evaluation.metrics", "lt_bench.run.record", "lt_bench.run.train"),
+    *("lt_bench.leaderboard.page", "lt_bench.data.dataset", "lt_bench.testing"),
 ]
 
 _context = multiprocessing.get_context("forkserver")

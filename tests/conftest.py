@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from lt_bench import threads
+from lt_bench.utils import threads
 
 threads.prepare()  # before anything loads torch, here and in the processes that tests start
 

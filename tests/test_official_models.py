@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from experiments import resolved
 
-from lt_bench.experiment import as_list
-from lt_bench.fingerprint import EXACT_REPLACEMENTS
+from lt_bench.run.experiment import as_list
+from lt_bench.run.fingerprint import EXACT_REPLACEMENTS
 
 MODELS = {
     "r50_ecm_1x": ({"backbone": "r50", "schedule": "1x"}, 50, 12, [8, 11]),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lt_bench.data.columns import Columns
-from lt_bench.data.index import build, digest_of, open_index
-from lt_bench.data.source_text import SourceText
+from lt_bench.data.annotation_index import build, digest_of, open_index
+from lt_bench.data.annotation_text import SourceText
 from lt_bench.errors import DataNotFoundError, UserError, did_you_mean
 
 if TYPE_CHECKING:
-    from lt_bench.interface import ClassStats
+    from lt_bench.api.class_stats import ClassStats
 
 DATASETS = {
     "lvis_v1": ("lvis_v1_train.json", "lvis_v1_val.json"),
@@ -137,7 +137,7 @@ class LVISFile:
 
     digest: SHA-256 of the file's bytes, hexadecimal. categories: sorted by id; a class's label is its position.
     version: the form found, "v0.5" when images have a file_name, otherwise "v1" (images have only a coco_url).
-    images, annotations: in the file's order. columns: see lt_bench.data.index.Index.
+    images, annotations: in the file's order. columns: see lt_bench.data.annotation_index.Index.
     cache: the folder of the index, None when there is none on disk.
 
     Pickled, it is the file's path: whoever loads it maps the same index.
@@ -186,7 +186,7 @@ class LVISFile:
 
     def stats(self) -> ClassStats:
         """The class counts that the file itself states; warns of classes without a training instance."""
-        from lt_bench.interface import ClassStats
+        from lt_bench.api.class_stats import ClassStats
 
         return ClassStats.from_categories({"categories": self.categories, "images": self.images}, str(self.path))
 
@@ -194,21 +194,18 @@ class LVISFile:
         return _load_again, (self.path, self.digest, self.cache)
 
 
-def load(
-    path: Path, cache: Path | None = None, rehash: bool = True, say: Callable[[str], None] = lambda text: None
-) -> LVISFile:
+def load(path: Path, cache: Path | None = None, rehash: bool = True) -> LVISFile:
     """Read an annotation file in the form of LVIS v1 or v0.5.
 
     cache: where the index of the file is kept, so that it is parsed once and not at each start; None keeps nothing.
-    rehash: whether to look at the file's content even if nobody touched it since it was last looked at. say: is told
-    when an index is built, and why a cache can't be used.
+    rehash: whether to look at the file's content even if nobody touched it since it was last looked at.
 
     Raises UserError when it is missing, cut off, no JSON or not of that form. Whether its content is consistent is
     the concern of lt_bench.data.verify.
     """
     path = Path(path)
     text = SourceText(path)
-    index = build(path) if cache is None else open_index(path, digest_of(path, cache, rehash), cache, say)
+    index = build(path) if cache is None else open_index(path, digest_of(path, cache, rehash), cache)
     text.check()
     images, annotations = (Records(text, index.columns[f"{key}_span"]) for key in ("image", "annotation"))
     facts = index.facts

@@ -9,6 +9,6 @@ with contextlib.redirect_stdout(io.StringIO()):  # mmdet prints about an optiona
     provide()  # mmdet imports mmcv's operators
     import mmdet.datasets  # noqa: F401
 
-from lt_bench.detector import adapter, box_head, dataset, hooks, mask_head, predictions, roi_heads
+from lt_bench.detector import box_head, dataset, hooks, loss_adapter, mask_head, prediction_writer, roi_heads
 
-__all__ = ["adapter", "box_head", "dataset", "hooks", "mask_head", "predictions", "roi_heads"]
+__all__ = ["box_head", "dataset", "hooks", "loss_adapter", "mask_head", "prediction_writer", "roi_heads"]

@@ -14,7 +14,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from lt_bench.detector.candidate_boxes import CandidateBoxes, DecodedBoxes, EncodedBoxes
-from lt_bench.detector.post_processing import early_exit_nms, has_early_exit
+from lt_bench.detector.early_exit_nms import early_exit_nms, has_early_exit
 
 
 @MODELS.register_module()

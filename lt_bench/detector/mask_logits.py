@@ -10,7 +10,7 @@ from mmcv.cnn.bricks.wrappers import Conv2d
 from mmdet.models.layers import NormedConv2d
 from torch import Tensor, nn
 
-from lt_bench.chunks import CHUNK, first_order, on_cpu
+from lt_bench.functional.chunks import CHUNK, first_order, on_cpu
 
 GPU_CHUNK = 2**24  # entries of a temporary on a GPU: 64 MiB in float32, few enough kernels
 

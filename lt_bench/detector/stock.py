@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lt_bench.detector.adapter import LossAdapter
-from lt_bench.fingerprint import EXACT_REPLACEMENTS
+from lt_bench.detector.loss_adapter import LossAdapter
+from lt_bench.run.fingerprint import EXACT_REPLACEMENTS
 
 # The box head is no replacement in a config's eyes: it is in every config, and calls the loss for empty batches too.
 STOCK_TYPES = {**EXACT_REPLACEMENTS, "LongTailBBoxHead": "Shared2FCBBoxHead"}

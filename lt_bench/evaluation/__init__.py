@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lt_bench.evaluation.checks import check_predictions
-from lt_bench.evaluation.lvis_ap import METRICS, APResult, evaluate, evaluate_all
-from lt_bench.evaluation.predictions import read_predictions, write_predictions
+from lt_bench.evaluation.ap.average_precision import METRICS, APResult, evaluate, evaluate_all
+from lt_bench.evaluation.inputs.checks import check_predictions
+from lt_bench.evaluation.inputs.predictions import read_predictions, write_predictions
 
 __all__ = [
     "METRICS",

@@ -6,7 +6,7 @@
 - ap_boundary: LVIS AP with the smaller one of mask IoU and boundary IoU (Cheng et al., CVPR 2021), 300 detections an
   image. The boundary is what 0.02 of the image's diagonal reaches inwards, as in lvis-api's later version and in the
   authors' code for LVIS.
-- errors: what costs how much AP, of boxes and masks; see `lt_bench.evaluation.decomposition`.
+- errors: what costs how much AP, of boxes and masks; see `lt_bench.evaluation.error_analysis.decomposition`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lt_bench.errors import UserError, did_you_mean
-from lt_bench.evaluation.decomposition import GROUPS, Decomposition, decompose
-from lt_bench.evaluation.detections import read_detections
-from lt_bench.evaluation.ground_truth import load_ground_truth
-from lt_bench.evaluation.lvis_ap import APResult, Evaluator, average_precision
+from lt_bench.evaluation.ap.average_precision import APResult, Evaluator, average_precision
+from lt_bench.evaluation.error_analysis.decomposition import GROUPS, Decomposition, decompose
+from lt_bench.evaluation.inputs.detections import read_detections
+from lt_bench.evaluation.inputs.ground_truth import load_ground_truth
 
 Kind = Literal["bbox", "segm"]
 METRIC_NAMES = ("ap", "ap_fixed", "ap_boundary", "errors")
@@ -100,7 +100,7 @@ def measure(
     kinds: Collection[Kind] = ("bbox", "segm"),
     evaluator: Evaluator = "vernier",
 ) -> Measured:
-    """Measure a predictions file (see `lt_bench.evaluation.predictions`) on an LVIS annotation file.
+    """Measure a predictions file (see `lt_bench.evaluation.inputs.predictions`) on an LVIS annotation file.
 
     metrics: of METRIC_NAMES. Raises UserError when a file cannot be used, and for boundary AP where it can't be had.
     """

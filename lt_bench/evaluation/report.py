@@ -14,7 +14,7 @@ from typing import Any
 from tabulate import tabulate
 
 from lt_bench.errors import UserError
-from lt_bench.evaluation.files import write_atomic
+from lt_bench.utils.files import write_atomic
 
 KINDS = {"bbox": "box", "segm": "mask"}
 GROUPS = {"all": "all", "r": "rare", "c": "common", "f": "frequent"}

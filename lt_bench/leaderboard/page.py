@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from lt_bench.evaluation.files import write_atomic
 from lt_bench.leaderboard import markdown
 from lt_bench.leaderboard.markdown import escape
 from lt_bench.leaderboard.store import read_all, slug
 from lt_bench.leaderboard.tables import Table, tables
+from lt_bench.utils.files import write_atomic
 
 MARK = "<!-- Made from the records in results/ by `python -m lt_bench leaderboard`. Changes here are lost. -->"
 FULL_SIZE = {"lvis_v1": (1203, 19809), "lvis_v0.5": (1230, 5000)}  # categories and validation images

@@ -14,8 +14,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from lt_bench.errors import UserError
-from lt_bench.evaluation.files import write_atomic
-from lt_bench.leaderboard.records import ResultRecord
+from lt_bench.leaderboard.schema import ResultRecord
+from lt_bench.utils.files import write_atomic
 
 LARGEST = 16 << 20  # bytes; a record of LVIS's 1,203 classes has a quarter of a MiB
 REMEDY = "Remove the file, or run the experiment again."

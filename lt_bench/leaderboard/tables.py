@@ -12,7 +12,7 @@ from itertools import groupby
 import pandas as pd
 
 from lt_bench.leaderboard.markdown import escape
-from lt_bench.leaderboard.records import Gains, ResultRecord
+from lt_bench.leaderboard.schema import Gains, ResultRecord
 
 OWN = "lt_bench"  # the distribution of the built-in losses
 BASELINE = "ce"

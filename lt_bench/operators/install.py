@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 
 from lt_bench.errors import UserError
-from lt_bench.evaluation.files import write_atomic
 from lt_bench.operators.choose import ALL_OF_MMCV, CHOICE_VARIABLE, SOURCES
 from lt_bench.operators.finder import STAND_IN
 from lt_bench.operators.place import DISTRIBUTION, mmcv_folder, mmcv_version
+from lt_bench.utils.files import write_atomic
 
 # Asked in a process of its own: a torchvision of another torch may end it, and leaves half of itself imported.
 PROBE = """

@@ -7,10 +7,10 @@ from functools import partial
 
 import torch
 
-from lt_bench import fused
+from lt_bench.functional import compiled
 from lt_bench.selftest import vectors
 from lt_bench.selftest.result import Bench, Check, Found
-from lt_bench.testing.precision import LIMITS, SCORE_LIMITS
+from lt_bench.testing.checks.precision import LIMITS, SCORE_LIMITS
 from lt_bench.testing.result import NotApplicable, Wrong
 
 
@@ -45,9 +45,9 @@ def _within(found: vectors.Deviation, limit: float, score_limit: float, prefix: 
     )
 
 
-def compiled(bench: Bench) -> Found:
+def compiled_sums(bench: Bench) -> Found:
     for dtype in (torch.float32, bench.half):
-        reason = fused.why_not(bench.device, dtype)
+        reason = compiled.why_not(bench.device, dtype)
         if reason:
             raise NotApplicable(f"not used for {str(dtype).removeprefix('torch.')} logits: {reason}")
     return Found("used, and equal to the formulas uncompiled")
@@ -56,5 +56,5 @@ def compiled(bench: Bench) -> Found:
 CHECKS = (
     *(Check("losses", f"loss {name}", partial(float32, name=name)) for name in vectors.names()),
     *(Check("losses", f"loss {name}, AMP", partial(amp, name=name)) for name in vectors.names()),
-    Check("losses", "compiled losses", compiled),
+    Check("losses", "compiled losses", compiled_sums),
 )

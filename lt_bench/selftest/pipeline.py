@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lt_bench.evaluation.checks import IouType
+from lt_bench.evaluation.inputs.checks import IouType
 from lt_bench.selftest.command import FEW_IMAGES, lt_bench
 from lt_bench.selftest.result import Bench, Check, Found
 from lt_bench.testing.result import Wrong
@@ -51,12 +51,12 @@ def _scores(predictions: Path) -> NDArray[np.float64]:
 
 def evaluators(bench: Bench) -> Found:
     """vernier and lvis-api give the same precision and recall, of boxes and masks that were moved a little."""
-    from lt_bench.evaluation.detections import read_detections
-    from lt_bench.evaluation.ground_truth import load_ground_truth
-    from lt_bench.evaluation.lvis_ap import ap_result, precision_recall
-    from lt_bench.source import locate
+    from lt_bench.data.dataset import find
+    from lt_bench.evaluation.ap.average_precision import ap_result, precision_recall
+    from lt_bench.evaluation.inputs.detections import read_detections
+    from lt_bench.evaluation.inputs.ground_truth import load_ground_truth
 
-    annotations = locate("glyphs", None, lambda text: None).val
+    annotations = find("glyphs", None).val
     predictions = bench.folder / "moved.json"
     predictions.write_text(json.dumps(_moved(json.loads(annotations.read_bytes())["annotations"])), encoding="utf-8")
     truth = load_ground_truth(annotations)

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from tabulate import tabulate
 
-from lt_bench.evaluation.files import write_atomic
 from lt_bench.operators import in_use
-from lt_bench.record import git_state, versions
+from lt_bench.run.record import git_state, versions
+from lt_bench.run.train import processor
 from lt_bench.selftest.result import Row
 from lt_bench.testing.result import reason
-from lt_bench.worker import processor
+from lt_bench.utils.files import write_atomic
 
 MARKS = {"failed": "FAILED", "passed": "passed", "skipped": "skipped"}
 HEADERS = ("check", "verdict", "s", "detail")

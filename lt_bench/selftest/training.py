@@ -14,10 +14,11 @@ from typing import Any
 
 import torch
 
-from lt_bench.experiment import Experiment, resolve
+from lt_bench.data.dataset import find
+from lt_bench.data.dataset import load as load_dataset
+from lt_bench.run.experiment import Experiment, resolve
 from lt_bench.selftest.result import Bench, Check, Found
-from lt_bench.source import locate, read
-from lt_bench.testing.cost import peak_bytes
+from lt_bench.testing.measure import peak_bytes
 from lt_bench.testing.result import NotApplicable, Wrong
 
 NAMES = ("lt_bench", "mmdet")
@@ -70,14 +71,10 @@ def _config(dataset: str, amp: bool) -> Any:
     import lt_bench.detector  # noqa: F401  registers our modules
 
     init_default_scope("mmdet")
-    source = read(locate(dataset, None, _silent), _silent)
-    cfg = resolve(Experiment("ecm", dataset=dataset, amp=amp), source.paths, source.train)
+    data = load_dataset(find(dataset, None))
+    cfg = resolve(Experiment("ecm", dataset=dataset, amp=amp), data.paths, data.train)
     cfg.optim_wrapper.optimizer.lr *= cfg.param_scheduler[0].start_factor  # the first steps of the warm-up
     return cfg
-
-
-def _silent(text: str) -> None:
-    """The report says what was used."""
 
 
 def _batches(cfg: Any, load: Load) -> list[dict[str, Any]]:

@@ -16,10 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lt_bench.interface import ClassStats, LongTailLoss
-from lt_bench.registry import load_loss
+from lt_bench.api.class_stats import ClassStats
+from lt_bench.api.loss import LongTailLoss
+from lt_bench.api.registry import load_loss
+from lt_bench.testing.loss_under_test import evaluate
 from lt_bench.testing.result import Wrong
-from lt_bench.testing.subject import evaluate
 
 FOLDER = Path(__file__).with_name("vectors")
 

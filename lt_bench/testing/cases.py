@@ -11,8 +11,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from lt_bench.data.made_up import lvis_like
-from lt_bench.interface import ClassStats
+from lt_bench.api.class_stats import ClassStats
+from lt_bench.api.synthetic_stats import lvis_like
 
 SMALL = (1, 2, 5, 30)  # numbers of classes
 

@@ -15,10 +15,10 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from lt_bench.interface import LongTailLoss
+from lt_bench.api.loss import LongTailLoss
 from lt_bench.testing.cases import Case
+from lt_bench.testing.loss_under_test import Subject, seeded, total
 from lt_bench.testing.result import reason
-from lt_bench.testing.subject import Subject, seeded, total
 
 WORLD_SIZE = 2
 GROUP_SECONDS = 30  # a rank that waits longer waits for ever: the other does not call

@@ -9,19 +9,17 @@ from typing import Any
 
 import torch
 
+from lt_bench.api.loss import LongTailLoss
 from lt_bench.errors import UserError, did_you_mean
-from lt_bench.interface import LongTailLoss
-from lt_bench.testing import ranks
-from lt_bench.testing.arguments import arguments, hyper_parameters
-from lt_bench.testing.devices import devices
-from lt_bench.testing.expense import cost
-from lt_bench.testing.gradient import gradient
-from lt_bench.testing.isolation import isolation
-from lt_bench.testing.precision import precision
-from lt_bench.testing.repetition import order, random_draws, repeatable
-from lt_bench.testing.report import report
-from lt_bench.testing.result import Failed, NotApplicable, Result, reason
-from lt_bench.testing.robustness import (
+from lt_bench.testing.checks import ranks
+from lt_bench.testing.checks.arguments import arguments, hyper_parameters
+from lt_bench.testing.checks.cost import cost
+from lt_bench.testing.checks.devices import devices
+from lt_bench.testing.checks.gradient import gradient
+from lt_bench.testing.checks.isolation import isolation
+from lt_bench.testing.checks.precision import precision
+from lt_bench.testing.checks.repetition import order, random_draws, repeatable
+from lt_bench.testing.checks.robustness import (
     all_background,
     extreme_logits,
     no_instance,
@@ -30,9 +28,11 @@ from lt_bench.testing.robustness import (
     one_instance,
     one_roi,
 )
-from lt_bench.testing.scores import background, monotone, scores
-from lt_bench.testing.state import checkpoint
-from lt_bench.testing.subject import Subject, seeded
+from lt_bench.testing.checks.scores import background, monotone, scores
+from lt_bench.testing.checks.state import checkpoint
+from lt_bench.testing.loss_under_test import Subject, seeded
+from lt_bench.testing.report import report
+from lt_bench.testing.result import Failed, NotApplicable, Result, reason
 
 # A check returns what it measured, or raises Failed or NotApplicable; any other exception is a failure as well.
 Check = Callable[[Subject], str]

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lt_bench.testing.cost import forward_backward, peak_bytes, seconds
+from lt_bench.testing.measure import forward_backward, peak_bytes, seconds
 
 UNIT = 1 << 20  # bytes of the tensor that every case starts from
 SCALARS = 1 << 10  # operators wrap Python numbers in tensors of a few bytes

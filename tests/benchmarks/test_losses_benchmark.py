@@ -16,7 +16,7 @@ import pytest
 import torch
 from summary import judge, summarize
 
-from lt_bench.data.made_up import lvis_like
+from lt_bench.api.synthetic_stats import lvis_like
 from lt_bench.errors import RunFailedError
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "losses.py"

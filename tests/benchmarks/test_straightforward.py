@@ -12,7 +12,7 @@ from loss_cases import LOSSES, value_and_gradient
 from straightforward import STRAIGHTFORWARD
 from torch import Tensor, nn
 
-from lt_bench.interface import ClassStats
+from lt_bench.api.class_stats import ClassStats
 from lt_bench.selftest import vectors
 
 STATS = ClassStats((900, 2, 40, 1, 300, 7), (2700, 2, 90, 1, 301, 20), 10_000)

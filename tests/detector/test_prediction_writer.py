@@ -11,7 +11,7 @@ import pytest
 import torch
 from pycocotools import mask as mask_api
 
-from lt_bench.detector.predictions import PredictionWriter
+from lt_bench.detector.prediction_writer import PredictionWriter
 from lt_bench.errors import RunFailedError
 
 CATEGORY_IDS = (3, 7, 8)

@@ -18,7 +18,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from lt_bench.detector.mask_head import LongTailMaskHead
-from lt_bench.fingerprint import EXACT_REPLACEMENTS
+from lt_bench.run.fingerprint import EXACT_REPLACEMENTS
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lt_bench.leaderboard.records import Counts, Gains, Metrics
+from lt_bench.leaderboard.schema import Counts, Gains, Metrics
 
 
 def metrics(value: float, **others: float) -> dict[str, float]:

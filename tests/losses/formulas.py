@@ -15,7 +15,7 @@ from decimal import Decimal, localcontext
 import numpy as np
 import numpy.typing as npt
 
-from lt_bench.interface import ClassStats
+from lt_bench.api.class_stats import ClassStats
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]

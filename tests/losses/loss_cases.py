@@ -16,7 +16,8 @@ from lt_bench.losses.focal import Focal
 from lt_bench.losses.seesaw import Seesaw
 from torch import Tensor
 
-from lt_bench.interface import ClassStats, LongTailLoss
+from lt_bench.api.class_stats import ClassStats
+from lt_bench.api.loss import LongTailLoss
 
 LOSSES: dict[str, type[LongTailLoss]] = {
     "ce": CrossEntropy,

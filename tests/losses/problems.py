@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch import Tensor
 
-from lt_bench.interface import ClassStats
+from lt_bench.api.class_stats import ClassStats
 
 MAX_CLASSES, MAX_ROIS, MAX_CALLS = 12, 10, 3
 

@@ -14,7 +14,7 @@ from lt_bench.losses.seesaw import Seesaw
 from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 
-from lt_bench.interface import LongTailLoss
+from lt_bench.api.loss import LongTailLoss
 
 State = dict[str, dict[str, Tensor]]
 WORLD_SIZE = 2

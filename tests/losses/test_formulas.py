@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from copy import deepcopy
 from typing import Any
 from unittest import mock
@@ -18,8 +19,11 @@ from lt_bench.losses.federated import Federated
 from problems import LAYOUTS, Call, batches, class_stats, problems, spread
 from torch import Tensor
 
-from lt_bench import chunks, functional
-from lt_bench.interface import ClassStats, LongTailLoss
+from lt_bench.api.class_stats import ClassStats
+from lt_bench.api.loss import LongTailLoss
+from lt_bench.functional import chunks
+
+sums = sys.modules["lt_bench.functional.binary_cross_entropy"]
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*have no training instance")
 
@@ -33,7 +37,7 @@ HYPER_PARAMETERS: dict[str, dict[str, Any]] = {  # none at its default
     "federated": {"num_sample_cats": 4, "freq_power": 0.7},
     "ecm": {"fg_bg_ratio": 2.0},
 }
-# The last one is more than a chunk (lt_bench.chunks.CHUNK).
+# The last one is more than a chunk (lt_bench.functional.chunks.CHUNK).
 SIZES = [(1, 1300), (300, 1), (57, 1203), (255, 257), (900, 1203)]
 SIZES_AND_LAYOUTS = [(*size, "contiguous") for size in SIZES] + [(57, 1203, layout) for layout in LAYOUTS][1:]
 
@@ -129,7 +133,7 @@ def test_every_built_in_loss_has_a_formula() -> None:
 def test_equals_the_formula(name: str, dtype: torch.dtype, data: st.DataObject) -> None:
     problem = data.draw(problems(name, EXTRA_CHANNELS[name]))
     loss, formula = make_pair(name, problem.stats, **problem.hyper_parameters)
-    with mock.patch.object(chunks, "CHUNK", problem.chunk), mock.patch.object(functional, "ROWWISE", problem.chunk):
+    with mock.patch.object(chunks, "CHUNK", problem.chunk), mock.patch.object(sums, "ROWWISE", problem.chunk):
         for call in problem.calls:
             check_call(loss.train(call.training), formula, *tensors(call, dtype), problem.term_weights)
 

@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lt_bench.interface import ClassStats, LongTailLoss, widen
+from lt_bench.api.class_stats import ClassStats
+from lt_bench.api.loss import LongTailLoss, widen
 
 
 class Softmax(LongTailLoss):

@@ -16,8 +16,8 @@ from lt_bench.losses.focal import Focal
 from lt_bench.losses.seesaw import Seesaw
 from torch import Tensor
 
+from lt_bench.api.loss import LongTailLoss
 from lt_bench.errors import UserError
-from lt_bench.interface import LongTailLoss
 from lt_bench.testing import CHECKS, Result, check_loss, run_checks
 from lt_bench.testing.cases import all_cases, long_tail, lvis_scale, make_case
 

@@ -20,14 +20,7 @@ import numpy as np
 from PIL import Image
 
 from lt_bench.data.glyphs.font import Glyph, choose
-from lt_bench.data.glyphs.lvis_form import (
-    Mask,
-    file_name,
-    lvis_annotations,
-    lvis_categories,
-    lvis_document,
-    lvis_mask,
-)
+from lt_bench.data.glyphs.lvis_form import Mask, file_name, lvis_annotations, lvis_categories, lvis_document, lvis_mask
 from lt_bench.data.glyphs.plan import TRAIN, VAL, ImagePlan, plan
 from lt_bench.data.glyphs.presets import PRESETS, Preset
 from lt_bench.data.glyphs.render import render

@@ -1,0 +1,1 @@
+"""What a loss sees: the base class, the class statistics, and the registry that finds losses."""

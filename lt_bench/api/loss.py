@@ -1,0 +1,100 @@
+"""The base class of every classification loss.
+
+Nothing here knows about detectors. A plugin needs this module, the class statistics and torch, no more.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from lt_bench.api.class_stats import ClassStats
+
+
+class LongTailLoss(nn.Module, ABC):
+    """Base class of every classification loss.
+
+    A subclass takes `stats` first and its hyper-parameters as keywords, calls `super().__init__(stats)`, and
+    defines `num_logits`, `forward` and `scores`. It is called as `loss(logits, labels)`; `forward` then gets
+    checked arguments, with float16 and bfloat16 logits already widened to float32.
+
+    `paper` is the reference shown by `lt_bench losses`. `differentiable_with` are hyper-parameters under which
+    `forward` holds nothing constant that depends on the logits, so that its gradient is its derivative: the gradient
+    is checked against finite differences with these (`lt_bench check`). Empty means that any do.
+    """
+
+    paper: ClassVar[str] = ""
+    differentiable_with: ClassVar[Mapping[str, Any]] = {}
+
+    def __init__(self, stats: ClassStats) -> None:
+        super().__init__()
+        self.stats = stats
+
+    @property
+    def num_classes(self) -> int:
+        """C, the number of foreground classes. Background has the label C."""
+        return self.stats.num_classes
+
+    @property
+    @abstractmethod
+    def num_logits(self) -> int:
+        """K, the number of channels that the classifier must produce."""
+
+    @abstractmethod
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor | dict[str, Tensor]:
+        """logits float [N, K], labels int64 [N] in 0..C: a scalar, or a dict of scalars that sum to the loss."""
+
+    @abstractmethod
+    def scores(self, logits: Tensor) -> Tensor:
+        """logits float [N, K] to scores [N, C + 1] in [0, 1]; the last column is background."""
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor | dict[str, Tensor]:
+        self._check(logits, labels)
+        return cast("Tensor | dict[str, Tensor]", super().__call__(widen(logits), labels))
+
+    def _check(self, logits: Tensor, labels: Tensor) -> None:
+        name = type(self).__name__
+        if logits.ndim != 2 or logits.shape[1] != self.num_logits:
+            raise ValueError(f"{name}: logits have shape {list(logits.shape)}, expected [N, {self.num_logits}]")
+        if not logits.is_floating_point():
+            raise ValueError(f"{name}: logits are {logits.dtype}, expected a floating-point type")
+        if labels.dtype != torch.int64:
+            raise ValueError(f"{name}: labels are {labels.dtype}, expected torch.int64")
+        if labels.shape != logits.shape[:1]:
+            raise ValueError(f"{name}: labels have shape {list(labels.shape)}, expected [{logits.shape[0]}]")
+        if labels.numel():
+            low, high = (int(bound) for bound in torch.aminmax(labels))
+            if low < 0 or high > self.num_classes:
+                raise ValueError(
+                    f"{name}: labels lie in {low}..{high}, expected 0..{self.num_classes} "
+                    f"({self.num_classes} is background)"
+                )
+
+    def add_state(self, name: str, default: Tensor) -> None:
+        """Declare state that training changes: a persistent buffer, so it is in every checkpoint.
+
+        Add to it only what `sum_over_ranks` returned, so that all ranks hold the same state.
+        """
+        self.register_buffer(name, default, persistent=True)
+
+    @staticmethod
+    def sum_over_ranks(value: Tensor) -> Tensor:
+        """The sum of `value` over all ranks (detached); `value` itself without a process group.
+
+        Every rank must call it equally often, also a rank whose batch is empty.
+        """
+        value = value.detach()
+        if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+            value = value.clone()
+            dist.all_reduce(value)
+        return value
+
+
+def widen(logits: Tensor) -> Tensor:
+    """float16 and bfloat16 to float32; wider types unchanged. Exponentials of logits overflow in half precision."""
+    return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits

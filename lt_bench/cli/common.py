@@ -1,0 +1,66 @@
+"""What the verbs of the command line share: how mistakes and log lines are shown, and options."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from lt_bench.errors import RunFailedError, UserError, did_you_mean
+
+PATH = click.Path(path_type=Path)
+METRICS_HELP = "What to measure: ap, ap_fixed, ap_boundary, errors, with commas."
+
+Decorated = TypeVar("Decorated", bound=Callable[..., object])
+
+
+class Group(click.Group):
+    """Prints an expected mistake without a traceback and suggests the nearest verb for an unknown one."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and self.get_command(ctx, args[0]) is None:
+            raise click.UsageError(f"there is no command {args[0]!r}; {did_you_mean(args[0], self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(2)
+        except RunFailedError as error:
+            click.echo(f"failed: {error}", err=True)
+            ctx.exit(1)
+
+
+class _Terminal(logging.Handler):
+    """Log lines on the error stream, which the command's own output does not mix with."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(self.format(record), err=True)
+
+
+def log_to_terminal(level: int = logging.INFO) -> None:
+    """Show what the package logs, once however often it is called. Other libraries' loggers stay as they are."""
+    logger = logging.getLogger("lt_bench")
+    logger.setLevel(level)
+    logger.propagate = False
+    if not any(isinstance(handler, _Terminal) for handler in logger.handlers):
+        logger.addHandler(_Terminal())
+
+
+def verbose(command: Decorated) -> Decorated:
+    """The option -v, --verbose: details of what is done."""
+
+    def show_details(ctx: click.Context, option: click.Parameter, asked: bool) -> None:
+        if asked:
+            log_to_terminal(logging.DEBUG)
+
+    return click.option(
+        "-v", "--verbose", is_flag=True, expose_value=False, callback=show_details, help="Say more of what is done."
+    )(command)

@@ -1,0 +1,81 @@
+"""`lt_bench eval`: AP of a predictions file or a checkpoint."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lt_bench.cli.common import METRICS_HELP, PATH
+from lt_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from lt_bench.evaluation.ap.average_precision import Evaluator
+    from lt_bench.evaluation.metrics import Kind
+
+logger = logging.getLogger(__name__)
+
+
+@click.command("eval")
+@click.argument("target", type=PATH)
+@click.option("--annotations", type=PATH, help="LVIS annotation JSON that the predictions are of.")
+@click.option("--config", type=PATH, help="Config of a checkpoint. Default: config.py beside it.")
+@click.option("--out", type=PATH, help="Folder for a checkpoint's predictions. Default: eval/ beside it.")
+@click.option("--evaluator", type=click.Choice(["vernier", "lvis"]), default="vernier", show_default=True)
+@click.option("--box-only", is_flag=True, help="Only boxes, for predictions without masks.")
+@click.option("--metrics", default="ap", show_default=True, help=METRICS_HELP)
+@click.option("--csv", type=PATH, help="File for the AP of every class.")
+def evaluate(
+    target: Path,
+    annotations: Path | None,
+    config: Path | None,
+    out: Path | None,
+    evaluator: Evaluator,
+    box_only: bool,
+    metrics: str,
+    csv: Path | None,
+) -> None:
+    """LVIS AP and further metrics of TARGET: a predictions file (.json) or a checkpoint (.pth)."""
+    import json
+
+    from lt_bench.evaluation.metrics import CUT, check_metrics, measure, parse_metrics
+    from lt_bench.evaluation.report import class_rows, refuse_unwritable, results_table, write_per_class
+    from lt_bench.run.experiment import FIXED_DETECTIONS_PER_IMAGE
+
+    asked = parse_metrics(metrics)
+    kinds: tuple[Kind, ...] = ("bbox",) if box_only else ("bbox", "segm")
+    check_metrics(asked, kinds, evaluator)
+    if not target.is_file():
+        raise UserError(f"{target} is no file", "give a predictions file (.json) or a checkpoint (.pth)")
+    if csv is not None:
+        if set(asked) == {"errors"}:
+            raise UserError("--csv is for AP by class, and no AP was asked for", "add ap to --metrics")
+        refuse_unwritable(csv)  # before hours of predicting
+    if target.suffix == ".pth":
+        more = FIXED_DETECTIONS_PER_IMAGE if "ap_fixed" in asked else 0
+        beside = config or target.with_name("config.py")
+        target, from_config = _predict(target, beside, out or target.parent / "eval", more)
+        annotations = annotations or from_config
+    if annotations is None:
+        raise UserError("predictions alone do not say what is true", "give the annotation file with --annotations")
+    measured = measure(annotations, target, asked, kinds, evaluator)
+    if measured.ap_fixed and measured.cut:
+        logger.warning(f"warning: {CUT}")
+    click.echo(results_table(measured.blocks()))
+    if csv is not None:
+        categories = json.loads(annotations.read_bytes())["categories"]
+        write_per_class(csv, class_rows(categories, measured.per_class()))
+        logger.info(f"AP by class: {csv}")
+
+
+def _predict(checkpoint: Path, config: Path, out: Path, detections_per_image: int) -> tuple[Path, Path]:
+    from mmengine.config import Config
+
+    from lt_bench.run.train import predict
+
+    if not config.is_file():
+        raise UserError(f"{config}: there is no config for {checkpoint}", "name it with --config")
+    predict(config, checkpoint, out, detections_per_image)
+    return out / "predictions.json", Path(Config.fromfile(str(config)).test_dataloader.dataset.ann_file)

@@ -1,0 +1,161 @@
+"""`lt_bench run`: train a loss, evaluate it, write its record and the local tables."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lt_bench.cli.common import METRICS_HELP, PATH, verbose
+from lt_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from lt_bench.evaluation.ap.average_precision import Evaluator
+    from lt_bench.leaderboard.schema import ResultRecord
+
+logger = logging.getLogger(__name__)
+
+WORK_DIRS = Path("work_dirs")
+
+
+@click.command()
+@click.option("--loss", required=True, help="A registered loss (see `lt_bench losses`).")
+@click.option("--backbone", default="r50", show_default=True, help="r50, r101, x101_32x4d or x101_64x4d.")
+@click.option("--schedule", default="1x", show_default=True, help="1x (12 epochs) or 2x (24).")
+@click.option("--detector", default="mask_rcnn", show_default=True, help="mask_rcnn or cascade_mask_rcnn.")
+@click.option("--dataset", help="lvis_v1, lvis_v0.5, glyphs or glyphs-1203. Default: lvis_v1 if found, else glyphs.")
+@click.option("--data-root", type=PATH, help="Folder of the data set. Default: $LT_BENCH_DATA, ./data.")
+@click.option("--recipe", default="common", show_default=True, help="common (same for all) or paper (its authors').")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1))
+@click.option("--gpus", type=click.IntRange(min=1), help="Processes that share the batch, one a GPU. Default: 1.")
+@click.option("--images-per-device", type=click.IntRange(min=1), help="Images at a time; the rest is accumulated.")
+@click.option("--amp", is_flag=True, help="Mixed precision; rows go into a table of their own.")
+@click.option("--init", help="Backbone weights: pretrained or random. Default: the data set's recipe.")
+@click.option("--max-iters", type=int, help="Optimizer steps instead of the schedule's epochs.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any config key; +KEY=VALUE adds one.")
+@click.option("--loss-set", multiple=True, metavar="KEY=VALUE", help="A hyper-parameter of the loss.")
+@click.option("--exclude-images", type=PATH, help="File of image ids to leave out, one a line.")
+@click.option("--work-dir", type=PATH, help="Folder of the run. Default: work_dirs/, by digest of the arguments.")
+@click.option("--resume", is_flag=True, help="Fail unless there is a checkpoint to continue from.")
+@click.option("--restart", is_flag=True, help="Keep an earlier run of the same arguments aside and begin anew.")
+@click.option("--evaluator", type=click.Choice(["vernier", "lvis"]), default="vernier", show_default=True)
+@click.option("--metrics", default="ap", show_default=True, help=METRICS_HELP + " ap_fixed makes a table of its own.")
+@verbose
+@click.option("--leaderboards", type=PATH, help="Folder for the tables. Default: leaderboards/ in the work dirs.")
+def run(
+    loss: str,
+    backbone: str,
+    schedule: str,
+    detector: str,
+    dataset: str | None,
+    data_root: Path | None,
+    recipe: str,
+    seed: int,
+    gpus: int | None,
+    images_per_device: int | None,
+    amp: bool,
+    init: str | None,
+    max_iters: int | None,
+    settings: tuple[str, ...],
+    loss_set: tuple[str, ...],
+    exclude_images: Path | None,
+    work_dir: Path | None,
+    resume: bool,
+    restart: bool,
+    evaluator: Evaluator,
+    metrics: str,
+    leaderboards: Path | None,
+) -> None:
+    """Train a loss, evaluate it, write its record and the local tables.
+
+    An interrupted run goes on where it stopped when the same command is given again. So does a finished one that is
+    asked for further metrics: with ap_fixed it is another run, since the model is asked for 1,000 detections an image.
+    """
+    from lt_bench.data import dataset as datasets
+    from lt_bench.evaluation.metrics import check_metrics, parse_metrics
+    from lt_bench.run import distributed
+    from lt_bench.run.experiment import FIXED_DETECTIONS_PER_IMAGE, Experiment, parse_assignments
+    from lt_bench.run.pipeline import Options, follow
+    from lt_bench.run.pipeline import run as run_experiment
+
+    if distributed.rank() > 0:
+        return follow()
+
+    with distributed.leading():
+        asked = parse_metrics(metrics)
+        check_metrics(asked, ("bbox", "segm"), evaluator)
+        arguments: dict[str, Any] = {
+            "loss": loss,
+            "backbone": backbone,
+            "schedule": schedule,
+            "detector": detector,
+            "recipe": recipe,
+            "seed": seed,
+            "amp": amp,
+            "init": init,
+            "max_iters": max_iters,
+            "hyper_parameters": parse_assignments(loss_set, "--loss-set"),
+            "overrides": parse_assignments(settings, "--set"),
+            "exclude": _read_ids(exclude_images),
+            "detections_per_image": FIXED_DETECTIONS_PER_IMAGE if "ap_fixed" in asked else None,
+        }
+        if resume and restart:
+            raise UserError("--resume and --restart exclude each other", "give one of them")
+        Experiment(dataset=dataset or "glyphs", **arguments)  # an unknown name shows before any data is read
+        paths = datasets.find(dataset, data_root)
+        experiment = Experiment(dataset=paths.dataset, **arguments)
+        data = datasets.load(paths)
+        datasets.verify(data, experiment.exclude)
+        options = Options(
+            folder=work_dir or WORK_DIRS / experiment.folder_name(),
+            devices=gpus,
+            images_per_device=images_per_device,
+            resume=resume,
+            restart=restart,
+            evaluator=evaluator,
+            metrics=asked,
+        )
+        record = run_experiment(experiment, data, options)
+    tables = leaderboards or WORK_DIRS / "leaderboards"
+    _publish(options.folder / "result.json", tables)
+    _print_result(record)
+    logger.info(f"record: {options.folder / 'result.json'}; table: {tables / (paths.dataset + '.md')}")
+
+
+def _read_ids(path: Path | None) -> tuple[int, ...]:
+    if path is None:
+        return ()
+    try:
+        return tuple(sorted({int(line) for line in path.read_text(encoding="utf-8").split()}))
+    except (OSError, ValueError) as error:
+        raise UserError(f"--exclude-images {path}: {error}", "the file holds image ids, one a line") from error
+
+
+def _publish(record: Path, leaderboards: Path) -> None:
+    from lt_bench.leaderboard.page import regenerate
+    from lt_bench.leaderboard.store import add
+
+    try:
+        add(record, leaderboards / "results")
+        _, problems = regenerate(leaderboards)
+    except OSError as error:
+        raise UserError(
+            f"the tables can't be written to {leaderboards}: {error.strerror}; the run is finished: {record}",
+            "give the same command with another --leaderboards",
+        ) from error
+    for problem in problems:
+        logger.warning(f"left out of the tables: {problem}")
+
+
+def _print_result(record: ResultRecord) -> None:
+    from lt_bench.evaluation.report import results_table
+
+    minutes, seconds = divmod(round(record.training_seconds), 60)
+    click.echo(
+        f"{record.loss.name} on {record.track.dataset}: {record.iterations} iterations in {minutes}:{seconds:02d} on "
+        f"{record.device.count} x {record.device.name}, peak {record.memory.peak_bytes / 2**30:.2f} GiB "
+        f"({record.memory.kind})"
+    )
+    click.echo(results_table(record.model_dump()))

@@ -1,0 +1,317 @@
+"""The index of an annotation file: where each image and each annotation lies in it, and what is looked up of all.
+
+An index holds no annotation, only places in the annotation file, and few numbers of each: 50 MB for the 1.1 GB of LVIS
+v1's training set. It is made in one pass that keeps no annotation in memory, and kept in a cache under the SHA-256 of
+the annotation file, from which all processes of a machine map the same memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from array import array
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lt_bench.data.cache import drop_unused, locked, mark_used
+from lt_bench.data.columns import Columns, DamagedError, pack, unpack
+from lt_bench.data.json_stream import JSONStream, Piece
+from lt_bench.errors import UserError
+from lt_bench.utils.files import write_atomic
+
+FORMAT = 1  # part of the file's name: raise it whenever its content changes
+FOLDER = "annotations"
+UNUSED_DAYS = 30.0
+
+logger = logging.getLogger(__name__)
+Fields = Mapping[str, tuple[type, ...]]
+
+_NUMBER = (int, float)
+_CATEGORY: Fields = {"id": (int,), "name": (str,), "frequency": (str,), "image_count": (int,), "instance_count": (int,)}
+_IMAGE: Fields = {
+    "id": (int,),
+    "width": (int,),
+    "height": (int,),
+    "neg_category_ids": (list,),
+    "not_exhaustive_category_ids": (list,),
+}
+_ANNOTATION: Fields = {
+    "id": (int,),
+    "image_id": (int,),
+    "category_id": (int,),
+    "bbox": (list,),
+    "area": _NUMBER,
+    "segmentation": (list, dict),
+}
+_NAMES = ("file_name", "coco_url")
+_NO_JSON = "The file may be cut off or still packed: download or unpack it again."
+
+
+@dataclass(frozen=True)
+class Index:
+    """facts: "digest" (SHA-256 of the annotation file), "version" and "categories", sorted by id. columns, for I images
+    and A annotations in the file's order:
+
+    image_id int64 [I]; image_size int64 [I, 2], width and height; image_span int64 [I, 2], first byte and the one
+    after the last; names uint8, a JSON list of each image's coco_url and file_name.
+    annotation_id, category_id int64 [A]; annotation_span int64 [A, 2]; image_row int32 [A], -1 for an image that the
+    file does not list; usable bool [A], whether one trains on it.
+    by_image int32, the annotations of image 0, of image 1, ...; first int64 [I + 1], where in by_image each begins.
+    """
+
+    facts: dict[str, Any]
+    columns: Columns
+
+
+def digest_of(path: Path, cache: Path, rehash: bool = True) -> str:
+    """The SHA-256 (hex) of an annotation file.
+
+    The cache keeps a note of it for the other processes of a run: without `rehash` the note is believed as long as
+    nobody touched the file. Raises UserError when the file can't be read.
+    """
+    note = cache / FOLDER / f"{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]}.digest"
+    try:
+        stamp = stamp_of(path.stat())
+        noted = None if rehash else _noted(note, stamp)
+        if noted is not None:
+            return noted
+        digest = hashlib.sha256()
+        with path.open("rb", buffering=0) as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    with suppress(OSError):
+        write_atomic(note, [json.dumps([stamp, digest.hexdigest()]).encode()])
+    return digest.hexdigest()
+
+
+def stamp_of(stat: os.stat_result) -> list[int]:
+    """What changes when a file is written, replaced or renamed. Its owner can set its mtime, but not its ctime."""
+    return [stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+
+
+def _noted(note: Path, stamp: list[int]) -> str | None:
+    try:
+        noted, digest = json.loads(note.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return None
+    return str(digest) if noted == stamp else None
+
+
+def open_index(path: Path, digest: str, cache: Path) -> Index:
+    """The index of `path`, whose SHA-256 is `digest`, from the cache; built first when it is not there or damaged.
+
+    Of several processes that start at once one builds it. A cache that can't be written is logged, and done without.
+    Raises UserError as `build` does.
+    """
+    stored = cache / FOLDER / f"{digest}.v{FORMAT}.index"
+    index = _stored(stored)
+    if index is not None:
+        mark_used(stored)
+        return index
+    try:
+        with locked(stored):
+            index = _stored(stored)  # another process may have built it meanwhile
+            if index is None:
+                logger.info(f"indexing {path.name}, once for this content")
+                index = build(path)
+                _store(index, cache)
+            return _stored(stored) or index  # mapped, so that it is shared
+    except OSError as error:
+        logger.warning(f"{cache} can't be used: {error}; going on without, which costs each process time and memory")
+        return index or build(path)
+
+
+def _stored(path: Path) -> Index | None:
+    try:
+        return Index(*unpack(path))
+    except FileNotFoundError:
+        return None
+    except (OSError, DamagedError) as error:
+        logger.warning(f"an index of annotations can't be used and is made again: {error}")
+        return None
+
+
+def _store(index: Index, cache: Path) -> None:
+    write_atomic(cache / FOLDER / f"{index.facts['digest']}.v{FORMAT}.index", pack(index.facts, index.columns))
+    drop_unused(cache / FOLDER, UNUSED_DAYS)
+
+
+def build(path: Path) -> Index:
+    """Index an annotation file in the form of LVIS v1 or v0.5, in UTF-8.
+
+    Raises UserError when it is missing, cut off, no JSON or not of that form. Whether its content is consistent is
+    the concern of lt_bench.data.verify.
+    """
+    try:
+        with path.open("rb", buffering=0) as stream:
+            return _Builder(path).build(JSONStream(stream))
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not JSON ({path.stat().st_size} bytes): {error}", _NO_JSON) from error
+
+
+class _Builder:
+    """Goes through an annotation file once; only images' names and numbers stay."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.sections = {"categories": self._category, "images": self._image, "annotations": self._annotation}
+        self.found: set[str] = set()
+
+    def build(self, stream: JSONStream) -> Index:
+        if stream.peek() not in ("{", ""):
+            raise self._malformed(f"the top level is {_type(stream.value().value)}, expected an object")
+        for key in stream.members():
+            if key not in self.sections:
+                stream.value()
+                continue
+            if stream.peek() != "[":
+                raise self._malformed(f"{key!r} is {_type(stream.value().value)}, expected a list")
+            self._begin(key)
+            take = self.sections[key]
+            for index, piece in enumerate(stream.elements()):
+                take(index, piece)
+        stream.end()
+        return self._finish(stream.digest)
+
+    def _begin(self, key: str) -> None:
+        """Of a key that occurs twice the last one counts, as in every JSON reader."""
+        self.found.add(key)
+        if key == "categories":
+            self.categories: list[dict[str, Any]] = []
+        elif key == "images":
+            self.images = array("q")  # id, width, height, start, end
+            self.names: list[dict[str, str]] = []
+        else:
+            self.annotations = array("q")  # id, image_id, category_id, start, end
+            self.boxes = array("d")  # x, y, w, h, area
+
+    def _category(self, index: int, piece: Piece) -> None:
+        self.categories.append(self._entry("categories", index, piece.value, _CATEGORY))
+
+    def _image(self, index: int, piece: Piece) -> None:
+        image = self._entry("images", index, piece.value, _IMAGE)
+        for key in ("neg_category_ids", "not_exhaustive_category_ids"):
+            if any(type(value) is not int for value in image[key]):
+                raise self._malformed(f"images[{index}]: {key} holds something else than category ids")
+        names = {key: image[key] for key in _NAMES if key in image}
+        if not names:
+            raise self._malformed(f"images[{index}] has neither 'coco_url' (v1) nor 'file_name' (v0.5)")
+        for key, name in names.items():
+            if type(name) is not str:
+                raise self._malformed(f"images[{index}]: {key!r} is {_type(name)}, expected a string")
+        self.names.append(names)
+        numbers = image["id"], image["width"], image["height"], piece.start, piece.end
+        self._append(self.images, numbers, f"images[{index}]")
+
+    def _annotation(self, index: int, piece: Piece) -> None:
+        annotation = self._entry("annotations", index, piece.value, _ANNOTATION)
+        box = annotation["bbox"]
+        if len(box) != 4 or any(type(value) not in _NUMBER for value in box):
+            raise self._malformed(f"annotations[{index}]: bbox is {box!r:.60}, expected four numbers x, y, w, h")
+        numbers = annotation["id"], annotation["image_id"], annotation["category_id"], piece.start, piece.end
+        self._append(self.annotations, numbers, f"annotations[{index}]")
+        self._append(self.boxes, (*box, annotation["area"]), f"annotations[{index}]")
+
+    def _append(self, column: array[Any], numbers: tuple[Any, ...], where: str) -> None:
+        try:
+            column.extend(numbers)
+        except OverflowError as error:
+            raise self._malformed(f"{where} holds a number that is too large: {error}") from error
+
+    def _entry(self, section: str, index: int, entry: Any, fields: Fields) -> dict[str, Any]:
+        """`entry`, an object with `fields` of the given types."""
+        if type(entry) is not dict:
+            raise self._malformed(f"{section}[{index}] is {_type(entry)}, expected an object")
+        for name, types in fields.items():
+            if name not in entry:
+                raise self._malformed(f"{section}[{index}] has no {name!r}")
+            # the exact type: JSON's true is no number, although Python's bool is an int
+            if type(entry[name]) not in types:
+                expected = " or ".join(kind.__name__ for kind in types)
+                raise self._malformed(f"{section}[{index}]: {name!r} is {_type(entry[name])}, expected {expected}")
+        return entry
+
+    def _finish(self, digest: str) -> Index:
+        for key in self.sections:
+            if key not in self.found:
+                raise self._malformed(f"{key!r} is missing")
+        if not self.categories or not self.images:
+            raise self._malformed(f"{'images' if self.categories else 'categories'!r} is empty")
+        categories = sorted(self.categories, key=lambda category: int(category["id"]))
+        for before, after in pairwise(categories):
+            if before["id"] == after["id"]:
+                raise self._malformed(
+                    f"category id {after['id']} occurs twice: {before['name']!r} and {after['name']!r}"
+                )
+        for category in categories:
+            name = f"category {category['id']}"
+            if min(category["image_count"], category["instance_count"]) < 0:
+                raise self._malformed(f"{name} ({category['name']!r}) has a negative count")
+            if category["frequency"] not in ("r", "c", "f"):
+                raise self._malformed(f"{name}: frequency is {category['frequency']!r}, not r, c or f")
+        version = "v0.5" if any("file_name" in names for names in self.names) else "v1"
+        return Index({"digest": digest, "version": version, "categories": categories}, self._columns())
+
+    def _columns(self) -> Columns:
+        images = np.frombuffer(self.images, dtype=np.int64).reshape(-1, 5)
+        annotations = np.frombuffer(self.annotations, dtype=np.int64).reshape(-1, 5)
+        boxes = np.frombuffer(self.boxes, dtype=np.float64).reshape(-1, 5)
+        rows = _rows_of(annotations[:, 1], images[:, 0])
+        by_image = np.argsort(rows, kind="stable")
+        first = np.searchsorted(rows[by_image], np.arange(len(images) + 1))
+        return {
+            "image_id": images[:, 0],
+            "image_size": images[:, 1:3],
+            "image_span": images[:, 3:],
+            "names": np.frombuffer(json.dumps(self.names).encode(), dtype=np.uint8),
+            "annotation_id": annotations[:, 0],
+            "category_id": annotations[:, 2],
+            "annotation_span": annotations[:, 3:],
+            "image_row": rows.astype(np.int32),
+            "usable": _usable(boxes, images[rows, 1:3]) & (rows >= 0),
+            "by_image": by_image[first[0] :].astype(np.int32),
+            "first": first - first[0],
+        }
+
+    def _malformed(self, message: str) -> UserError:
+        remedy = "Expected the form of https://www.lvisdataset.org/dataset; COCO's own annotations lack parts of it."
+        return UserError(f"{self.path}: not an LVIS annotation file: {message}", remedy)
+
+
+def _rows_of(wanted: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where in `ids` each of `wanted` first occurs, -1 where it does not."""
+    order = np.argsort(ids, kind="stable")
+    place = np.searchsorted(ids, wanted, sorter=order).clip(max=len(ids) - 1)
+    rows: NDArray[np.int64] = np.where(ids[order[place]] == wanted, order[place], -1)
+    return rows
+
+
+def _usable(boxes: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """False for what mmdet too leaves out of training: under a pixel wide or high, without area, outside the image."""
+    x, y, width, height, area = boxes.T
+    with np.errstate(invalid="ignore", over="ignore"):  # the file may hold NaN and infinity
+        inside_x = np.minimum(x + width, sizes[:, 0]) > np.maximum(x, 0)
+        inside_y = np.minimum(y + height, sizes[:, 1]) > np.maximum(y, 0)
+    usable: NDArray[np.bool_] = inside_x & inside_y & (area > 0) & (width >= 1) & (height >= 1)
+    return usable
+
+
+def _type(value: object) -> str:
+    return "null" if value is None else type(value).__name__
+
+
+def unreadable(path: Path, error: OSError) -> UserError:
+    return UserError(f"{path}: cannot be read: {error.strerror or error}", "Give the path of an LVIS JSON.")

@@ -1,0 +1,80 @@
+"""Any registered loss as the classification loss of a mmdet box head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from mmdet.models.losses import accuracy
+from mmdet.registry import MODELS
+from torch import Tensor, nn
+
+from lt_bench.api.class_stats import ClassStats
+from lt_bench.api.registry import build_loss
+
+
+@MODELS.register_module()
+class LossAdapter(nn.Module):
+    """Speaks mmdet's language for a LongTailLoss: number of channels, activation, accuracy, loss.
+
+    loss: registered name. hyper_parameters: its keywords. image_count, instance_count, num_images: the training
+    set's class statistics. loss_weight multiplies the loss.
+    """
+
+    custom_cls_channels = True
+    custom_activation = True
+    custom_accuracy = True
+
+    def __init__(
+        self,
+        loss: str,
+        image_count: Sequence[int],
+        instance_count: Sequence[int],
+        num_images: int,
+        hyper_parameters: Mapping[str, Any] | None = None,
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        stats = ClassStats(image_count=image_count, instance_count=instance_count, num_images=num_images)
+        self.loss = build_loss(loss, stats, **dict(hyper_parameters or {}))
+        self.loss_weight = loss_weight
+
+    def get_cls_channels(self, num_classes: int) -> int:
+        """The number of classifier outputs. Raises ValueError when the counts are of another class list."""
+        if num_classes != self.loss.num_classes:
+            raise ValueError(f"box head has {num_classes} classes, the class counts have {self.loss.num_classes}")
+        return self.loss.num_logits
+
+    def get_activation(self, cls_score: Tensor) -> Tensor:
+        """Logits [N, K] to scores [N, C + 1]."""
+        return self.loss.scores(cls_score)
+
+    def get_accuracy(self, cls_score: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Top-1 accuracy in percent over foreground RoIs, by score among the foreground classes."""
+        foreground = labels < self.loss.num_classes
+        scores = self.loss.scores(cls_score[foreground])[:, :-1]
+        return {"acc": accuracy(scores, labels[foreground])}
+
+    def forward(
+        self,
+        cls_score: Tensor,
+        label: Tensor,
+        weight: Tensor | None = None,
+        avg_factor: float | None = None,
+        reduction_override: str | None = None,
+    ) -> dict[str, Tensor]:
+        """cls_score [N, K], label [N]: a dict of scalars, each with "loss" in its name, as mmdet sums them up.
+
+        RoIs of weight 0 are left out. avg_factor is ignored: how a loss averages is part of the loss.
+        Raises ValueError for a reduction other than the loss's own.
+        """
+        if reduction_override not in (None, "mean"):
+            raise ValueError(f"a classification loss reduces itself; reduction_override={reduction_override!r}")
+        if weight is not None and not bool(torch.all(weight > 0)):
+            cls_score, label = cls_score[weight > 0], label[weight > 0]
+        value = self.loss(cls_score, label)
+        terms = value if isinstance(value, dict) else {"loss_cls": value}
+        return {
+            (name if "loss" in name else f"loss_cls_{name}"): self.loss_weight * term for name, term in terms.items()
+        }

@@ -1,0 +1,1 @@
+"""LVIS average precision, by lvis-api itself and by vernier."""

@@ -1,0 +1,86 @@
+"""Whether vernier gives lvis-api's arrays on a sample of the very data that it is to evaluate."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+import warnings
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lt_bench.errors import UserError
+from lt_bench.evaluation.ap import lvis_backend, vernier_backend
+from lt_bench.evaluation.inputs.checks import IouType
+from lt_bench.evaluation.inputs.detections import Detections
+from lt_bench.evaluation.inputs.ground_truth import GroundTruth, only
+
+IMAGES = 64  # at most, in a sample
+PAIRS = 300_000  # of a detection and an object of an image, at most; what lvis-api takes goes with them
+
+
+def disagreement(truth: GroundTruth, detections: Detections, iou_type: IouType) -> str | None:
+    """None when both give equal arrays, precision and recall, bit for bit; else a sentence that says what is amiss.
+
+    The sample is at most IMAGES images in an order that is random, but the same for the same detections, without those
+    that would take too long; of a small data set it is the whole. It takes a second or two. Where lvis-api fails on it
+    there is nothing to compare with, which a warning says. Raises Refused when vernier does not take the annotations.
+    """
+    generator = np.random.default_rng(zlib.crc32(detections.score.tobytes()))
+    candidates = generator.permutation(len(truth.image_ids))[: 4 * IMAGES]
+    near = _of(truth, detections, candidates)
+    images = np.sort(_affordable(truth, near, candidates)[:IMAGES])
+    own = _of(truth, near, images)
+    part = only(truth, images)
+    if not part.category_ids:
+        return None
+    found = vernier_backend.precision_recall(part, own, iou_type)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "annotations.json"
+        path.write_text(_json(part), encoding="utf-8")
+        started = time.perf_counter()
+        try:
+            expected = lvis_backend.precision_recall(replace(part, path=path), own, iou_type)
+        except UserError as error:
+            warnings.warn(f"vernier's result is not checked: {error.message}", stacklevel=3)
+            return None
+        seconds = time.perf_counter() - started
+    differing = sum(int((left != right).sum()) for left, right in zip(found, expected, strict=True))
+    if not differing:
+        return None
+    minutes = seconds / 60 * max(1, len(detections) / max(1, len(own)))
+    return (
+        f"vernier and lvis-api differ in {differing} numbers of the {iou_type} arrays of {len(images)} images; "
+        f"by those, lvis-api will take {minutes:.1g} minutes or more for all"
+    )
+
+
+def _of(truth: GroundTruth, detections: Detections, images: NDArray[np.int64]) -> Detections:
+    """The detections of images that are given by their places."""
+    chosen = np.zeros(len(truth.image_ids), dtype=bool)
+    chosen[images] = True
+    return detections.take(chosen[truth.image_places(detections.image)])
+
+
+def _affordable(truth: GroundTruth, detections: Detections, images: NDArray[np.int64]) -> NDArray[np.int64]:
+    """As many of `images`, which all `detections` are of, as have no more than PAIRS pairs together."""
+    count = len(truth.image_ids)
+    found = np.bincount(truth.image_places(detections.image), minlength=count)
+    pairs = (found * np.bincount(truth.objects.image, minlength=count))[images]
+    images, pairs = images[pairs <= PAIRS / 4], pairs[pairs <= PAIRS / 4]
+    return images[np.cumsum(pairs) <= PAIRS]
+
+
+def _json(truth: GroundTruth) -> str:
+    categories = [
+        {"id": category, "frequency": frequency}
+        for category, frequency in zip(truth.category_ids, truth.frequency, strict=True)
+    ]
+    annotations = ",".join(truth.objects.text)
+    return (
+        f'{{"images":{json.dumps(truth.images)},"categories":{json.dumps(categories)},"annotations":[{annotations}]}}'
+    )

@@ -1,0 +1,1 @@
+"""What kind of error costs how much AP."""

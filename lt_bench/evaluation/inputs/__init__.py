@@ -1,0 +1,1 @@
+"""The two files that are evaluated: annotations and predictions, read and checked."""

@@ -1,0 +1,84 @@
+"""The predictions file: a JSON list of detections, written and read as a stream.
+
+One detection is {"image_id", "category_id", "bbox": [x, y, width, height], "score",
+"segmentation": {"size": [height, width], "counts": compressed RLE}} in pixels; `segmentation` is optional. A full
+LVIS validation run has some six million of them, so neither side ever holds the whole list.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from lt_bench.errors import RunFailedError, UserError
+from lt_bench.evaluation.json_stream import JSONStream
+from lt_bench.utils.files import write_atomic
+
+REMEDY = (
+    "A predictions file is a JSON list of "
+    '{"image_id", "category_id", "bbox": [x, y, width, height], "score", "segmentation"}; write it again.'
+)
+
+
+def write_predictions(path: Path, detections: Iterable[Mapping[str, Any]]) -> str:
+    """Write detections as a JSON list, one a line, and return the file's sha256 (hex).
+
+    The file appears under its name only when it is complete (see `write_atomic`). numpy scalars and the bytes that
+    pycocotools gives as RLE counts are accepted. Raises RunFailedError when a number is NaN or infinite.
+    """
+    return write_atomic(path, _lines(path, detections))
+
+
+def _lines(path: Path, detections: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    encoder = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain)
+    separator = "[\n"
+    for index, detection in enumerate(detections):
+        try:
+            line = encoder.encode(dict(detection))
+        except ValueError as error:
+            raise RunFailedError(f"{path}: detection {index} cannot be written: {error}: {detection}") from error
+        yield f"{separator}{line}".encode()
+        separator = ",\n"
+    yield b"\n]\n" if separator == ",\n" else b"[]\n"
+
+
+def _plain(value: Any) -> Any:
+    """What json cannot write itself: bytes (RLE counts, ASCII), numpy scalars and arrays."""
+    if isinstance(value, bytes):
+        return value.decode("ascii")
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is not a JSON value")
+
+
+def read_predictions(path: Path) -> Iterator[dict[str, Any]]:
+    """The detections of a predictions file, one after the other, as they stand there.
+
+    Raises UserError when the file is missing, no JSON list of objects, or truncated; a truncated file raises after
+    its last complete detection.
+    """
+    try:
+        with path.open(encoding="utf-8") as stream:
+            for index, element in enumerate(_elements(stream)):
+                if not isinstance(element, dict):
+                    raise ValueError(f"element {index} is a {type(element).__name__}, not a detection")
+                yield element
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}", "Name a predictions file.") from error
+    except RecursionError as error:
+        raise UserError(f"{path}: nested too deeply for a predictions file", REMEDY) from error
+    except ValueError as error:  # json.JSONDecodeError and UnicodeDecodeError are ValueErrors
+        raise UserError(f"{path}: not a predictions file: {error}", REMEDY) from error
+
+
+def _elements(text: TextIO) -> Iterator[Any]:
+    """The elements of the JSON list in `text`. Raises ValueError when there is no complete list."""
+    stream = JSONStream(text)
+    if stream.peek() != "[":
+        raise ValueError("it does not start with a JSON list")
+    for element, _ in stream.elements():
+        yield element
+    if stream.peek():
+        raise ValueError("there is something after the list")

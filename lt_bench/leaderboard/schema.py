@@ -1,0 +1,273 @@
+"""The result record: everything one run leaves for others to compare.
+
+The schema is closed (an unknown field is an error), bounded (no string or list can be huge) and versioned. A field
+that is added, removed or read differently makes a new `schema_version`. Version 2 added the metrics on request; a
+record of version 1 has none of them and is read and written as ever.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import timezone
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
+
+Text = Annotated[str, StringConstraints(strict=True, max_length=1000)]
+Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
+Sha256 = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
+Seconds = Annotated[float, Field(strict=True, ge=0)]
+Flag = Annotated[bool, Field(strict=True)]
+Frequency = Literal["r", "c", "f"]
+HyperParameter = Flag | Annotated[int, Field(strict=True)] | Annotated[float, Field(strict=True)] | Text
+
+
+def _in_unit_interval_or_absent(value: float) -> float:
+    if value != -1 and not 0 <= value <= 1:
+        raise ValueError("expected a value in [0, 1], or -1 where there is no ground truth")
+    return value
+
+
+AveragePrecision = Annotated[float, Field(strict=True), AfterValidator(_in_unit_interval_or_absent)]
+Difference = Annotated[float, Field(strict=True, ge=-1, le=1)]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Extended(Model):
+    """A model that a later version of the schema extended. on_request: its fields that a record may lack."""
+
+    on_request: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_what_was_not_asked_for(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = serialize(self)
+        return {key: value for key, value in content.items() if value is not None or key not in self.on_request}
+
+    def extensions(self) -> list[str]:
+        """The fields that version 1 did not have and that this model has."""
+        return [key for key in self.on_request if getattr(self, key) is not None]
+
+
+class Loss(Model):
+    """hyper_parameters: all of them, as the run used them. non_default: names of those that differ from the loss's
+    defaults; tables show these. distribution: the installed package that brought the loss.
+    """
+
+    name: Name
+    hyper_parameters: Annotated[dict[Name, HyperParameter], Field(max_length=100)]
+    non_default: Annotated[tuple[Name, ...], Field(max_length=100)] = ()
+    distribution: Name
+    distribution_version: Name
+
+    @model_validator(mode="after")
+    def _non_default_exist(self) -> Loss:
+        unknown = set(self.non_default) - set(self.hyper_parameters)
+        if unknown:
+            raise ValueError(f"non_default names what hyper_parameters lacks: {sorted(unknown)[:5]}")
+        return self
+
+
+class Track(Model):
+    """What is the same for every loss that is compared."""
+
+    dataset: Name
+    detector: Name
+    backbone: Name
+    schedule: Name
+    recipe: Name
+
+
+class Init(Model):
+    """description: the weights' file name or digest, or how random weights were drawn."""
+
+    kind: Literal["pretrained", "random"]
+    description: Text
+
+
+class Metrics(Model):
+    """LVIS AP in [0, 1], unrounded; -1 where there is no ground truth. AR is AR@300."""
+
+    AP: AveragePrecision
+    AP50: AveragePrecision
+    AP75: AveragePrecision
+    APs: AveragePrecision
+    APm: AveragePrecision
+    APl: AveragePrecision
+    APr: AveragePrecision
+    APc: AveragePrecision
+    APf: AveragePrecision
+    AR: AveragePrecision
+
+
+class BoxAndMask(Model):
+    bbox: Metrics
+    segm: Metrics
+
+
+class Gains(Model):
+    """What AP at IoU 0.5 gains when all errors of a kind are mended (see error_analysis.decomposition)."""
+
+    classification: Difference
+    localisation: Difference
+    both: Difference
+    duplicate: Difference
+    background: Difference
+    missed: Difference
+
+
+class Counts(Model):
+    """How many errors of each kind."""
+
+    classification: Count
+    localisation: Count
+    both: Count
+    duplicate: Count
+    background: Count
+    missed: Count
+
+
+class GroupErrors(Model):
+    AP50: AveragePrecision
+    gain: Gains
+    count: Counts
+
+
+class Errors(Model):
+    """Over all categories, and over the rare, common and frequent ones."""
+
+    all: GroupErrors
+    r: GroupErrors
+    c: GroupErrors
+    f: GroupErrors
+
+
+class BoxAndMaskErrors(Model):
+    bbox: Errors
+    segm: Errors
+
+
+class ClassResult(Extended):
+    """id, name and frequency of a category, its counts in the training set, its box AP and mask AP, its AP_fixed of
+    boxes and of masks and its boundary AP.
+    """
+
+    on_request = ("bbox_fixed", "segm_fixed", "boundary")
+
+    id: Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
+    name: Name
+    frequency: Frequency
+    image_count: Count
+    instance_count: Count
+    bbox: AveragePrecision
+    segm: AveragePrecision
+    bbox_fixed: AveragePrecision | None = None
+    segm_fixed: AveragePrecision | None = None
+    boundary: AveragePrecision | None = None
+
+
+class Memory(Model):
+    """The highest memory in use: of the process (host) or of the busiest GPU (cuda)."""
+
+    peak_bytes: Count
+    kind: Literal["host", "cuda"]
+
+
+class Device(Model):
+    name: Name
+    count: Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+    kind: Literal["cpu", "cuda"]
+
+
+class Git(Model):
+    """dirty: there were changes that the commit does not hold."""
+
+    commit: Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9a-f]{7,64}$")]
+    dirty: Flag
+
+
+class Data(Model):
+    """Digests of the two annotation files; images: how many were trained on, and evaluated on."""
+
+    train_annotations: Sha256
+    val_annotations: Sha256
+    classes: Annotated[int, Field(strict=True, ge=1)]
+    train_images: Count
+    val_images: Count
+
+
+class ResultRecord(Extended):
+    """One run: one loss, one seed, one track.
+
+    metrics: LVIS AP, at 300 detections an image. ap_fixed: AP with the best 10,000 detections of each class instead.
+    ap_boundary: LVIS AP by boundary IoU. errors: what costs how much AP. detections_per_image: how many the model was
+    asked for, where a run's protocol says so.
+    """
+
+    on_request = ("ap_fixed", "ap_boundary", "errors", "detections_per_image")
+
+    schema_version: Literal[1, 2] = 2
+    loss: Loss
+    track: Track
+    fingerprint: Sha256
+    seed: Count
+    init: Init
+    metrics: BoxAndMask
+    per_class: Annotated[tuple[ClassResult, ...], Field(max_length=100_000)]
+    evaluator: Name
+    training_seconds: Seconds
+    evaluation_seconds: Seconds
+    iterations: Count
+    epochs: Count
+    memory: Memory
+    device: Device
+    versions: Annotated[dict[Name, Name], Field(max_length=200)]
+    git: Git | None
+    data: Data
+    predictions: Sha256
+    started: AwareDatetime
+    overrides: Annotated[tuple[Text, ...], Field(max_length=500)] = ()
+    amp: Flag = False
+    notes: Annotated[tuple[Text, ...], Field(max_length=100)] = ()
+    ap_fixed: BoxAndMask | None = None
+    ap_boundary: Metrics | None = None
+    errors: BoxAndMaskErrors | None = None
+    detections_per_image: Annotated[int, Field(strict=True, ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ResultRecord:
+        new = [key for model in (self, *self.per_class) for key in model.extensions()]
+        if self.schema_version == 1 and new:
+            raise ValueError(f"schema_version 1 has no {new[0]}")
+        if self.started.utcoffset() != timezone.utc.utcoffset(None):
+            raise ValueError("started is not in UTC")
+        ids = {entry.id for entry in self.per_class}
+        if len(ids) != len(self.per_class):
+            raise ValueError("per_class names a category twice")
+        if len(ids) != self.data.classes:
+            raise ValueError(f"per_class has {len(ids)} categories, data.classes says {self.data.classes}")
+        return self
+
+    def measured(self) -> set[str]:
+        """Which of the metrics that can be asked for it has, by their names in `lt_bench.evaluation.metrics`."""
+        return {"ap", *self.extensions()} - {"detections_per_image"}
+
+    def identity(self) -> str:
+        """sha256 (hex) of what was run, without how it came out: the same run again has the same identity."""
+        fields = {"loss", "track", "fingerprint", "seed", "init", "data", "overrides", "amp"}
+        identity = json.dumps(self.model_dump(mode="json", include=fields), sort_keys=True)
+        return hashlib.sha256(identity.encode()).hexdigest()

@@ -1,0 +1,168 @@
+"""What a run will do, worked out and checked before anything is written or computed."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from lt_bench.api.registry import build_loss, get_info
+from lt_bench.data.dataset import Dataset
+from lt_bench.errors import UserError
+from lt_bench.operators import Operators, in_use
+from lt_bench.run import distributed
+from lt_bench.run.batch_split import fit_to_devices
+from lt_bench.run.experiment import Experiment, as_list, resolve
+from lt_bench.run.fingerprint import fingerprint
+from lt_bench.run.pretrained import ensure_weights
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+NOTE_LENGTH = 1000  # characters; a record holds no longer ones
+
+
+@dataclass(frozen=True)
+class Plan:
+    """cfg: the config, fitted to the devices. facts: what identifies the run and its record needs.
+
+    devices: processes that share the batch; per_device: images that one takes at a time; accumulate: how often, for
+    one optimizer step.
+    """
+
+    cfg: Config
+    facts: dict[str, Any]
+    devices: int
+    per_device: int
+    accumulate: int
+
+    @property
+    def batch(self) -> str:
+        return f"{self.devices} device(s) x {self.per_device} images x {self.accumulate} accumulated"
+
+
+def make_plan(experiment: Experiment, dataset: Dataset, devices: int | None, images_per_device: int | None) -> Plan:
+    """Resolve an experiment and try whatever can be tried at no cost.
+
+    Raises UserError for a --set that spoils the config, a hyper-parameter out of range, weights that can't be had,
+    devices that can't share the batch or that mmcv's operators are not compiled for.
+    """
+    operators = _find_operators()  # mmdet can't be imported without
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with _blaming(experiment.overrides):
+            cfg = resolve(experiment, dataset.paths, dataset.train)
+            identity = fingerprint(cfg, dataset.digests())
+        _try_loss(experiment, cfg, dataset)
+    notes = sorted({str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)})
+    count = _count_devices(devices)
+    cuda = _gpus(count) > 0
+    with _blaming(experiment.overrides):
+        _check_operators(cfg, operators, cuda)
+    weights = ensure_weights(cfg)
+    if experiment.amp and not cuda:
+        raise UserError("--amp needs a GPU, and this machine has none", "leave out --amp")
+    if images_per_device is not None:
+        cfg.images_per_device = images_per_device
+    with _blaming(experiment.overrides):
+        fit_to_devices(cfg, count, cuda)
+    info = get_info(experiment.loss)
+    plan = Plan(
+        cfg=cfg,
+        facts={
+            "experiment": asdict(experiment),
+            "digest": experiment.digest(),
+            "fingerprint": identity,
+            "distribution": f"{info.distribution} {info.version}",
+            "hyper_parameters": dict(_loss_block(cfg)["hyper_parameters"]),
+            "init": {"kind": "random" if weights.startswith("random") else "pretrained", "description": weights},
+        },
+        devices=count,
+        per_device=cfg.train_dataloader.batch_size,
+        accumulate=cfg.optim_wrapper.accumulative_counts,
+    )
+    plan.facts["batch"] = plan.batch
+    if experiment.detections_per_image is not None:
+        plan.facts["detections_per_image"] = cfg.model.test_cfg.rcnn.max_per_img  # --set may have changed it
+    plan.facts["notes"] = [note[:NOTE_LENGTH] for note in [*notes, f"batch: {plan.batch}"]]
+    return plan
+
+
+@contextmanager
+def _blaming(overrides: Mapping[str, Any]) -> Iterator[None]:
+    """A config that can't be worked with is --set's doing, if there was one."""
+    try:
+        yield
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+        if not overrides:
+            raise
+        mistake = f"--set spoils the config: {type(error).__name__}: {error}"
+        raise UserError(mistake, f"look at {', '.join(overrides)}") from error
+
+
+def _loss_block(cfg: Config) -> Any:
+    return as_list(cfg.model.roi_head.bbox_head)[0].loss_cls
+
+
+def _try_loss(experiment: Experiment, cfg: Config, dataset: Dataset) -> None:
+    """Build the loss once: a bad hyper-parameter shows now and not when the data is loaded."""
+    given = _loss_block(cfg)["hyper_parameters"]
+    try:
+        build_loss(experiment.loss, dataset.train.stats(), **given)
+    except (ValueError, TypeError) as error:
+        settings = ", ".join(f"{key}={value!r}" for key, value in given.items())
+        raise UserError(
+            f"the loss {experiment.loss!r} can't be built: {error}", f"mend --loss-set {settings}"
+        ) from error
+
+
+def _count_devices(asked: int | None) -> int:
+    """The number of processes that share the batch. Raises UserError when torchrun started another number."""
+    if distributed.size() > 1 and asked not in (None, distributed.size()):
+        raise UserError(f"torchrun started {distributed.size()} processes, --gpus asks for {asked}", "leave out --gpus")
+    return distributed.size() if distributed.size() > 1 else asked or 1
+
+
+def _gpus(devices: int) -> int:
+    """The number of GPUs here, 0 on a machine without. Raises UserError when there are some, but not to be used."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return 0
+    present = torch.cuda.device_count()
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", devices))
+    if here > present:
+        raise UserError(f"{here} GPUs were asked for, this machine has {present}", f"use --gpus {present} or fewer")
+    return present
+
+
+def _find_operators() -> Operators:
+    try:
+        return in_use()
+    except ImportError as error:
+        raise UserError(str(error), "lt_bench doctor") from error
+
+
+def _check_operators(cfg: Config, operators: Operators, cuda: bool) -> None:
+    """Raises UserError when mmcv's operators are for CPUs only beside a GPU, or lack one that the config asks for."""
+    if cuda and operators.cuda is None:
+        raise UserError(
+            f"mmcv's operators ({operators}) are for CPUs only, but this machine has a GPU",
+            "lt_bench doctor says how to get those for the GPU",
+        )
+    for block in _blocks(cfg.model.to_dict()):
+        soft_nms = block.get("type") == "soft_nms"
+        max_pooling = block.get("type") == "RoIAlign" and block.get("pool_mode") == "max"
+        if (soft_nms and not operators.soft_nms) or (max_pooling and not operators.max_pooling):
+            raise UserError(f"the config asks for {block}, which operators by {operators} lack", operators.remedy)
+
+
+def _blocks(node: Any) -> Iterator[dict[str, Any]]:
+    """Every dictionary in a config."""
+    if isinstance(node, dict):
+        yield node
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list | tuple) else ():
+        yield from _blocks(child)

@@ -1,0 +1,213 @@
+"""A run's record, from what the run left in its folder."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Collection, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lt_bench.api.registry import get_info
+from lt_bench.data.dataset import Dataset
+from lt_bench.data.lvis import LVISFile
+from lt_bench.errors import UserError
+from lt_bench.evaluation.ap.average_precision import Evaluator
+from lt_bench.evaluation.metrics import CUT, Measured, measure
+from lt_bench.evaluation.report import class_rows
+from lt_bench.leaderboard.schema import ResultRecord
+from lt_bench.utils.files import file_digest
+
+LONGEST = 1000  # characters of a text in a record
+PACKAGES = {
+    "lt_bench": "lt_bench",
+    "torch": "torch",
+    "mmcv": "onedl-mmcv",
+    "mmdet": "onedl-mmdetection",
+    "mmengine": "onedl-mmengine",
+    "numpy": "numpy",
+    "vernier": "vernier",
+    "lvis": "lvis",
+}
+
+
+def make_record(
+    folder: Path, dataset: Dataset, evaluator: Evaluator, metrics: Collection[str] = ("ap",)
+) -> ResultRecord:
+    """Evaluate the predictions in a run's folder and put together its record.
+
+    metrics: what to measure beside LVIS AP, which every record has. Raises UserError when the folder holds no finished
+    training.
+    """
+    run, training = _read(folder / "run.json"), _read(folder / "training.json")
+    experiment = run["experiment"]
+    if file_digest(dataset.val.path) != dataset.val.digest:
+        raise UserError(f"{dataset.val.path} was changed while this run went on", "give the same command again")
+    predictions = folder / "predictions.json"
+    annotations = evaluated_annotations(folder, dataset, experiment["exclude"])
+    started = time.perf_counter()
+    measured = measure(annotations, predictions, {"ap", *metrics}, evaluator=evaluator)
+    seconds = time.perf_counter() - started
+    info = get_info(experiment["loss"])
+    defaults = {name: _plain(value) for name, value in info.hyper_parameters.items()}
+    hyper_parameters = defaults | {name: _plain(value) for name, value in run["hyper_parameters"].items()}
+    excluded = set(experiment["exclude"])
+    return ResultRecord.model_validate(
+        {
+            "loss": {
+                "name": info.name,
+                "hyper_parameters": hyper_parameters,
+                "non_default": sorted(name for name, value in hyper_parameters.items() if value != defaults.get(name)),
+                "distribution": info.distribution,
+                "distribution_version": info.version,
+            },
+            "track": {key: experiment[key] for key in ("dataset", "detector", "backbone", "schedule", "recipe")},
+            "fingerprint": run["fingerprint"],
+            "seed": experiment["seed"],
+            "init": run["init"],
+            **measured.blocks(),
+            "per_class": class_rows(dataset.train.categories, measured.per_class()),
+            "evaluator": _evaluators(evaluator, measured),
+            "training_seconds": training["training_seconds"],
+            "evaluation_seconds": seconds,
+            "iterations": training["iterations"],
+            "epochs": training["epochs"],
+            "memory": {
+                "peak_bytes": training["peak_memory_bytes"],
+                "kind": "cuda" if training["device_kind"] == "cuda" else "host",
+            },
+            "device": {
+                "name": training["device"],
+                "count": training["device_count"],
+                "kind": training["device_kind"],
+            },
+            "versions": versions() | ({"operators": training["operators"]} if "operators" in training else {}),
+            "git": git_state(),
+            "data": {
+                "train_annotations": dataset.train.digest,
+                "val_annotations": dataset.val.digest,
+                "classes": len(dataset.train.categories),
+                "train_images": _without(dataset.train, excluded),
+                "val_images": _without(dataset.val, excluded),
+            },
+            "predictions": file_digest(predictions),
+            "started": run["started"],
+            "overrides": _overrides(experiment),
+            "amp": experiment["amp"],
+            "notes": [*run["notes"], *([CUT] if measured.ap_fixed and measured.cut else [])],
+            "detections_per_image": run.get("detections_per_image"),
+        }
+    )
+
+
+def extended(earlier: ResultRecord, later: ResultRecord) -> ResultRecord:
+    """The earlier record of a run with what was measured of it later; what it said before stays as it was."""
+    new = {name: getattr(later, name) for name in later.measured() - earlier.measured()}
+    rows = {row.id: {key: getattr(row, key) for key in row.extensions()} for row in later.per_class}
+    per_class = [row.model_dump() | rows[row.id] for row in earlier.per_class]
+    notes = [*earlier.notes, *(note for note in later.notes if note not in earlier.notes)]
+    if later.evaluator != earlier.evaluator:
+        notes.append(f"{', '.join(sorted(new))} measured later by {later.evaluator}")
+    fields = earlier.model_dump() | new | {"per_class": per_class, "notes": notes, "schema_version": 2}
+    return ResultRecord.model_validate(fields)
+
+
+def evaluated_annotations(folder: Path, dataset: Dataset, exclude: list[int]) -> Path:
+    """The validation annotations without the excluded images: the file itself, or a copy in the run's folder."""
+    from lt_bench.utils.files import write_atomic
+
+    file = dataset.val
+    left_out = set(exclude).intersection(file.image_ids)
+    if not left_out:
+        return file.path
+    images = [row for row, image_id in enumerate(file.image_ids) if image_id not in left_out]
+    kept = np.isin(file.columns["image_row"], images) | (file.columns["image_row"] < 0)
+    path = folder / "annotations_val.json"
+    content = [
+        b'{"images": [%s], ' % b",\n".join(map(file.images.raw, images)),
+        b'"annotations": [%s], ' % b",\n".join(map(file.annotations.raw, np.flatnonzero(kept).tolist())),
+        b'"categories": %s}' % json.dumps(file.categories).encode(),
+    ]
+    write_atomic(path, content)
+    return path
+
+
+def versions() -> dict[str, str]:
+    """Python's version and those of the packages that results depend on, as far as they are installed."""
+    found = {"python": platform.python_version()}
+    for name, distribution in PACKAGES.items():
+        try:
+            found[name] = version(distribution)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def git_state() -> dict[str, Any] | None:
+    """Commit and cleanliness of the checkout that this package runs from; None when it is installed elsewhere."""
+    here = Path(__file__).resolve().parent
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ("git", *arguments),
+                cwd=here,
+                env={**os.environ, "LC_ALL": "C"},
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    if git("ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return None
+    commit = git("rev-parse", "HEAD")
+    return {"commit": commit, "dirty": bool(git("status", "--porcelain"))} if commit else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} can't be read: {error}", "the run is not finished: start it again") from error
+    return content
+
+
+def _evaluators(asked: Evaluator, measured: Measured) -> str:
+    """The evaluator that was asked for, and what another one had to measure because the two differ."""
+    others: dict[str, list[str]] = {}
+    for name, result in measured.results().items():
+        if result.evaluator != asked:
+            others.setdefault(f"{result.evaluator} {version(result.evaluator)}", []).append(name)
+    notes = "".join(f"; {', '.join(names)} by {other}" for other, names in others.items())
+    return f"{asked} {version(asked)}{notes}"
+
+
+def _without(file: LVISFile, excluded: set[int]) -> int:
+    return sum(image_id not in excluded for image_id in file.image_ids)
+
+
+def _plain(value: Any) -> bool | int | float | str:
+    """A hyper-parameter as a record holds it: anything but a finite number, a flag or a short text as its repr."""
+    if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return value if isinstance(value, str) and len(value) <= LONGEST else repr(value)[:LONGEST]
+
+
+def _overrides(experiment: Mapping[str, Any]) -> list[str]:
+    lines = [f"{key}={value!r}"[:LONGEST] for key, value in sorted(experiment["overrides"].items())]
+    if experiment["max_iters"] is not None:
+        lines.append(f"--max-iters {experiment['max_iters']}")
+    if experiment["exclude"]:
+        lines.append(f"{len(experiment['exclude'])} images left out")
+    return lines

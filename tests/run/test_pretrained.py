@@ -1,0 +1,71 @@
+"""Pretrained weights: a local file, a fetched one, and never a silent fallback."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+import torch
+from experiments import resolved
+from mmdet.registry import MODELS
+from mmdet.utils import register_all_modules
+
+from lt_bench.errors import UserError
+from lt_bench.run.pretrained import cached_path, ensure_weights
+
+KEY = "model.backbone.init_cfg.checkpoint"
+
+
+@pytest.fixture
+def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A file with the start of its digest in its name, and an empty cache."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    torch.hub.set_dir(str(tmp_path / "torch" / "hub"))
+    content = b"published weights"
+    path = tmp_path / f"net-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+    path.write_bytes(content)
+    return path.as_uri()
+
+
+def test_published_weights_are_fetched_once(tmp_path: Path, published: str) -> None:
+    cfg, _ = resolved(tmp_path / "data", overrides={KEY: published})
+    assert ensure_weights(cfg) == Path(published).name
+    assert cached_path(published).read_bytes() == b"published weights"
+    (tmp_path / Path(published).name).unlink()
+    assert ensure_weights(cfg) == Path(published).name
+
+
+def test_a_damaged_download_is_refused(tmp_path: Path, published: str) -> None:
+    (tmp_path / Path(published).name).write_bytes(b"cut off")
+    cfg, _ = resolved(tmp_path / "data", overrides={KEY: published})
+    with pytest.raises(UserError, match="can't be fetched"):
+        ensure_weights(cfg)
+    assert not cached_path(published).exists()
+
+
+def test_no_network_is_an_error_with_a_remedy(tmp_path: Path, published: str) -> None:
+    cfg, _ = resolved(tmp_path / "data", overrides={KEY: f"{published}.gone"})
+    with pytest.raises(UserError) as caught:
+        ensure_weights(cfg)
+    assert "--init random" in caught.value.remedy
+
+
+def test_random_weights_say_so(tmp_path: Path) -> None:
+    cfg, _ = resolved(tmp_path, init="random", seed=4)
+    assert ensure_weights(cfg) == "random weights, seed 4"
+
+
+def test_a_local_file_is_what_the_backbone_starts_from(tmp_path: Path) -> None:
+    register_all_modules()
+    cfg, _ = resolved(tmp_path / "data")
+    source = MODELS.build({**cfg.model.backbone.to_dict(), "init_cfg": None})
+    local = tmp_path / "mine.pth"
+    torch.save(source.state_dict(), local)
+    cfg, _ = resolved(tmp_path / "data", overrides={KEY: str(local)})
+    assert ensure_weights(cfg).startswith("mine.pth (sha256 ")
+    backbone = MODELS.build(cfg.model.backbone)
+    assert not torch.equal(backbone.conv1.weight, source.conv1.weight)
+    backbone.init_weights()
+    for name, value in source.state_dict().items():
+        assert torch.equal(backbone.state_dict()[name], value), name
