@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from output import check_writable, exit_codes
+from output import exit_codes
 
 from lt_bench.errors import UserError
 from lt_bench.utils import threads
+from lt_bench.utils.files import refuse_unwritable_folder
 
 RESULTS = Path(__file__).resolve().parent / "results"
 TASKS = ("training", "inference", "evaluation", "startup")
@@ -59,7 +60,7 @@ def main(measured: Path | None, out: Path, **options: Any) -> None:
         if measured:
             data, target = read(measured), measured.with_suffix("")
         else:
-            check_writable(out)
+            refuse_unwritable_folder(out)
             data, target = run(**options), out / f"detector_{options['device']}"
             target.with_suffix(".json").write_text(dump(data), encoding="utf-8")
         report(data, target)

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from output import check_writable, exit_codes
+from output import exit_codes
 
 from lt_bench.errors import UserError
 from lt_bench.utils import threads
+from lt_bench.utils.files import refuse_unwritable_folder
 
 RESULTS = Path(__file__).resolve().parent / "results"
 # A shared machine is slow for seconds or minutes: what is quickly measured is visited again later.
@@ -53,7 +54,7 @@ def main(
         if measured:
             report(read(measured), measured.with_suffix(""))
             return
-        check_writable(out)
+        refuse_unwritable_folder(out)
         command = f"python benchmarks/losses.py --device {device} --threads {threads} --dtype {dtype} --sizes {sizes}"
         command += f" --foreground {foreground:g}" + (f" --repeats {repeats}" if repeats else "")
         data = run(device, threads, dtype, repeats, sizes, foreground, command)

@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from output import check_writable, exit_codes
+from output import exit_codes
 from tabulate import tabulate
 
 from lt_bench.errors import RunFailedError
+from lt_bench.utils.files import refuse_unwritable_folder
 from lt_bench.utils.threads import usable_cores
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -44,7 +45,7 @@ LOAD = "import torch; a = torch.randn(1024, 1024)\nwhile True: a @ a"
 def main(iterations: int, repeats: int, out: Path) -> None:
     """Measure every setting, alone and beside a load, print a table, and write JSON and page."""
     with exit_codes():
-        check_writable(out)
+        refuse_unwritable_folder(out)
         samples: dict[str, dict[str, list[float]]] = {name: {"alone": [], "beside a load": []} for name in SETTINGS}
         for turn in range(repeats):
             for where in ("alone", "beside a load"):

@@ -41,8 +41,9 @@ def evaluate(
     import json
 
     from lt_bench.evaluation.metrics import CUT, check_metrics, measure, parse_metrics
-    from lt_bench.evaluation.report import class_rows, refuse_unwritable, results_table, write_per_class
+    from lt_bench.evaluation.report import class_rows, results_table, write_per_class
     from lt_bench.run.experiment import FIXED_DETECTIONS_PER_IMAGE
+    from lt_bench.utils.files import refuse_unwritable
 
     asked = parse_metrics(metrics)
     kinds: tuple[Kind, ...] = ("bbox",) if box_only else ("bbox", "segm")

@@ -51,10 +51,11 @@ def losses_show(names: tuple[str, ...], every: bool, annotations: Path | None, a
     """Measure what losses do to rare and frequent classes: a table, a figure (PNG and SVG) and all numbers (CSV)."""
     from lt_bench.loss_analysis import show
     from lt_bench.loss_analysis.table import summary
+    from lt_bench.utils.files import refuse_unwritable_folder
 
     chosen = show.choose(names, every)
     stats, about = show.statistics(annotations)
-    show.prepare(out)
+    refuse_unwritable_folder(out)
     portraits, problems = show.measure_all(chosen, stats, after)
     if portraits:
         stem = ("all" if every else "-".join(chosen)) + (f"-after-{after}" if after else "")

@@ -28,8 +28,8 @@ def selftest(device: str | None, out: Path, only: tuple[str, ...]) -> None:
 
     Groups: operators, losses, detector, pipeline, ranks, training. Exits with 1 if a check fails; its row comes first.
     """
-    from lt_bench.evaluation.report import refuse_unwritable
     from lt_bench.selftest import report, suite
+    from lt_bench.utils.files import refuse_unwritable
 
     chosen = suite.choose(only)
     where = suite.find_device(device)

@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lt_bench.data.cache import drop_unused, locked, mark_used
+from lt_bench.data.cache import drop_unused, mark_used
 from lt_bench.data.columns import Columns, DamagedError, pack, unpack
 from lt_bench.data.json_stream import JSONStream, Piece
 from lt_bench.errors import UserError
-from lt_bench.utils.files import write_atomic
+from lt_bench.utils.files import locked, sha256_of, write_atomic
 
 FORMAT = 1  # part of the file's name: raise it whenever its content changes
 FOLDER = "annotations"
@@ -84,15 +84,12 @@ def digest_of(path: Path, cache: Path, rehash: bool = True) -> str:
         noted = None if rehash else _noted(note, stamp)
         if noted is not None:
             return noted
-        digest = hashlib.sha256()
-        with path.open("rb", buffering=0) as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
+        digest = sha256_of(path)
     except OSError as error:
         raise unreadable(path, error) from error
     with suppress(OSError):
-        write_atomic(note, [json.dumps([stamp, digest.hexdigest()]).encode()])
-    return digest.hexdigest()
+        write_atomic(note, [json.dumps([stamp, digest]).encode()])
+    return digest
 
 
 def stamp_of(stat: os.stat_result) -> list[int]:
@@ -120,7 +117,7 @@ def open_index(path: Path, digest: str, cache: Path) -> Index:
         mark_used(stored)
         return index
     try:
-        with locked(stored):
+        with locked(stored.with_name(f".{stored.name}.lock")):
             index = _stored(stored)  # another process may have built it meanwhile
             if index is None:
                 logger.info(f"indexing {path.name}, once for this content")

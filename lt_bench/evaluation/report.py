@@ -5,16 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping
-from errno import EISDIR
-from os import strerror
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 from tabulate import tabulate
 
-from lt_bench.errors import UserError
-from lt_bench.utils.files import write_atomic
+from lt_bench.utils.files import unwritable, write_atomic
 
 KINDS = {"bbox": "box", "segm": "mask"}
 GROUPS = {"all": "all", "r": "rare", "c": "common", "f": "frequent"}
@@ -66,22 +62,7 @@ def write_per_class(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     try:
         write_atomic(path, [text.getvalue().encode()])
     except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def refuse_unwritable(path: Path) -> None:
-    """Raises UserError when no file can be written at `path`. Leaves what is there as it is."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=path.parent):
-            if path.is_dir():
-                raise IsADirectoryError(EISDIR, strerror(EISDIR))
-    except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> UserError:
-    return UserError(f"{path} can't be written: {error.strerror}", "name another file")
+        raise unwritable(path, error) from error
 
 
 def _percent(value: float) -> str:

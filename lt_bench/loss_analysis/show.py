@@ -12,6 +12,7 @@ from lt_bench.api.class_stats import ClassStats
 from lt_bench.api.registry import build_loss, get_info, list_losses
 from lt_bench.errors import UserError
 from lt_bench.loss_analysis.profile import Portrait, measure
+from lt_bench.utils.files import unwritable
 from lt_bench.utils.terminal import progress
 
 logger = logging.getLogger(__name__)
@@ -63,17 +64,6 @@ def measure_all(names: Sequence[str], stats: ClassStats, calls: int) -> tuple[li
     return portraits, problems
 
 
-def prepare(folder: Path) -> None:
-    """Make the folder for the files. Raises UserError, before anything is measured, if it can't be written to."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".lt_bench"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise _not_written(folder, error) from error
-
-
 def write(portraits: Sequence[Portrait], stats: ClassStats, about: str, stem: Path) -> list[Path]:
     """stem.png, stem.svg and stem.csv. Raises UserError if they can't be written."""
     from lt_bench.loss_analysis.figure import draw, save
@@ -84,8 +74,4 @@ def write(portraits: Sequence[Portrait], stats: ClassStats, about: str, stem: Pa
         write_csv(portraits, stats, numbers)
         return [*save(draw(portraits, stats, about), stem), numbers]
     except OSError as error:
-        raise _not_written(stem.parent, error) from error
-
-
-def _not_written(folder: Path, error: OSError) -> UserError:
-    return UserError(f"{folder} can't be written to: {error.strerror}", "name another folder with --out")
+        raise unwritable(stem.parent, error) from error

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lt_bench.run.experiment import as_list
+from lt_bench.utils.files import sha256_of
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -79,18 +80,14 @@ def weights_id(checkpoint: str) -> str:
     """
     path = Path(checkpoint)
     if path.is_file():
-        return _file_digest(path, path.stat().st_mtime_ns)[:8]
+        return _sha256_once(path, path.stat().st_mtime_ns)[:8]
     named = _HASH_IN_NAME.search(checkpoint)
     return named.group(1)[:8] if named else checkpoint
 
 
 @cache
-def _file_digest(path: Path, modified: int) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+def _sha256_once(path: Path, modified: int) -> str:
+    return sha256_of(path)
 
 
 def _name_what_is_replaced(node: Any) -> None:

@@ -5,13 +5,12 @@ Each step leaves its result in the run's folder, and a repeated run goes on afte
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -24,7 +23,7 @@ from lt_bench.run import distributed
 from lt_bench.run.experiment import Experiment
 from lt_bench.run.plan import Plan, make_plan
 from lt_bench.run.train import CONFIG_FILE, LOG_FILE, TRAINING_FILE, last_checkpoint, train_and_predict
-from lt_bench.utils.files import file_digest, write_atomic
+from lt_bench.utils.files import locked, sha256_of, write_atomic
 from lt_bench.utils.terminal import shown
 from lt_bench.utils.threads import environment
 
@@ -124,7 +123,7 @@ def _refuse_other_predictions(predictions: Path, record: ResultRecord) -> None:
     remedy = "begin anew with --restart; the record stays as it is"
     if not predictions.is_file():
         raise UserError(f"this run is finished, but {predictions} is gone", remedy)
-    if file_digest(predictions) != record.predictions:
+    if sha256_of(predictions) != record.predictions:
         raise UserError(f"{predictions} is not what this run's record was measured on", remedy)
 
 
@@ -188,18 +187,15 @@ def _claimed(folder: Path, restart: bool) -> Iterator[None]:
         kept = folder.with_name(f"{folder.name}.old{number}")
         folder.rename(kept)
         logger.info(f"the earlier run is kept in {kept}")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / LOCK_FILE).open("w")
-    except OSError as error:
-        raise UserError(
-            f"{folder} can't be the folder of a run: {error.strerror}", "choose another --work-dir"
-        ) from error
-    with lock:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            stack.enter_context(locked(folder / LOCK_FILE, wait=False))
+        except TimeoutError as error:
             raise UserError(f"another process runs in {folder}", "wait for it, or choose another --work-dir") from error
+        except OSError as error:
+            raise UserError(
+                f"{folder} can't be the folder of a run: {error.strerror}", "choose another --work-dir"
+            ) from error
         yield
 
 

@@ -23,7 +23,7 @@ from lt_bench.evaluation.ap.average_precision import Evaluator
 from lt_bench.evaluation.metrics import CUT, Measured, measure
 from lt_bench.evaluation.report import class_rows
 from lt_bench.leaderboard.schema import ResultRecord
-from lt_bench.utils.files import file_digest
+from lt_bench.utils.files import sha256_of
 
 LONGEST = 1000  # characters of a text in a record
 PACKAGES = {
@@ -48,7 +48,7 @@ def make_record(
     """
     run, training = _read(folder / "run.json"), _read(folder / "training.json")
     experiment = run["experiment"]
-    if file_digest(dataset.val.path) != dataset.val.digest:
+    if sha256_of(dataset.val.path) != dataset.val.digest:
         raise UserError(f"{dataset.val.path} was changed while this run went on", "give the same command again")
     predictions = folder / "predictions.json"
     annotations = evaluated_annotations(folder, dataset, experiment["exclude"])
@@ -97,7 +97,7 @@ def make_record(
                 "train_images": _without(dataset.train, excluded),
                 "val_images": _without(dataset.val, excluded),
             },
-            "predictions": file_digest(predictions),
+            "predictions": sha256_of(predictions),
             "started": run["started"],
             "overrides": _overrides(experiment),
             "amp": experiment["amp"],

@@ -1,16 +1,22 @@
-"""Writing files that are either whole or not there."""
+"""Files that are either whole or not there, their digests, locks, and whether something can be written."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from errno import EISDIR
 from pathlib import Path
+
+import filelock
+
+from lt_bench.errors import UserError
 
 
 def write_atomic(path: Path, chunks: Iterable[bytes]) -> str:
-    """Write `chunks` to `path` and return their sha256 (hex).
+    """Write `chunks` to `path` and return their SHA-256 (hex).
 
     The bytes go to a temporary file in the same folder, which replaces `path` only when all of them are on disk:
     whoever reads `path` sees the old content or the new, never a part. When anything raises, the temporary file
@@ -54,10 +60,50 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def file_digest(path: Path) -> str:
-    """The sha256 (hex) of a file's content, read in pieces."""
+def sha256_of(path: Path) -> str:
+    """The SHA-256 (hex) of a file's content, read in pieces."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while chunk := stream.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+@contextmanager
+def locked(path: Path, wait: bool = True) -> Iterator[None]:
+    """Holds the lock file `path`, which stays: of several processes, one goes on and the others wait for it.
+
+    The system frees the lock of a process that ends, however it ends. Missing parent folders are made. Raises OSError
+    where no lock can be had, and TimeoutError when another process holds it and this one shall not `wait`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(path, blocking=wait):
+        yield
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Raises UserError when no file can be written at `path`. Leaves what is there as it is; makes its folder."""
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        _try_writing(path.parent)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def refuse_unwritable_folder(folder: Path) -> None:
+    """Make a folder. Raises UserError when that fails, or no file can be written into it."""
+    try:
+        _try_writing(folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> UserError:
+    """What to tell a user who named a file or a folder that can't be written."""
+    return UserError(f"{path} can't be written to: {error.strerror or error}", "name another one")
+
+
+def _try_writing(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=folder).close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -25,6 +24,7 @@ from lt_bench.data.glyphs.plan import TRAIN, VAL, ImagePlan, plan
 from lt_bench.data.glyphs.presets import PRESETS, Preset
 from lt_bench.data.glyphs.render import render
 from lt_bench.errors import UserError, did_you_mean
+from lt_bench.utils.files import locked
 
 GENERATOR_VERSION = 1  # part of the cache's folder name: raise it whenever the bytes change
 SPLITS = (("train", TRAIN), ("val", VAL))
@@ -51,7 +51,7 @@ def make_preset(preset: Preset, cache: Path, workers: int | None = None, progres
     """`make` for a preset of one's own; the number of worker processes does not change a byte."""
     root = cache / f"{preset.name}-v{GENERATOR_VERSION}-seed{preset.seed}"
     try:
-        with _locked(cache, root.name):
+        with locked(cache / f".{root.name}.lock"):
             if not is_intact(root):
                 # made beside its place and renamed into it: nobody ever sees half a data set
                 with tempfile.TemporaryDirectory(prefix=f".{root.name}-", dir=cache) as scratch:
@@ -66,15 +66,6 @@ def make_preset(preset: Preset, cache: Path, workers: int | None = None, progres
             "Set LT_BENCH_CACHE to a folder that can be written and has room.",
         ) from error
     return root
-
-
-@contextmanager
-def _locked(cache: Path, name: str) -> Iterator[None]:
-    """Holds the lock of one data set: of several processes that start at once, one makes it and the others wait."""
-    cache.mkdir(parents=True, exist_ok=True)
-    with open(cache / f".{name}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def digest(root: Path) -> str:
