@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+
+from lt_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from lt_bench.data.lvis import LVISFile
 
 
 @dataclass(frozen=True)
@@ -73,13 +77,30 @@ class ClassStats:
     def from_lvis(cls, path: str | Path) -> ClassStats:
         """Read the counts from the `categories` of an LVIS training JSON.
 
-        Raises FileNotFoundError, or ValueError when the file is no LVIS JSON.
+        Args:
+            path: The annotation file. Its index is kept in the cache, so that it is parsed once.
+
+        Returns:
+            The counts that the file states.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: The file is no LVIS JSON.
         """
+        from lt_bench.data.cache import cache_folder
+        from lt_bench.data.lvis import load
+
         try:
-            data = json.loads(Path(path).read_bytes())
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise ValueError(f"{path}: not JSON: {error}") from error
-        return cls.from_categories(data, source=str(path))
+            return cls.from_file(load(Path(path), cache_folder()))
+        except UserError as error:
+            if isinstance(error.__cause__, OSError):
+                raise error.__cause__ from None
+            raise ValueError(error.message) from error
+
+    @classmethod
+    def from_file(cls, file: LVISFile) -> ClassStats:
+        """The counts that an annotation file that was read already states."""
+        return cls.from_categories({"categories": file.categories, "images": file.images}, str(file.path))
 
     @classmethod
     def from_categories(cls, data: Mapping[str, Any], source: str = "annotations") -> ClassStats:

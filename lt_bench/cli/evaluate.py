@@ -38,8 +38,6 @@ def evaluate(
     csv: Path | None,
 ) -> None:
     """LVIS AP and further metrics of TARGET: a predictions file (.json) or a checkpoint (.pth)."""
-    import json
-
     from lt_bench.evaluation.metrics import CUT, check_metrics, measure, parse_metrics
     from lt_bench.evaluation.report import class_rows, results_table, write_per_class
     from lt_bench.run.experiment import FIXED_DETECTIONS_PER_IMAGE
@@ -66,8 +64,7 @@ def evaluate(
         logger.warning(f"warning: {CUT}")
     click.echo(results_table(measured.blocks()))
     if csv is not None:
-        categories = json.loads(annotations.read_bytes())["categories"]
-        write_per_class(csv, class_rows(categories, measured.per_class()))
+        write_per_class(csv, class_rows(measured.categories, measured.per_class()))
         logger.info(f"AP by class: {csv}")
 
 

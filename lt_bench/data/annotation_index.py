@@ -1,6 +1,6 @@
 """The index of an annotation file: where each image and each annotation lies in it, and what is looked up of all.
 
-An index holds no annotation, only places in the annotation file, and few numbers of each: 50 MB for the 1.1 GB of LVIS
+An index holds no annotation, only places in the annotation file, and few numbers of each: 120 MB for the 1.1 GB of LVIS
 v1's training set. It is made in one pass that keeps no annotation in memory, and kept in a cache under the SHA-256 of
 the annotation file, from which all processes of a machine map the same memory.
 """
@@ -12,7 +12,7 @@ import json
 import logging
 import os
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 
 from lt_bench.data.cache import drop_unused, mark_used
 from lt_bench.data.columns import Columns, DamagedError, pack, unpack
-from lt_bench.data.json_stream import JSONStream, Piece
+from lt_bench.data.json_stream import JSONStream, Piece, Readable
 from lt_bench.errors import UserError
 from lt_bench.utils.files import locked, sha256_of, write_atomic
 
-FORMAT = 1  # part of the file's name: raise it whenever its content changes
+FORMAT = 2  # part of the file's name: raise it whenever its content changes
 FOLDER = "annotations"
 UNUSED_DAYS = 30.0
 
@@ -36,7 +36,8 @@ logger = logging.getLogger(__name__)
 Fields = Mapping[str, tuple[type, ...]]
 
 _NUMBER = (int, float)
-_CATEGORY: Fields = {"id": (int,), "name": (str,), "frequency": (str,), "image_count": (int,), "instance_count": (int,)}
+_CATEGORY: Fields = {"id": (int,), "frequency": (str,)}
+_COUNTED: Fields = {"name": (str,), "image_count": (int,), "instance_count": (int,)}
 _IMAGE: Fields = {
     "id": (int,),
     "width": (int,),
@@ -52,19 +53,25 @@ _ANNOTATION: Fields = {
     "area": _NUMBER,
     "segmentation": (list, dict),
 }
+_LISTS = ("neg_category_ids", "not_exhaustive_category_ids")
 _NAMES = ("file_name", "coco_url")
+_NAMELESS = " has neither 'coco_url' (v1) nor 'file_name' (v0.5)"
 _NO_JSON = "The file may be cut off or still packed: download or unpack it again."
 
 
 @dataclass(frozen=True)
 class Index:
-    """facts: "digest" (SHA-256 of the annotation file), "version" and "categories", sorted by id. columns, for I images
-    and A annotations in the file's order:
+    """facts: "digest" (SHA-256 of the annotation file), "version", "categories", sorted by id, and "incomplete", what
+    the file lacks for training though it can be evaluated on, or None. columns, for I images and A annotations in the
+    file's order:
 
     image_id int64 [I]; image_size int64 [I, 2], width and height; image_span int64 [I, 2], first byte and the one
     after the last; names uint8, a JSON list of each image's coco_url and file_name.
+    neg_category_ids, not_exhaustive_category_ids int64, those of image 0, of image 1, ..., and neg_category_ids_first,
+    not_exhaustive_category_ids_first int64 [I + 1], where in them each begins.
     annotation_id, category_id int64 [A]; annotation_span int64 [A, 2]; image_row int32 [A], -1 for an image that the
-    file does not list; usable bool [A], whether one trains on it.
+    file does not list; bbox float64 [A, 4], x, y, width, height; area float64 [A]; ignore bool [A]; rle bool [A],
+    whether the segmentation is run lengths and not polygons; usable bool [A], whether one trains on it.
     by_image int32, the annotations of image 0, of image 1, ...; first int64 [I + 1], where in by_image each begins.
     """
 
@@ -152,11 +159,23 @@ def build(path: Path) -> Index:
     """
     try:
         with path.open("rb", buffering=0) as stream:
-            return _Builder(path).build(JSONStream(stream))
+            return _Builder(path).build(_Hashed(stream))
     except OSError as error:
         raise unreadable(path, error) from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not JSON ({path.stat().st_size} bytes): {error}", _NO_JSON) from error
+
+
+class _Hashed:
+    """A stream, and the SHA-256 of what was read of it."""
+
+    def __init__(self, stream: Readable) -> None:
+        self._stream, self.sha256 = stream, hashlib.sha256()
+
+    def read(self, size: int) -> bytes:
+        content = self._stream.read(size)
+        self.sha256.update(content)
+        return content
 
 
 class _Builder:
@@ -166,8 +185,10 @@ class _Builder:
         self.path = path
         self.sections = {"categories": self._category, "images": self._image, "annotations": self._annotation}
         self.found: set[str] = set()
+        self.incomplete: dict[str, str] = {}  # section: the first thing that training needs and it lacks
 
-    def build(self, stream: JSONStream) -> Index:
+    def build(self, content: _Hashed) -> Index:
+        stream = JSONStream(content)
         if stream.peek() not in ("{", ""):
             raise self._malformed(f"the top level is {_type(stream.value().value)}, expected an object")
         for key in stream.members():
@@ -181,34 +202,44 @@ class _Builder:
             for index, piece in enumerate(stream.elements()):
                 take(index, piece)
         stream.end()
-        return self._finish(stream.digest)
+        return self._finish(content.sha256.hexdigest())
 
     def _begin(self, key: str) -> None:
         """Of a key that occurs twice the last one counts, as in every JSON reader."""
         self.found.add(key)
+        self.incomplete.pop(key, None)
         if key == "categories":
             self.categories: list[dict[str, Any]] = []
         elif key == "images":
             self.images = array("q")  # id, width, height, start, end
             self.names: list[dict[str, str]] = []
+            self.lists = {name: array("q") for name in _LISTS}
+            self.lengths = {name: array("q") for name in _LISTS}
         else:
             self.annotations = array("q")  # id, image_id, category_id, start, end
             self.boxes = array("d")  # x, y, w, h, area
+            self.flags = array("b")  # ignore, RLE
 
     def _category(self, index: int, piece: Piece) -> None:
-        self.categories.append(self._entry("categories", index, piece.value, _CATEGORY))
+        category = self._entry("categories", index, piece.value, _CATEGORY)
+        lacking = _lacking(category, _COUNTED)
+        if not lacking and min(category["image_count"], category["instance_count"]) < 0:
+            lacking = f": category {category['id']} ({category['name']!r}) has a negative count"
+        if lacking:
+            self.incomplete.setdefault("categories", f"categories[{index}]{lacking}")
+        self.categories.append(category)
 
     def _image(self, index: int, piece: Piece) -> None:
         image = self._entry("images", index, piece.value, _IMAGE)
-        for key in ("neg_category_ids", "not_exhaustive_category_ids"):
+        for key in _LISTS:
             if any(type(value) is not int for value in image[key]):
                 raise self._malformed(f"images[{index}]: {key} holds something else than category ids")
+            self._append(self.lists[key], image[key], f"images[{index}]")
+            self.lengths[key].append(len(image[key]))
         names = {key: image[key] for key in _NAMES if key in image}
-        if not names:
-            raise self._malformed(f"images[{index}] has neither 'coco_url' (v1) nor 'file_name' (v0.5)")
-        for key, name in names.items():
-            if type(name) is not str:
-                raise self._malformed(f"images[{index}]: {key!r} is {_type(name)}, expected a string")
+        lacking = _lacking(names, dict.fromkeys(names, (str,))) if names else _NAMELESS
+        if lacking:
+            self.incomplete.setdefault("images", f"images[{index}]{lacking}")
         self.names.append(names)
         numbers = image["id"], image["width"], image["height"], piece.start, piece.end
         self._append(self.images, numbers, f"images[{index}]")
@@ -221,8 +252,9 @@ class _Builder:
         numbers = annotation["id"], annotation["image_id"], annotation["category_id"], piece.start, piece.end
         self._append(self.annotations, numbers, f"annotations[{index}]")
         self._append(self.boxes, (*box, annotation["area"]), f"annotations[{index}]")
+        self.flags.extend((bool(annotation.get("ignore")), type(annotation["segmentation"]) is dict))
 
-    def _append(self, column: array[Any], numbers: tuple[Any, ...], where: str) -> None:
+    def _append(self, column: array[Any], numbers: Iterable[Any], where: str) -> None:
         try:
             column.extend(numbers)
         except OverflowError as error:
@@ -232,13 +264,8 @@ class _Builder:
         """`entry`, an object with `fields` of the given types."""
         if type(entry) is not dict:
             raise self._malformed(f"{section}[{index}] is {_type(entry)}, expected an object")
-        for name, types in fields.items():
-            if name not in entry:
-                raise self._malformed(f"{section}[{index}] has no {name!r}")
-            # the exact type: JSON's true is no number, although Python's bool is an int
-            if type(entry[name]) not in types:
-                expected = " or ".join(kind.__name__ for kind in types)
-                raise self._malformed(f"{section}[{index}]: {name!r} is {_type(entry[name])}, expected {expected}")
+        if lacking := _lacking(entry, fields):
+            raise self._malformed(f"{section}[{index}]{lacking}")
         return entry
 
     def _finish(self, digest: str) -> Index:
@@ -250,22 +277,22 @@ class _Builder:
         categories = sorted(self.categories, key=lambda category: int(category["id"]))
         for before, after in pairwise(categories):
             if before["id"] == after["id"]:
-                raise self._malformed(
-                    f"category id {after['id']} occurs twice: {before['name']!r} and {after['name']!r}"
-                )
+                names = f"{before.get('name')!r} and {after.get('name')!r}"
+                raise self._malformed(f"category id {after['id']} occurs twice: {names}")
         for category in categories:
-            name = f"category {category['id']}"
-            if min(category["image_count"], category["instance_count"]) < 0:
-                raise self._malformed(f"{name} ({category['name']!r}) has a negative count")
             if category["frequency"] not in ("r", "c", "f"):
-                raise self._malformed(f"{name}: frequency is {category['frequency']!r}, not r, c or f")
+                frequency = category["frequency"]
+                raise self._malformed(f"category {category['id']}: frequency is {frequency!r}, not r, c or f")
         version = "v0.5" if any("file_name" in names for names in self.names) else "v1"
-        return Index({"digest": digest, "version": version, "categories": categories}, self._columns())
+        incomplete = next(iter(self.incomplete.values()), None)
+        facts = {"digest": digest, "version": version, "categories": categories, "incomplete": incomplete}
+        return Index(facts, self._columns())
 
     def _columns(self) -> Columns:
         images = np.frombuffer(self.images, dtype=np.int64).reshape(-1, 5)
         annotations = np.frombuffer(self.annotations, dtype=np.int64).reshape(-1, 5)
         boxes = np.frombuffer(self.boxes, dtype=np.float64).reshape(-1, 5)
+        flags = np.frombuffer(self.flags, dtype=bool).reshape(-1, 2)
         rows = _rows_of(annotations[:, 1], images[:, 0])
         by_image = np.argsort(rows, kind="stable")
         first = np.searchsorted(rows[by_image], np.arange(len(images) + 1))
@@ -274,18 +301,35 @@ class _Builder:
             "image_size": images[:, 1:3],
             "image_span": images[:, 3:],
             "names": np.frombuffer(json.dumps(self.names).encode(), dtype=np.uint8),
+            **{name: np.frombuffer(ids, dtype=np.int64) for name, ids in self.lists.items()},
+            **{f"{name}_first": np.cumsum([0, *lengths]) for name, lengths in self.lengths.items()},
             "annotation_id": annotations[:, 0],
             "category_id": annotations[:, 2],
             "annotation_span": annotations[:, 3:],
             "image_row": rows.astype(np.int32),
+            "bbox": boxes[:, :4],
+            "area": boxes[:, 4],
+            "ignore": flags[:, 0],
+            "rle": flags[:, 1],
             "usable": _usable(boxes, images[rows, 1:3]) & (rows >= 0),
             "by_image": by_image[first[0] :].astype(np.int32),
             "first": first - first[0],
         }
 
     def _malformed(self, message: str) -> UserError:
-        remedy = "Expected the form of https://www.lvisdataset.org/dataset; COCO's own annotations lack parts of it."
-        return UserError(f"{self.path}: not an LVIS annotation file: {message}", remedy)
+        return malformed(self.path, message)
+
+
+def _lacking(entry: Mapping[str, Any], fields: Fields) -> str | None:
+    """The first of `fields` that `entry` does not have, or has of another type, in words; None when it has them all."""
+    for name, types in fields.items():
+        if name not in entry:
+            return f" has no {name!r}"
+        # the exact type: JSON's true is no number, although Python's bool is an int
+        if type(entry[name]) not in types:
+            expected = " or ".join(kind.__name__ for kind in types)
+            return f": {name!r} is {_type(entry[name])}, expected {expected}"
+    return None
 
 
 def _rows_of(wanted: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -312,3 +356,8 @@ def _type(value: object) -> str:
 
 def unreadable(path: Path, error: OSError) -> UserError:
     return UserError(f"{path}: cannot be read: {error.strerror or error}", "Give the path of an LVIS JSON.")
+
+
+def malformed(path: Path, message: str) -> UserError:
+    remedy = "Expected the form of https://www.lvisdataset.org/dataset; COCO's own annotations lack parts of it."
+    return UserError(f"{path}: not an LVIS annotation file: {message}", remedy)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from lt_bench.data.annotation_index import unreadable
 from lt_bench.errors import UserError
 
 
-class SourceText:
+class AnnotationText:
     """An open annotation file. Processes that are forked from this one share it, for a read moves no position.
 
     Raises UserError when it can't be read.
@@ -26,9 +27,13 @@ class SourceText:
 
     def read(self, start: int, end: int) -> bytes:
         """The bytes [start, end). Raises UserError when the file is no longer the one that was opened."""
-        content = os.pread(self._handle, end - start, start)
+        return self.read_all([(start, end)])[0]
+
+    def read_all(self, spans: Iterable[tuple[int, int]]) -> list[bytes]:
+        """The bytes [start, end) of each span. Raises UserError when the file is no longer the one that was opened."""
+        contents = [os.pread(self._handle, end - start, start) for start, end in spans]
         self.check()
-        return content
+        return contents
 
     def check(self) -> None:
         """Raises UserError when the file was written since it was opened."""

@@ -1,14 +1,12 @@
-"""Reading a large JSON object piece by piece, in memory for a piece, and telling where in the file each piece lies."""
+"""Reading a large JSON file piece by piece, in memory for a piece, and telling where in the file each piece lies."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from json import JSONDecodeError
-from typing import Any, BinaryIO
+from typing import Any, NamedTuple, Protocol
 
 BLOCK = 1 << 22  # bytes read at a time
 LONGEST_BREAK = 2  # a number cut off in "1e+" is read as 1, and these characters are left
@@ -17,8 +15,13 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf".decode("latin-1")
 _decode = json.JSONDecoder().raw_decode
 
 
-@dataclass(frozen=True)
-class Piece:
+class Readable(Protocol):
+    """What gives at most `size` bytes more, none at the end."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Piece(NamedTuple):
     """A JSON value and the bytes [start, end) of the file that hold it."""
 
     value: Any
@@ -27,28 +30,23 @@ class Piece:
 
 
 class JSONStream:
-    """The members of the object in `stream`, a UTF-8 file, one after the other.
+    """The elements of the list or the members of the object in `stream`, a UTF-8 file, one after the other.
 
     Accepts what json.loads accepts. Raises ValueError or RecursionError where json.loads raises it; a member's own
-    key may occur twice, and the caller is told of each.
+    key may occur twice, and the caller is told of each. longest: characters of a value beyond which it is taken for
+    damaged when it has not ended; without, a value may be as long as the file.
 
     The text is decoded as Latin-1, a byte a character, so that places in the text are places in the file; a piece
     that holds more than ASCII is decoded once more, as what it is.
     """
 
-    def __init__(self, stream: BinaryIO, block: int = BLOCK) -> None:
-        self._stream, self._block = stream, block
-        self._hash = hashlib.sha256()
+    def __init__(self, stream: Readable, block: int = BLOCK, longest: int | None = None) -> None:
+        self._stream, self._block, self._longest = stream, block, longest
         self._text, self._position, self._offset = "", 0, 0
         while len(self._text) < len(_BYTE_ORDER_MARK) and self._more():
             pass
         if self._text.startswith(_BYTE_ORDER_MARK):
             self._position = len(_BYTE_ORDER_MARK)
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 (hex) of what was read so far: of the whole file once `end` has returned."""
-        return self._hash.hexdigest()
 
     def peek(self) -> str:
         """The next character that is no space; "" at the end of the file."""
@@ -67,9 +65,10 @@ class JSONStream:
                 value, end = _decode(self._text, self._position)
             except JSONDecodeError as error:
                 place = error.pos - self._position
-                if self._more():
+                endless = self._longest is not None and len(self._text) - self._position > self._longest
+                if not endless and self._more():
                     continue
-                raise self._error(error.msg, self._position + place) from error
+                raise self._error(f"truncated or damaged: {error.msg}", self._position + place) from error
             length = end - self._position
             if len(self._text) - end > LONGEST_BREAK or not self._more():
                 break
@@ -114,7 +113,7 @@ class JSONStream:
     def _take(self, characters: str, otherwise: str) -> str:
         character = self.peek()
         if not character or character not in characters:
-            raise self._error(otherwise)
+            raise self._error(otherwise if character else f"truncated: {otherwise}")
         self._position += 1
         return character
 
@@ -122,7 +121,6 @@ class JSONStream:
         """Read on, keeping what is not used up: at least as much again, so that a long piece costs no square."""
         rest = len(self._text) - self._position
         block = self._stream.read(max(self._block, rest))
-        self._hash.update(block)
         self._text = self._text[self._position :] + block.decode("latin-1")
         self._offset += self._position
         self._position = 0

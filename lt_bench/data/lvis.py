@@ -13,18 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lt_bench.data.annotation_index import build, digest_of, malformed, open_index
+from lt_bench.data.annotation_text import AnnotationText
 from lt_bench.data.columns import Columns
-from lt_bench.data.annotation_index import build, digest_of, open_index
-from lt_bench.data.annotation_text import SourceText
 from lt_bench.errors import DataNotFoundError, UserError, did_you_mean
-
-if TYPE_CHECKING:
-    from lt_bench.api.class_stats import ClassStats
 
 DATASETS = {
     "lvis_v1": ("lvis_v1_train.json", "lvis_v1_val.json"),
@@ -98,7 +95,7 @@ def _image_root(root: Path) -> Path:
 class Records(Sequence[dict[str, Any]]):
     """Entries of an annotation file, each read from it when it is asked for. span: int64 [N, 2], where each lies."""
 
-    def __init__(self, text: SourceText, span: NDArray[np.int64]) -> None:
+    def __init__(self, text: AnnotationText, span: NDArray[np.int64]) -> None:
         self._text, self._span = text, span
 
     def __len__(self) -> int:
@@ -118,6 +115,10 @@ class Records(Sequence[dict[str, Any]]):
         """An entry as it stands in the file."""
         start, end = self._span[index].tolist()
         return self._text.read(start, end)
+
+    def raw_at(self, rows: NDArray[np.integer[Any]]) -> list[bytes]:
+        """The entries in `rows` as they stand in the file."""
+        return self._text.read_all(self._span[rows].tolist())
 
     def at(self, rows: NDArray[np.integer[Any]]) -> list[dict[str, Any]]:
         """The entries in `rows`, ascending; those that stand side by side are read at once."""
@@ -184,38 +185,36 @@ class LVISFile:
         rows: NDArray[np.int32] = self.columns["by_image"][first[image] : first[image + 1]]
         return rows
 
-    def stats(self) -> ClassStats:
-        """The class counts that the file itself states; warns of classes without a training instance."""
-        from lt_bench.api.class_stats import ClassStats
-
-        return ClassStats.from_categories({"categories": self.categories, "images": self.images}, str(self.path))
-
     def __reduce__(self) -> tuple[Any, ...]:
         return _load_again, (self.path, self.digest, self.cache)
 
 
-def load(path: Path, cache: Path | None = None, rehash: bool = True) -> LVISFile:
+def load(path: Path, cache: Path | None = None, rehash: bool = True, complete: bool = True) -> LVISFile:
     """Read an annotation file in the form of LVIS v1 or v0.5.
 
     cache: where the index of the file is kept, so that it is parsed once and not at each start; None keeps nothing.
     rehash: whether to look at the file's content even if nobody touched it since it was last looked at.
+    complete: whether to refuse a file without the classes' names and counts or the images' names, which evaluating
+    does not need.
 
     Raises UserError when it is missing, cut off, no JSON or not of that form. Whether its content is consistent is
     the concern of lt_bench.data.verify.
     """
     path = Path(path)
-    text = SourceText(path)
+    text = AnnotationText(path)
     index = build(path) if cache is None else open_index(path, digest_of(path, cache, rehash), cache)
     text.check()
     images, annotations = (Records(text, index.columns[f"{key}_span"]) for key in ("image", "annotation"))
     facts = index.facts
+    if complete and facts["incomplete"]:
+        raise malformed(path, facts["incomplete"])
     return LVISFile(
         path, facts["digest"], facts["version"], facts["categories"], images, annotations, index.columns, cache
     )
 
 
 def _load_again(path: Path, digest: str, cache: Path | None) -> LVISFile:
-    file = load(path, cache, rehash=False)
+    file = load(path, cache, rehash=False, complete=False)
     if file.digest != digest:
         raise UserError(f"{path} was changed while it was in use", "start again")
     return file

@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -34,7 +34,8 @@ CUT = (
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What was asked for; the rest is empty or None. ap, ap_fixed, errors: by kind, "bbox" and "segm".
+    """What was asked for; the rest is empty or None. ap, ap_fixed, errors: by kind, "bbox" and "segm". categories: the
+    annotation file's, ids ascending.
 
     cut: whether no detection that counts stands behind the 300 best of its image, as in predictions that were cut to
     that many: their AP_fixed is not what the model could have.
@@ -45,6 +46,7 @@ class Measured:
     ap_boundary: APResult | None = None
     errors: dict[Kind, Decomposition] = field(default_factory=dict)
     cut: bool = False
+    categories: Sequence[Mapping[str, Any]] = ()
 
     def blocks(self) -> dict[str, Any]:
         """What was asked for, as plain values under the names that a record has for them."""
@@ -116,4 +118,5 @@ def measure(
         ap_boundary=average_precision(truth, best, "boundary", evaluator) if "ap_boundary" in metrics else None,
         errors={kind: decompose(truth, best, kind) for kind in kinds if "errors" in metrics},
         cut=bool(among_best.all()),
+        categories=truth.file.categories,
     )

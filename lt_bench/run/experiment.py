@@ -182,7 +182,9 @@ def as_list(heads: Any) -> list[Any]:
 
 
 def _set_heads(cfg: Config, experiment: Experiment, recipe: Mapping[str, Any], train: LVISFile) -> None:
-    stats = train.stats()
+    from lt_bench.api.class_stats import ClassStats
+
+    stats = ClassStats.from_file(train)
     loss_cls = {
         "type": "LossAdapter",
         "loss": experiment.loss,

@@ -109,9 +109,11 @@ def _loss_block(cfg: Config) -> Any:
 
 def _try_loss(experiment: Experiment, cfg: Config, dataset: Dataset) -> None:
     """Build the loss once: a bad hyper-parameter shows now and not when the data is loaded."""
+    from lt_bench.api.class_stats import ClassStats
+
     given = _loss_block(cfg)["hyper_parameters"]
     try:
-        build_loss(experiment.loss, dataset.train.stats(), **given)
+        build_loss(experiment.loss, ClassStats.from_file(dataset.train), **given)
     except (ValueError, TypeError) as error:
         settings = ", ".join(f"{key}={value!r}" for key, value in given.items())
         raise UserError(

@@ -87,6 +87,13 @@ def detections(rng: np.random.Generator, truth: dict[str, Any], quirks: Collecti
     return rows
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the annotations' indexes."""
+    monkeypatch.setenv("LT_BENCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
 @pytest.fixture
 def made_set() -> Callable[..., tuple[dict[str, Any], Rows]]:
     def make(seed: int, *quirks: str) -> tuple[dict[str, Any], Rows]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import tempfile
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,9 +29,9 @@ def precision_recall(
     """
     # lvis-api raises IndexError on an empty list, so that gets a box of no area, which lvis-api forgets.
     results = list(_rows(truth, detections, iou_type)) or [_forgotten(truth)]
-    with _lvis_api() as lvis:
+    with _lvis_api() as lvis, _written(truth) as path:
         try:
-            ground_truth = lvis.LVIS(str(truth.path))
+            ground_truth = lvis.LVIS(str(path))
             evaluation = lvis.LVISEval(ground_truth, lvis.LVISResults(ground_truth, results, max_dets=-1), iou_type)
             evaluation.evaluate()
         except Exception as error:  # pycocotools raises a plain Exception for a polygon that it does not take
@@ -50,6 +53,24 @@ def _rows(truth: GroundTruth, detections: Detections, iou_type: IouType) -> Iter
     sizes = truth.image_size[truth.image_places(detections.image)].tolist()
     for row, size, counts in zip(rows, sizes, detections.counts.to_pylist(), strict=True):
         yield {**row, "segmentation": {"size": size, "counts": counts}}
+
+
+@contextmanager
+def _written(truth: GroundTruth) -> Iterator[Path]:
+    """A file of what `truth` holds, which may be a part of its own file, or that have what lvis-api can't read."""
+    categories = [
+        {"id": category, "frequency": frequency}
+        for category, frequency in zip(truth.category_ids, truth.frequency, strict=True)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "annotations.json"
+        with path.open("wb") as stream:
+            stream.write(b'{"categories":%s,"images":[' % json.dumps(categories).encode())
+            stream.write(b",".join(truth.file.images.raw_at(truth.image_row)))
+            stream.write(b'],"annotations":[')
+            stream.write(b",".join(truth.annotations(np.arange(len(truth.objects.row)))))
+            stream.write(b"]}")
+        yield path
 
 
 def _forgotten(truth: GroundTruth) -> dict[str, Any]:

@@ -165,13 +165,13 @@ def _part(truth: GroundTruth, by_category: NDArray[np.int64], categories: NDArra
     starts, ends = np.searchsorted(of, categories), np.searchsorted(of, categories, side="right")
     objects = [by_category[start:end] for start, end in zip(starts, ends, strict=True)]
     try:
-        dataset = CocoDataset.from_lvis_json(_json(truth, categories, np.sort(np.concatenate(objects))).encode())
+        dataset = CocoDataset.from_lvis_json(_json(truth, categories, np.sort(np.concatenate(objects))))
     except ValueError as error:
         raise Refused(f"{truth.path}: vernier does not take it: {error}", REMEDY) from error
     return Part(categories, dataset)
 
 
-def _json(truth: GroundTruth, categories: NDArray[np.int64], objects: NDArray[np.int64]) -> str:
+def _json(truth: GroundTruth, categories: NDArray[np.int64], objects: NDArray[np.int64]) -> bytes:
     """Some categories and their objects as vernier must read them to mean what lvis-api means.
 
     lvis-api ignores `iscrowd` and obeys `ignore`; vernier, after pycocotools, does the reverse. An ignored annotation
@@ -199,8 +199,8 @@ def _json(truth: GroundTruth, categories: NDArray[np.int64], objects: NDArray[np
         {"id": key, "name": str(key), "frequency": truth.frequency[category]}
         for key, category in zip(ids.tolist(), categories, strict=True)
     ]
-    annotations = ",".join(map(_readable, [truth.objects.text[index] for index in objects]))
-    return f'{{"images":[{images}],"categories":{json.dumps(entries)},"annotations":[{annotations}]}}'
+    head = f'{{"images":[{images}],"categories":{json.dumps(entries)},"annotations":['
+    return head.encode() + b",".join(map(_readable, truth.annotations(objects))) + b"]}"
 
 
 def _lists(table: NDArray[np.bool_], ids: NDArray[np.int64]) -> Iterator[list[int]]:
@@ -210,11 +210,11 @@ def _lists(table: NDArray[np.bool_], ids: NDArray[np.int64]) -> Iterator[list[in
     return (values[start:end] for start, end in pairwise([0, *ends]))
 
 
-def _readable(text: str) -> str:
-    if '"iscrowd"' not in text and '"ignore"' not in text:
+def _readable(text: bytes) -> bytes:
+    if b'"iscrowd"' not in text and b'"ignore"' not in text:
         return text
     row = json.loads(text)
     row.pop("iscrowd", None)
     if row.pop("ignore", 0):
         row["area"] = BEYOND_EVERY_AREA
-    return json.dumps(row)
+    return json.dumps(row).encode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -109,12 +108,13 @@ def _ious(
     assert detections.counts is not None
     size = truth.image_size[truth.objects.image[present[0]]].tolist()
     masks = [{"size": size, "counts": counts} for counts in detections.counts.take(found).to_pylist()]
-    return np.asarray(mask_api.iou(masks, [_rle(truth.objects.text[index], *size) for index in present], no_crowd))
+    annotations = truth.file.annotations.at(truth.objects.row[present])
+    objects = [_rle(annotation["segmentation"], *size) for annotation in annotations]
+    return np.asarray(mask_api.iou(masks, objects, no_crowd))
 
 
-def _rle(annotation: str, height: int, width: int) -> dict[str, Any]:
-    """The mask of an annotation, which is there as JSON: polygons, or RLE as a list or compressed."""
-    segmentation: Any = json.loads(annotation)["segmentation"]
+def _rle(segmentation: Any, height: int, width: int) -> dict[str, Any]:
+    """The mask of an annotation, which is polygons, or RLE as a list or compressed."""
     if isinstance(segmentation, list):
         segmentation = mask_api.merge(mask_api.frPyObjects(segmentation, height, width))
     elif isinstance(segmentation["counts"], list):

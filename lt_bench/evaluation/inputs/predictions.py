@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
+from lt_bench.data.json_stream import JSONStream
 from lt_bench.errors import RunFailedError, UserError
-from lt_bench.evaluation.json_stream import JSONStream
 from lt_bench.utils.files import write_atomic
 
+BLOCK = 1 << 20  # bytes read at a time
+LONGEST = 1 << 24  # characters of a detection, which has a few hundred
 REMEDY = (
     "A predictions file is a JSON list of "
     '{"image_id", "category_id", "bbox": [x, y, width, height], "score", "segmentation"}; write it again.'
@@ -60,25 +62,16 @@ def read_predictions(path: Path) -> Iterator[dict[str, Any]]:
     its last complete detection.
     """
     try:
-        with path.open(encoding="utf-8") as stream:
-            for index, element in enumerate(_elements(stream)):
-                if not isinstance(element, dict):
-                    raise ValueError(f"element {index} is a {type(element).__name__}, not a detection")
-                yield element
+        with path.open("rb", buffering=0) as content:
+            stream = JSONStream(content, BLOCK, LONGEST)
+            for index, element in enumerate(stream.elements()):
+                if not isinstance(element.value, dict):
+                    raise ValueError(f"element {index} is a {type(element.value).__name__}, not a detection")
+                yield element.value
+            stream.end()
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}", "Name a predictions file.") from error
     except RecursionError as error:
         raise UserError(f"{path}: nested too deeply for a predictions file", REMEDY) from error
     except ValueError as error:  # json.JSONDecodeError and UnicodeDecodeError are ValueErrors
         raise UserError(f"{path}: not a predictions file: {error}", REMEDY) from error
-
-
-def _elements(text: TextIO) -> Iterator[Any]:
-    """The elements of the JSON list in `text`. Raises ValueError when there is no complete list."""
-    stream = JSONStream(text)
-    if stream.peek() != "[":
-        raise ValueError("it does not start with a JSON list")
-    for element, _ in stream.elements():
-        yield element
-    if stream.peek():
-        raise ValueError("there is something after the list")

@@ -192,21 +192,31 @@ def test_files_stay_as_they_are_and_nothing_is_said(made_set, write) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda data: data.pop("images"), "no list of images"),
-        (lambda data: data["images"][0].pop("neg_category_ids"), "images: an entry lacks neg_category_ids"),
-        (lambda data: data["images"][0].update(width="200"), "images: 1 has no size"),
-        (lambda data: data["images"][0].update(neg_category_ids=[[1]]), "neg_category_ids of 1 is no list"),
-        (lambda data: data["images"].clear(), "there is no image"),
-        (lambda data: data["categories"][0].update(frequency="x"), "frequency of 1 is 'x'"),
-        (lambda data: data["categories"].append(data["categories"][0]), "1 ids occur more than once, e.g. 1"),
-        (lambda data: data["categories"].append(3), "categories: an entry lacks id, frequency"),
-        (lambda data: data["annotations"][0].update(id=0), "annotations: 0 is no valid id"),
-        (lambda data: data["annotations"][0].update(id="1"), "'1' is not an integer"),
+        (lambda data: data.pop("images"), "'images' is missing"),
+        (lambda data: data["images"][0].pop("neg_category_ids"), r"images\[0\] has no 'neg_category_ids'"),
+        (lambda data: data["images"][0].update(width="200"), r"images\[0\]: 'width' is str"),
+        (lambda data: data["images"][0].update(width=0), "images: 1 has no size"),
+        (lambda data: data["images"][0].update(height=1 << 31), "images: 1 has no size"),
+        (
+            lambda data: data["images"][0].update(neg_category_ids=[[1]]),
+            r"images\[0\]: neg_category_ids holds something else",
+        ),
+        (lambda data: data["images"].clear(), "'images' is empty"),
+        (lambda data: data["categories"][0].update(frequency="x"), "category 1: frequency is 'x'"),
+        (lambda data: data["categories"].append(data["categories"][0]), "category id 1 occurs twice"),
+        (lambda data: data["categories"].append(3), r"categories\[2\] is int"),
+        (lambda data: data["images"].append(data["images"][0]), "images: 1 ids occur more than once, e.g. 1"),
+        (lambda data: data["annotations"].append(data["annotations"][0]), "annotations: 1 ids occur more than once"),
+        (lambda data: data["annotations"][0].update(id="1"), r"annotations\[0\]: 'id' is str"),
         (lambda data: data["annotations"][0].update(image_id=9), "annotations: 1 belongs to no known image"),
         (lambda data: data["annotations"][0].update(category_id=9), "annotations: 1 belongs to no known category"),
         (lambda data: data["annotations"][0].update(area=float("nan")), "annotations: 1 has a bbox or an area"),
-        (lambda data: data["annotations"][0].update(bbox=[1, 2, 3]), "annotations: 1 has a bbox or an area"),
-        (lambda data: data["annotations"][0].update(segmentation=None), "annotations: 1 has no segmentation"),
+        (lambda data: data["annotations"][0].update(bbox=[1, 2, 3]), r"annotations\[0\]: bbox is"),
+        (
+            lambda data: data["annotations"][0].update(bbox=[1, 2, 3, float("inf")]),
+            "annotations: 1 has a bbox or an area",
+        ),
+        (lambda data: data["annotations"][0].update(segmentation=None), r"annotations\[0\]: 'segmentation' is null"),
     ],
 )
 def test_unusable_annotations_are_named(write, change, message) -> None:
@@ -225,6 +235,42 @@ def test_a_damaged_annotated_mask_is_named(write, evaluator) -> None:
     rows = write("rows.json", as_predictions(one_class([[0, 0, 9, 9]])))
     with pytest.raises(UserError, match=r"truth\.json: annotations: 1 has a damaged mask"):
         evaluate(write("truth.json", truth), rows, "segm", evaluator)
+
+
+@pytest.mark.parametrize("first", [0, -3])
+def test_annotation_ids_may_start_anywhere(write, lvis_api, first: int) -> None:
+    """lvis-api reads a match with the annotation 0 as none, so what it gives for ids from 1 on is the truth."""
+    truth = one_class([[0, 0, 20, 20], [50, 50, 20, 20], [90, 90, 20, 20]])
+    truth["annotations"][1]["ignore"] = 1
+    rows = as_predictions(truth)
+    predictions = write("rows.json", rows)
+    from_one = {iou_type: lvis_api(write("truth.json", truth), rows, iou_type) for iou_type in IOU_TYPES}
+    for annotation in truth["annotations"]:
+        annotation["id"] += first - 1
+    annotations = write("shifted.json", truth)
+    for iou_type, expected in from_one.items():
+        assert (lvis_api(annotations, rows, iou_type).eval["precision"] != expected.eval["precision"]).any() == (
+            not first
+        )
+        for evaluator in EVALUATORS:
+            result = evaluate(annotations, predictions, iou_type, evaluator)
+            assert result.evaluator == evaluator
+            assert_is_lvis_api(result, expected)
+
+
+def test_a_byte_order_mark_and_large_extras_change_nothing(made_set, write, monkeypatch) -> None:
+    truth, rows = made_set(5)
+    plain, predictions = write("truth.json", truth), write("rows.json", rows)
+    extra = "x" * (1 << 25)
+    truth["images"][1]["note"], truth["annotations"][2]["note"] = extra, ["\u00e4", {"}": "]"}]
+    content = json.dumps({"info": extra, **truth, "licenses": [extra, {}]}, ensure_ascii=False)
+    marked = plain.with_name("marked.json")
+    marked.write_bytes(b"\xef\xbb\xbf" + content.encode())
+    for evaluator in EVALUATORS:
+        for iou_type in IOU_TYPES:
+            expected, found = (evaluate(path, predictions, iou_type, evaluator) for path in (plain, marked))
+            np.testing.assert_array_equal(found.precision, expected.precision)
+            assert (found.metrics, found.evaluator) == (expected.metrics, evaluator)
 
 
 REFUSED = {

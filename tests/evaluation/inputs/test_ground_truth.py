@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from odd_sets import QUIRKS, odd_set
 
+from lt_bench.data import annotation_index, json_stream
 from lt_bench.errors import UserError
-from lt_bench.evaluation import json_stream
-from lt_bench.evaluation.inputs import ground_truth as module
-from lt_bench.evaluation.inputs.ground_truth import load_ground_truth, only
+from lt_bench.evaluation.inputs.ground_truth import GroundTruth, load_ground_truth, only
 
 
 @given(
@@ -21,13 +21,13 @@ from lt_bench.evaluation.inputs.ground_truth import load_ground_truth, only
     indent=st.sampled_from([None, 1]),
     chunk=st.sampled_from([1 << 20, 300, 7]),
 )
-def test_the_stream_holds_what_json_holds(tmp_path_factory, seed: int, quirks: set[str], indent, chunk: int) -> None:
+def test_it_holds_what_json_holds(tmp_path_factory, seed: int, quirks: set[str], indent, chunk: int) -> None:
     content, _ = odd_set(np.random.default_rng(seed), quirks)
     content = {"info": {"year": 2020}, "version": 12345, **content, "licenses": [1, [2], {"a": "}]"}]}
     path = tmp_path_factory.mktemp("truth") / "truth.json"
     path.write_text(json.dumps(content, indent=indent))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_stream, "CHUNK", chunk)
+        patch.setattr(json_stream.JSONStream.__init__, "__defaults__", (chunk, None))
         truth = load_ground_truth(path)
     images = sorted(content["images"], key=lambda image: image["id"])
     categories = sorted(category["id"] for category in content["categories"])
@@ -38,7 +38,8 @@ def test_the_stream_holds_what_json_holds(tmp_path_factory, seed: int, quirks: s
     assert truth.objects.box.tolist() == [row["bbox"] for row in rows]
     assert truth.objects.area.tolist() == [row["area"] for row in rows]
     assert truth.objects.ignored.tolist() == [bool(row.get("ignore")) for row in rows]
-    assert [json.loads(text) for text in truth.objects.text] == rows
+    assert [json.loads(text) for text in texts(truth)] == rows
+    assert [json.loads(text) for text in truth.file.images.raw_at(truth.image_row)] == images
     positive = {(row["image_id"], row["category_id"]) for row in rows}
     for place, image in enumerate(images):
         for column, category in enumerate(categories):
@@ -48,52 +49,53 @@ def test_the_stream_holds_what_json_holds(tmp_path_factory, seed: int, quirks: s
             assert truth.not_exhaustive[place, column] == (category in image["not_exhaustive_category_ids"])
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        '{"id": 1, "segmentation": [[1.5, 2], [3]], "area": 2}',
-        '{"segmentation":[[1,2]]}',
-        '{"segmentation" : [ [1, 2] ], "id": 1}',
-        '{"segmentation": [], "id": 1}',
-        '{"segmentation": {"size": [1, 2], "counts": "[[1]]"}, "id": 1}',
-        '{"note": {"a": 1}, "segmentation": [[1]], "id": 1}',
-        '{"segmentation": [[1]], "note": {"a": [[2]]}, "id": 1}',
-        '{"segmentation": [[1]], "note": "}", "id": 1}',
-        '{"note": "\\"segmentation\\": [[", "segmentation": [[1]], "id": 1}',
-        '{"other": [[5, 6]], "segmentation": null, "last": [[7]]}',
-        '{"segmentation": 5, "other": [[5, 6]]}',
-        '{"segmentation": "[[", "other": "]]"}',
-        '[[["segmentation"]]]',
-        "17",
-    ],
-)
-def test_an_annotation_without_its_polygons_is_otherwise_the_same(text: str) -> None:
-    expected = json.loads(text)
-    for rest in ("", ', {"id": 2, "segmentation": [[8]]}]'):
-        value, end = module._without_polygons(f"  {text}{rest}", 2)
-        assert end == 2 + len(text)
-        if isinstance(expected, dict) and isinstance(expected.get("segmentation"), list):
-            assert value.pop("segmentation") in ([], expected["segmentation"])
-            assert value == {key: entry for key, entry in expected.items() if key != "segmentation"}
-        else:
-            assert value == expected
-
-
-def test_polygons_are_left_to_the_evaluators() -> None:
-    row = {"id": 1, "segmentation": [[1.5, 2.5, 3.5]] * 3, "area": 2.0}
-    assert module._without_polygons(json.dumps(row), 0)[0] == {**row, "segmentation": []}
-
-
-def test_a_polygon_that_is_no_json_is_noticed(tmp_path: Path) -> None:
-    from lt_bench.evaluation import evaluate
-
+def test_what_is_no_json_is_noticed_wherever_it_stands(tmp_path: Path) -> None:
     content, _ = odd_set(np.random.default_rng(0), set())
     path = tmp_path / "truth.json"
     path.write_text(json.dumps(content).replace('"segmentation": [[', '"segmentation": [[1.2.3, '))
-    (tmp_path / "rows.json").write_text("[]")
-    refused = pytest.warns(UserWarning, match="vernier does not take it")
-    with refused, pytest.raises(UserError, match=r"truth\.json: lvis-api cannot evaluate it: JSONDecodeError"):
-        evaluate(path, tmp_path / "rows.json", "bbox")
+    with pytest.raises(UserError, match=r"truth\.json: not JSON .*: Expecting ',' delimiter: byte"):
+        load_ground_truth(path)
+
+
+def test_a_second_evaluation_parses_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content, _ = odd_set(np.random.default_rng(0), {"rle", "ignore"})
+    path = tmp_path / "truth.json"
+    path.write_text(json.dumps(content))
+    first = load_ground_truth(path)
+    monkeypatch.setattr(annotation_index, "build", None)
+    second = load_ground_truth(path)
+    assert_same(second, first)
+    monkeypatch.undo()
+    monkeypatch.setenv("LT_BENCH_CACHE", str(path / "no folder"))
+    assert_same(load_ground_truth(path), first)
+
+
+def test_segmentations_are_not_in_memory(tmp_path: Path) -> None:
+    content, _ = odd_set(np.random.default_rng(1), set())
+    polygon = [float(value) for value in range(1 << 16)]
+    for annotation in content["annotations"]:
+        annotation["segmentation"] = [polygon] * 8
+    path = tmp_path / "truth.json"
+    path.write_text(json.dumps(content))
+    load_ground_truth(path)  # which makes the index
+    tracemalloc.start()
+    truth = load_ground_truth(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(truth.objects.row) and peak < 1 << 20 < path.stat().st_size / 4
+
+
+def assert_same(left: GroundTruth, right: GroundTruth) -> None:
+    assert left.category_ids == right.category_ids and left.frequency == right.frequency
+    for name in ("image_ids", "image_size", "positive", "annotated", "not_exhaustive"):
+        np.testing.assert_array_equal(getattr(left, name), getattr(right, name))
+    for name in ("image", "category", "box", "area", "ignored"):
+        np.testing.assert_array_equal(getattr(left.objects, name), getattr(right.objects, name))
+    assert texts(left) == texts(right)
+
+
+def texts(truth: GroundTruth) -> list[bytes]:
+    return truth.annotations(np.arange(len(truth.objects.row)))
 
 
 def test_a_part_holds_its_images_and_their_categories(tmp_path: Path) -> None:
@@ -108,11 +110,7 @@ def test_a_part_holds_its_images_and_their_categories(tmp_path: Path) -> None:
     spoken_of |= {key for image in content["images"] for key in image["neg_category_ids"]}
     content["categories"] = [category for category in content["categories"] if category["id"] in spoken_of]
     content["annotations"] = [row for row in content["annotations"] if row["category_id"] in spoken_of]
-    path.write_text(json.dumps(content))
-    whole = load_ground_truth(path)
-    assert part.category_ids == whole.category_ids and part.frequency == whole.frequency
-    assert part.images == whole.images and part.objects.text == whole.objects.text
-    for name in ("image_ids", "image_size", "positive", "annotated", "not_exhaustive"):
-        np.testing.assert_array_equal(getattr(part, name), getattr(whole, name))
-    for name in ("image", "category", "box", "area", "ignored"):
-        np.testing.assert_array_equal(getattr(part.objects, name), getattr(whole.objects, name))
+    (tmp_path / "part.json").write_text(json.dumps(content))
+    whole = load_ground_truth(tmp_path / "part.json")
+    assert_same(part, whole)
+    assert part.file.images.raw_at(part.image_row) == whole.file.images.raw_at(whole.image_row)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from lt_bench.errors import RunFailedError, UserError
-from lt_bench.evaluation import json_stream, read_predictions, write_predictions
+from lt_bench.evaluation import read_predictions, write_predictions
+from lt_bench.evaluation.inputs import predictions as module
 
 ROWS = [{"image_id": 1, "score": 0.1 + 0.2, "name": "ä,]}[{"}, {"image_id": 2, "bbox": [1, 2.5, 3, 4]}, {}]
 
@@ -82,7 +83,7 @@ def test_written_files_have_the_usual_permissions(tmp_path: Path) -> None:
 @pytest.mark.parametrize("chunk", [1, 2, 7, 64])
 @pytest.mark.parametrize("indent", [None, 3])
 def test_any_layout_is_read_in_any_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int, indent) -> None:
-    monkeypatch.setattr(json_stream, "CHUNK", chunk)
+    monkeypatch.setattr(module, "BLOCK", chunk)
     path = tmp_path / "p.json"
     path.write_text(" \n" + json.dumps(ROWS, indent=indent) + "\n ", encoding="utf-8")
     assert list(read_predictions(path)) == ROWS
@@ -90,7 +91,7 @@ def test_any_layout_is_read_in_any_chunks(tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("chunk", [1, 1 << 20])
 def test_every_truncation_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
-    monkeypatch.setattr(json_stream, "CHUNK", chunk)
+    monkeypatch.setattr(module, "BLOCK", chunk)
     text = json.dumps(ROWS)
     path = tmp_path / "p.json"
     for length in range(len(text)):
@@ -129,12 +130,28 @@ def test_what_is_no_list_of_detections_is_refused(tmp_path: Path, content: bytes
 
 
 def test_an_endless_element_does_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_stream, "LONGEST_VALUE", 1000)
-    monkeypatch.setattr(json_stream, "CHUNK", 100)
+    monkeypatch.setattr(module, "LONGEST", 1000)
+    monkeypatch.setattr(module, "BLOCK", 100)
     path = tmp_path / "p.json"
-    path.write_text('[{"a": "' + "x" * 100_000)
-    with pytest.raises(UserError, match="no JSON"):
-        list(read_predictions(path))
+    for rest in ("", '"}]'):
+        path.write_text('[{"a": "' + "x" * 100_000 + rest)
+        with pytest.raises(UserError, match="truncated or damaged: Unterminated string"):
+            list(read_predictions(path))
+
+
+def test_a_truncated_file_gives_its_complete_detections_first(tmp_path: Path) -> None:
+    write_predictions(tmp_path / "p.json", ROWS)
+    content = (tmp_path / "p.json").read_bytes()
+    (tmp_path / "p.json").write_bytes(content[: content.index(b"2.5")])
+    rows = read_predictions(tmp_path / "p.json")
+    assert next(rows) == ROWS[0]
+    with pytest.raises(UserError, match="not a predictions file: truncated"):
+        next(rows)
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / "p.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(ROWS).encode())
+    assert list(read_predictions(tmp_path / "p.json")) == ROWS
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:
