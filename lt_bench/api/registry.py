@@ -27,10 +27,15 @@ GROUP = "lt_bench.losses"
 
 @dataclass(frozen=True)
 class LossInfo:
-    """One registered loss.
+    """A registered loss.
 
-    distribution, version: the installed package that it came from. hyper_parameters: keyword to default.
-    problem: why it can't be used, or None.
+    Attributes:
+        name: The name of its entry point.
+        distribution: The installed package that it comes from.
+        version: The version of that package.
+        paper: The reference, or "".
+        hyper_parameters: Keyword to default.
+        problem: Why it can't be used, or None.
     """
 
     name: str
@@ -46,9 +51,13 @@ class _Undecided(Exception):
 
 
 def list_losses(load: bool = False) -> list[LossInfo]:
-    """Every registered loss by name, broken ones included.
+    """List every registered loss, broken ones included.
 
-    Imports torch only when a plugin's source makes it, or with `load`, which imports every loss.
+    Args:
+        load: Import every loss. Otherwise torch is imported only where a plugin can't be described from its source.
+
+    Returns:
+        The losses, sorted by name.
     """
     return [
         _describe(entries[0], load) if len(entries) == 1 else _conflict(name, entries)
@@ -57,33 +66,54 @@ def list_losses(load: bool = False) -> list[LossInfo]:
 
 
 def get_info(name: str) -> LossInfo:
-    """What is known about a loss. Raises PluginError for an unknown or a broken one."""
+    """Describe one loss, without importing it where its source is enough.
+
+    Args:
+        name: The name of its entry point.
+
+    Raises:
+        PluginError: There is no such loss, or it is broken. The message names its distribution.
+    """
     entries = _entries()
     if name not in entries:
         raise PluginError(f"there is no loss {name!r}", did_you_mean(name, entries))
     info = _describe(entries[name][0]) if len(entries[name]) == 1 else _conflict(name, entries[name])
     if info.problem:
-        raise PluginError(f"loss {name!r} of {info.distribution} can't be used: {info.problem}", _mend(info))
+        raise PluginError(f"loss {name!r} of {info.distribution} can't be used: {info.problem}", _remedy(info))
     return info
 
 
 def load_loss(name: str) -> type[LongTailLoss]:
-    """The class of a loss. Raises PluginError that names the distribution when there is none or it is broken."""
+    """Import the class of a loss.
+
+    Args:
+        name: The name of its entry point.
+
+    Raises:
+        PluginError: There is no such loss, or it is broken. The message names its distribution.
+    """
     entries = _entries()
     info = get_info(name)
     try:
         return _load(entries[name][0])
     except (Exception, SystemExit) as error:
         raise PluginError(
-            f"loss {name!r} of {info.distribution} can't be used: {_reason(error)}", _mend(info)
+            f"loss {name!r} of {info.distribution} can't be used: {_reason(error)}", _remedy(info)
         ) from error
 
 
 def build_loss(name: str, stats: ClassStats, **hyper_parameters: Any) -> LongTailLoss:
-    """An instance of a loss.
+    """Make an instance of a loss.
 
-    Raises PluginError for an unknown or broken loss, UserError for an unknown hyper-parameter, and lets the loss's
-    own ValueError for a bad value through.
+    Args:
+        name: The name of its entry point.
+        stats: How often each class occurs in the training set.
+        **hyper_parameters: Those of the loss, by keyword; its defaults for the others.
+
+    Raises:
+        PluginError: There is no such loss, or it is broken.
+        UserError: The loss has no such hyper-parameter, or a value is of another type than the default.
+        ValueError: The loss refuses a value.
     """
     cls = load_loss(name)
     check_hyper_parameters(name, hyper_parameters, _signature(cls))
@@ -91,9 +121,15 @@ def build_loss(name: str, stats: ClassStats, **hyper_parameters: Any) -> LongTai
 
 
 def check_hyper_parameters(name: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    """Raises UserError for a hyper-parameter that the loss does not take, or that is of another kind than its default.
+    """Check names and types of hyper-parameters before a loss is built.
 
-    given: keyword to value. known: keyword to default.
+    Args:
+        name: Of the loss, for the message.
+        given: Keyword to value.
+        known: Keyword to default.
+
+    Raises:
+        UserError: The loss has no such hyper-parameter, or a value is of another type than the default.
     """
     for key, value in given.items():
         if key not in known:
@@ -129,8 +165,8 @@ def _conflict(name: str, entries: list[EntryPoint]) -> LossInfo:
     )
 
 
-def _mend(info: LossInfo) -> str:
-    return f"Mend or uninstall {info.distribution}; every other loss still works (lt_bench losses)."
+def _remedy(info: LossInfo) -> str:
+    return f"Fix or uninstall {info.distribution}; every other loss still works (lt_bench losses)."
 
 
 def _reason(error: BaseException) -> str:

@@ -13,11 +13,13 @@ from lt_bench.errors import UserError
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--all", "every", is_flag=True, help="Every installed loss; a broken plugin counts as failed.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1), help="Of the made-up batches.")
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1), help="Of the synthetic batches."
+)
 @click.option("--only", multiple=True, metavar="CHECK", help="Run this check alone; can be repeated.")
 @click.option("--json", "to_json", is_flag=True, help="Print JSON instead of tables.")
 def check(names: tuple[str, ...], every: bool, seed: int, only: tuple[str, ...], to_json: bool) -> None:
-    """Check losses before days of training, on made-up statistics from one class to LVIS scale.
+    """Check losses before days of training, on synthetic statistics from one class to LVIS scale.
 
     Gradient against finite differences, half precision against float64, batches without RoIs or foreground, extreme
     logits, order, repetition and random draws, scores, checkpoints, two ranks, another device, arguments, files and

@@ -9,8 +9,6 @@ import click
 
 from lt_bench.cli.common import PATH, Group
 
-PORTRAITS = Path("portraits")
-
 
 @click.group(cls=Group, invoke_without_command=True)
 @click.option("--check", is_flag=True, help="Import every loss instead of reading its source.")
@@ -38,7 +36,7 @@ def losses(ctx: click.Context, check: bool) -> None:
 @losses.command("show")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--all", "every", is_flag=True, help="Every installed loss.")
-@click.option("--annotations", type=PATH, help="LVIS training JSON with the class counts. Default: made-up counts.")
+@click.option("--annotations", type=PATH, help="LVIS training JSON with the class counts. Default: synthetic counts.")
 @click.option(
     "--after",
     default=0,
@@ -46,7 +44,9 @@ def losses(ctx: click.Context, check: bool) -> None:
     type=click.IntRange(min=0),
     help="Training calls before the loss is measured.",
 )
-@click.option("--out", type=PATH, default=PORTRAITS, show_default=True, help="Folder for the figure and the numbers.")
+@click.option(
+    "--out", type=PATH, default=Path("loss_profiles"), show_default=True, help="Folder for the figure and the numbers."
+)
 def losses_show(names: tuple[str, ...], every: bool, annotations: Path | None, after: int, out: Path) -> None:
     """Measure what losses do to rare and frequent classes: a table, a figure (PNG and SVG) and all numbers (CSV)."""
     from lt_bench.loss_analysis import show
@@ -56,11 +56,11 @@ def losses_show(names: tuple[str, ...], every: bool, annotations: Path | None, a
     chosen = show.choose(names, every)
     stats, about = show.statistics(annotations)
     refuse_unwritable_folder(out)
-    portraits, problems = show.measure_all(chosen, stats, after)
-    if portraits:
+    profiles, problems = show.measure_all(chosen, stats, after)
+    if profiles:
         stem = ("all" if every else "-".join(chosen)) + (f"-after-{after}" if after else "")
-        click.echo(f"{about}; medians over the classes of a group\n{summary(portraits, stats)}")
-        for path in show.write(portraits, stats, about, out / stem):
+        click.echo(f"{about}; medians over the classes of a group\n{summary(profiles, stats)}")
+        for path in show.write(profiles, stats, about, out / stem):
             click.echo(f"wrote {path}")
     for problem in problems:
         click.echo(f"can't be measured: {problem}", err=True)

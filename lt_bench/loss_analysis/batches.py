@@ -23,10 +23,10 @@ def label_shares(stats: ClassStats) -> Tensor:
 
 
 def classes_per_batch(stats: ClassStats) -> int:
-    """How many draws of a class a batch consists of: as many as two images of the training set show classes.
+    """How many classes are drawn for a batch: as many as two images of the training set show classes.
 
     The foreground RoIs of a batch lie on few objects. A class for every RoI of its own would put a hundred classes
-    into a batch, and a loss that looks at the classes of the batch would show another face than in training.
+    into a batch, and a loss that looks at the classes of the batch would behave otherwise than in training.
     """
     return max(1, round(_IMAGES * sum(stats.image_count) / stats.num_images))
 

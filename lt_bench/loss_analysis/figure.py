@@ -1,4 +1,4 @@
-"""Portraits as one figure: a panel for each quantity, against the number of training images of a class."""
+"""Loss profiles as one figure: a panel for each quantity, against the number of training images of a class."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.loss_analysis.curves import bins, medians, spread, stretches
-from lt_bench.loss_analysis.profile import COMMON, RARE, Portrait
+from lt_bench.loss_analysis.profile import COMMON, RARE, LossProfile
 
 Array = npt.NDArray[np.float64]
 
@@ -64,18 +64,18 @@ def _look(place: int) -> _Look:
     return _Look(_COLOURS[place % len(_COLOURS)], _MARKERS[place // len(_COLOURS) % len(_MARKERS)])
 
 
-def draw(portraits: Sequence[Portrait], stats: ClassStats, about: str) -> Figure:
-    """All portraits in five panels. about: what the statistics are, for the title."""
+def draw(profiles: Sequence[LossProfile], stats: ClassStats, about: str) -> Figure:
+    """All profiles in five panels. about: what the statistics are, for the title."""
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(10, 6.3), layout=None)
         figure.subplots_adjust(left=0.055, right=0.918, top=0.83, bottom=0.085, wspace=0.6, hspace=0.42)
         axes = figure.subplots(2, 3).flatten()
         points = bins(np.array(stats.image_count))
-        looks = {portrait.name: _look(place) for place, portrait in enumerate(portraits)}
+        looks = {profile.name: _look(place) for place, profile in enumerate(profiles)}
         for ax, panel in zip(axes, _PANELS, strict=False):
-            _draw_panel(ax, panel, portraits, stats, points, looks)
-        _draw_key(axes[-1], portraits, looks)
-        calls = portraits[0].calls
+            _draw_panel(ax, panel, profiles, stats, points, looks)
+        _draw_key(axes[-1], profiles, looks)
+        calls = profiles[0].calls
         state = f"after {calls:,} training calls" if calls else "at initialisation"
         figure.text(0.012, 0.955, f"What a loss does to each class, {state}", fontsize=13, fontweight="bold")
         figure.text(0.012, 0.918, f"{about}. Gradients: |dL/ds| x number of RoIs, all logits zero.", color=_GREY)
@@ -94,14 +94,14 @@ def save(figure: Figure, stem: Path) -> list[Path]:
 def _draw_panel(
     ax: Any,
     panel: _Panel,
-    portraits: Sequence[Portrait],
+    profiles: Sequence[LossProfile],
     stats: ClassStats,
     points: Sequence[npt.NDArray[np.int64]],
     looks: dict[str, _Look],
 ) -> None:
     images = np.maximum(np.array(stats.image_count, dtype=float), 1)
     x = np.array([np.exp(np.log(images[classes]).mean()) for classes in points])
-    curves = {portrait.name: medians(getattr(portrait, panel.column), points) for portrait in portraits}
+    curves = {profile.name: medians(getattr(profile, panel.column), points) for profile in profiles}
     ax.set_xscale("log")
     ax.set_xlim(x[0] / 1.2, x[-1] * 1.2)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
@@ -191,20 +191,20 @@ def _label_ends(ax: Any, ends: dict[str, float], looks: dict[str, _Look]) -> Non
         ax.text(1.075, place, name, transform=ax.transAxes, va="center", color="#202020")
 
 
-def _draw_key(ax: Any, portraits: Sequence[Portrait], looks: dict[str, _Look]) -> None:
+def _draw_key(ax: Any, profiles: Sequence[LossProfile], looks: dict[str, _Look]) -> None:
     """The sixth cell: which colour is which loss, and how the curves are to be read."""
     ax.axis("off")
-    distance = min(0.082, 0.7 / len(portraits))
-    for row, portrait in enumerate(portraits):
-        y, look = 1.02 - distance * row, looks[portrait.name]
+    distance = min(0.082, 0.7 / len(profiles))
+    for row, profile in enumerate(profiles):
+        y, look = 1.02 - distance * row, looks[profile.name]
         style = {"color": look.colour, "marker": look.marker, "linewidth": 2.2, "markersize": 3.5}
         ax.plot((0, 0.05, 0.1), (y, y, y), transform=ax.transAxes, clip_on=False, **style)
-        ax.text(0.14, y, portrait.name, transform=ax.transAxes, va="center")
-    drawn = [portrait.name for portrait in portraits if not portrait.exact]
+        ax.text(0.14, y, profile.name, transform=ax.transAxes, va="center")
+    drawn = [profile.name for profile in profiles if not profile.exact]
     notes = [
         "A curve is the median of the classes",
         "with that many images. A striped curve:",
         "the losses in its colours coincide.",
         *([f"{', '.join(drawn)}: mean over drawn batches."] if drawn else []),
     ]
-    ax.text(0, 0.98 - distance * len(portraits), "\n".join(notes), transform=ax.transAxes, va="top", color=_GREY)
+    ax.text(0, 0.98 - distance * len(profiles), "\n".join(notes), transform=ax.transAxes, va="top", color=_GREY)

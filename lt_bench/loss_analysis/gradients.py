@@ -20,7 +20,7 @@ _SAME = 1e-5
 
 
 @dataclass(frozen=True)
-class Pulls:
+class ClassGradients:
     """Mean |dL/ds| times the number of RoIs, all logits zero, at each label's own channel: float64 [C + 1] each.
 
     positive: of a RoI with that label. negative: of the other RoIs of a training batch.
@@ -69,7 +69,7 @@ def is_separable(build: Callable[[int], LongTailLoss], generator: torch.Generato
     return all(torch.allclose(row, rows[0], rtol=_SAME, atol=0) for row in rows[1:])
 
 
-def exact_pulls(loss: LongTailLoss) -> Pulls:
+def exact_gradients(loss: LongTailLoss) -> ClassGradients:
     """For a separable loss: one RoI of each label tells everything. The loss's state is left alone."""
     loss.eval()
     by_label = torch.empty(loss.num_classes + 1, loss.num_logits, dtype=torch.float64)
@@ -81,13 +81,15 @@ def exact_pulls(loss: LongTailLoss) -> Pulls:
     own = by_label[:, channels].abs()
     positive = own.diagonal().clone()
     shares = label_shares(loss.stats)
-    return _pulls(positive, shares @ own.fill_diagonal_(0) / (1 - shares), channels)
+    return _class_gradients(positive, shares @ own.fill_diagonal_(0) / (1 - shares), channels)
 
 
-def averaged_pulls(loss: LongTailLoss, generator: torch.Generator, report: Callable[[int, int], None]) -> Pulls:
+def averaged_gradients(
+    loss: LongTailLoss, generator: torch.Generator, report: Callable[[int, int], None]
+) -> ClassGradients:
     """For any other loss: means over training calls with drawn labels, so its draws and its state move on.
 
-    Positives come from calls of their own, one a class, in which that class is sure to be in the batch.
+    Positives come from calls of their own, one per class, in which that class is sure to be in the batch.
     """
     labels = draw_labels(loss.stats, generator)
     channels = _channels(loss, gradients(loss.eval(), zero_logits(loss), labels)[-1])
@@ -110,7 +112,7 @@ def averaged_pulls(loss: LongTailLoss, generator: torch.Generator, report: Calla
         positive[shown] = own[labels == shown, shown].mean()
         positive[-1] += own[labels == num_labels - 1, -1].mean() / loss.num_classes
         report(CALLS + shown + 1, calls)
-    return _pulls(positive, negative / counted, channels)
+    return _class_gradients(positive, negative / counted, channels)
 
 
 def _channels(loss: LongTailLoss, background: Tensor) -> Tensor:
@@ -124,6 +126,6 @@ def _channels(loss: LongTailLoss, background: Tensor) -> Tensor:
     return torch.cat([torch.arange(loss.num_classes), torch.tensor([last])])
 
 
-def _pulls(positive: Tensor, negative: Tensor, channels: Tensor) -> Pulls:
+def _class_gradients(positive: Tensor, negative: Tensor, channels: Tensor) -> ClassGradients:
     absent = channels < 0
-    return Pulls(positive.masked_fill(absent, torch.nan), negative.masked_fill(absent, torch.nan), channels)
+    return ClassGradients(positive.masked_fill(absent, torch.nan), negative.masked_fill(absent, torch.nan), channels)

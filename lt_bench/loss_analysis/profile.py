@@ -1,4 +1,4 @@
-"""The portrait of a loss: what it does to each class, in numbers."""
+"""The profile of a loss: its gradients, margin and weight per class."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ import torch
 
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.api.loss import LongTailLoss
-from lt_bench.loss_analysis.balance import balance
 from lt_bench.loss_analysis.batches import label_shares
-from lt_bench.loss_analysis.gradients import averaged_pulls, exact_pulls, is_separable, train
+from lt_bench.loss_analysis.gradients import averaged_gradients, exact_gradients, is_separable, train
+from lt_bench.loss_analysis.margins import margins_and_weights
 
 Array = npt.NDArray[np.float64]
 Report = Callable[[int, int], None]
 
+RARE, COMMON = 10, 100  # LVIS: the most images of a rare and of a common class
+GROUPS = ("rare", "common", "frequent", "background")
+
 
 @dataclass(frozen=True)
-class Portrait:
-    """A loss by class, background last: float64 [C + 1] each, NaN where there is no such thing.
+class LossProfile:
+    """What a loss does to each class, background last: float64 [C + 1] each, NaN where there is no such thing.
 
     Gradients are |dL/ds| at the class's own logit, times the number of RoIs of the batch, all logits zero.
 
@@ -49,7 +52,7 @@ def measure(
     calls: int = 0,
     seed: int = 0,
     report: Report = lambda done, total: None,
-) -> Portrait:
+) -> LossProfile:
     """Measure the loss that `build` makes, after that many training calls on drawn labels with all logits zero.
 
     The same seed gives the same numbers; the global generator is left as it was. Raises what the loss raises, and
@@ -65,12 +68,12 @@ def measure(
         exact = is_separable(lambda copy: build_under(seed + copy), generator)
         loss = build_under(seed)
         train(loss, calls, generator, report)
-        pulls = exact_pulls(loss) if exact else averaged_pulls(loss, generator, report)
-        margin, weight = balance(loss, pulls)
+        at_zero = exact_gradients(loss) if exact else averaged_gradients(loss, generator, report)
+        margin, weight = margins_and_weights(loss, at_zero)
     shares = label_shares(loss.stats)
-    up, down = shares * pulls.positive, (1 - shares) * pulls.negative
-    columns = (weight, margin, pulls.positive, pulls.negative, up, down, up / down)
-    return Portrait(name, calls, exact, *(column.numpy() for column in columns))
+    up, down = shares * at_zero.positive, (1 - shares) * at_zero.negative
+    columns = (weight, margin, at_zero.positive, at_zero.negative, up, down, up / down)
+    return LossProfile(name, calls, exact, *(column.numpy() for column in columns))
 
 
 def frequency_groups(stats: ClassStats) -> npt.NDArray[np.str_]:
@@ -78,7 +81,3 @@ def frequency_groups(stats: ClassStats) -> npt.NDArray[np.str_]:
     images = np.array(stats.image_count)
     groups = np.select([images <= RARE, images <= COMMON], ["rare", "common"], "frequent")
     return np.append(groups, "background")
-
-
-RARE, COMMON = 10, 100
-GROUPS = ("rare", "common", "frequent", "background")

@@ -1,4 +1,4 @@
-"""`losses show`: from names to portraits, and from portraits to files."""
+"""`losses show`: from names to profiles, and from profiles to files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.api.registry import build_loss, get_info, list_losses
 from lt_bench.errors import UserError
-from lt_bench.loss_analysis.profile import Portrait, measure
+from lt_bench.loss_analysis.profile import LossProfile, measure
 from lt_bench.utils.files import unwritable
 from lt_bench.utils.terminal import progress
 
@@ -28,7 +28,7 @@ def choose(names: Sequence[str], every: bool) -> list[str]:
 
 
 def statistics(annotations: Path | None) -> tuple[ClassStats, str]:
-    """The class statistics of an LVIS annotation file, or made-up ones, and words that say which these are.
+    """The class statistics of an LVIS annotation file, or synthetic ones, and words that say which these are.
 
     Raises UserError when the file can't be read or is no LVIS JSON. Its warnings are logged.
     """
@@ -36,7 +36,7 @@ def statistics(annotations: Path | None) -> tuple[ClassStats, str]:
         from lt_bench.api.synthetic_stats import lvis_like
 
         stats = lvis_like()
-        return stats, f"Made-up statistics in the manner of LVIS v1, {stats.num_classes:,} classes"
+        return stats, f"Synthetic statistics in the manner of LVIS v1, {stats.num_classes:,} classes"
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -52,26 +52,26 @@ def statistics(annotations: Path | None) -> tuple[ClassStats, str]:
     return stats, f"Statistics of {annotations.name}, {stats.num_classes:,} classes"
 
 
-def measure_all(names: Sequence[str], stats: ClassStats, calls: int) -> tuple[list[Portrait], list[str]]:
-    """The portraits of the losses that can be measured, and for each other one what went wrong."""
-    portraits, problems = [], []
+def measure_all(names: Sequence[str], stats: ClassStats, calls: int) -> tuple[list[LossProfile], list[str]]:
+    """The profiles of the losses that can be measured, and for each other one what went wrong."""
+    profiles, problems = [], []
     for name in names:
         try:
             with progress(f"measuring {name}") as report:
-                portraits.append(measure(name, partial(build_loss, name, stats), calls, report=report))
+                profiles.append(measure(name, partial(build_loss, name, stats), calls, report=report))
         except Exception as error:  # a plugin may fail in any way, and the other losses can be shown all the same
             problems.append(f"{name}: {type(error).__name__}: {error}")
-    return portraits, problems
+    return profiles, problems
 
 
-def write(portraits: Sequence[Portrait], stats: ClassStats, about: str, stem: Path) -> list[Path]:
+def write(profiles: Sequence[LossProfile], stats: ClassStats, about: str, stem: Path) -> list[Path]:
     """stem.png, stem.svg and stem.csv. Raises UserError if they can't be written."""
     from lt_bench.loss_analysis.figure import draw, save
     from lt_bench.loss_analysis.table import write_csv
 
     numbers = stem.with_name(f"{stem.name}.csv")
     try:
-        write_csv(portraits, stats, numbers)
-        return [*save(draw(portraits, stats, about), stem), numbers]
+        write_csv(profiles, stats, numbers)
+        return [*save(draw(profiles, stats, about), stem), numbers]
     except OSError as error:
         raise unwritable(stem.parent, error) from error

@@ -1,4 +1,4 @@
-"""Portraits as text: medians by frequency group, and the numbers of every class."""
+"""Loss profiles as text: medians by frequency group, and the numbers of every class."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ import numpy as np
 import numpy.typing as npt
 
 from lt_bench.api.class_stats import ClassStats
-from lt_bench.loss_analysis.profile import GROUPS, Portrait, frequency_groups
+from lt_bench.loss_analysis.profile import GROUPS, LossProfile, frequency_groups
 
 _SUMMARY = ("weight", "margin", "positive", "negative", "ratio")
 _ALL = ("weight", "margin", "positive", "negative", "pull_up", "pull_down", "ratio")
 _HEADERS = ("loss", "classes", "weight", "margin", "positive", "negative", "positive:negative")
 
 
-def summary(portraits: Sequence[Portrait], stats: ClassStats) -> str:
+def summary(profiles: Sequence[LossProfile], stats: ClassStats) -> str:
     """A line for each loss and frequency group: the medians over the group's classes, "-" where there is none."""
     from tabulate import tabulate
 
     groups = frequency_groups(stats)
     rows = []
-    for portrait in portraits:
+    for profile in profiles:
         for group in GROUPS:
             if not (groups == group).any():
                 continue
-            values = (getattr(portrait, column)[groups == group] for column in _SUMMARY)
-            rows.append((portrait.name if group == _first(groups) else "", group, *(_median(of) for of in values)))
+            values = (getattr(profile, column)[groups == group] for column in _SUMMARY)
+            rows.append((profile.name if group == _first(groups) else "", group, *(_median(of) for of in values)))
     align = ("left", "left", *["right"] * len(_SUMMARY))
     return str(tabulate(rows, headers=_HEADERS, disable_numparse=True, colalign=align))
 
 
-def write_csv(portraits: Sequence[Portrait], stats: ClassStats, path: Path) -> None:
+def write_csv(profiles: Sequence[LossProfile], stats: ClassStats, path: Path) -> None:
     """Every number: a line for each loss and class, background last. An empty field means that there is none."""
     background = stats.num_classes
     groups = frequency_groups(stats)
@@ -41,12 +41,12 @@ def write_csv(portraits: Sequence[Portrait], stats: ClassStats, path: Path) -> N
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("loss", "calls", "label", "class", "group", "image_count", "instance_count", *_ALL))
-        for portrait in portraits:
+        for profile in profiles:
             for label in range(background + 1):
                 counts = (stats.image_count[label], stats.instance_count[label]) if label < background else ("", "")
-                values = (float(getattr(portrait, column)[label]) for column in _ALL)
+                values = (float(getattr(profile, column)[label]) for column in _ALL)
                 numbers = ("" if np.isnan(value) else f"{value:.12g}" for value in values)
-                writer.writerow((portrait.name, portrait.calls, label, names[label], groups[label], *counts, *numbers))
+                writer.writerow((profile.name, profile.calls, label, names[label], groups[label], *counts, *numbers))
 
 
 def _first(groups: npt.NDArray[np.str_]) -> str:

@@ -1,4 +1,4 @@
-"""Made-up class statistics and batches, from the smallest to LVIS scale."""
+"""Synthetic class statistics and batches, from the smallest to LVIS scale."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class Case:
             return drawn.sign()
         if self.pattern in ("high", "low"):
             return torch.full_like(drawn, 1.0 if self.pattern == "high" else -1.0)
-        own = labels[:, None] == torch.arange(drawn.shape[1])
-        return torch.where(own == (self.pattern == "label high"), 1.0, -1.0).to(drawn.dtype)
+        is_label = labels[:, None] == torch.arange(drawn.shape[1])
+        return torch.where(is_label == (self.pattern == "label high"), 1.0, -1.0).to(drawn.dtype)
 
     def fewer(self) -> Iterator[Case]:
         """The same case with half of its RoIs, then with one RoI less."""
@@ -104,7 +104,7 @@ def make_stats(image_count: Sequence[int], instance_count: Sequence[int], num_im
 
 @cache
 def long_tail(num_classes: int) -> ClassStats:
-    """Image counts that fall from 1,000 to 2 in even ratios, three instances an image, 5,000 images."""
+    """Image counts that fall from 1,000 to 2 in even ratios, three instances per image, 5,000 images."""
     steps = max(num_classes - 1, 1)
     images = [round(1000 * (2 / 1000) ** (c / steps)) for c in range(num_classes)]
     return make_stats(images, [3 * count for count in images], 5000)

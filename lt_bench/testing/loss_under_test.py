@@ -1,11 +1,10 @@
-"""The loss under examination, and how every check calls it."""
+"""The loss that is checked, and how every check calls it."""
 
 from __future__ import annotations
 
 import copy
-import math
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -17,14 +16,12 @@ from torch import Tensor
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.api.loss import LongTailLoss
 from lt_bench.testing.cases import Case
-from lt_bench.testing.result import Failed, NotApplicable, Wrong, reason
-
-SHRINKING_ATTEMPTS = 60  # counted, not timed: the same seed must end with the same case
+from lt_bench.testing.result import Wrong
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A loss class with the hyper-parameters that it is checked with. seed: what all made-up numbers follow from."""
+class LossUnderTest:
+    """A loss class with the hyper-parameters that it is checked with. seed: what all synthetic numbers follow from."""
 
     cls: type[LongTailLoss]
     seed: int = 0
@@ -112,58 +109,7 @@ def require_finite(loss: LongTailLoss, evaluation: Evaluation) -> None:
             raise Wrong(f"the state {name} is not finite after the call")
 
 
-def relative(measured: Tensor, expected: Tensor) -> float:
-    """The largest deviation from `expected`, relative to the largest entry there; 0 for tensors without entries."""
-    if not expected.numel():
-        return 0.0
-    scale = expected.double().abs().max().clamp(min=1e-30)
-    return largest([float((measured.double() - expected.double()).abs().max() / scale)])
-
-
-def largest(deviations: Iterable[float]) -> float:
-    """The largest of them; infinity if one is a NaN, which max() would pass over."""
-    return max(math.inf if math.isnan(deviation) else deviation for deviation in deviations)
-
-
-def examine(
-    cases: Iterable[Case], test: Callable[[Case], float | None], limit: float = 0.0, shrink: bool = True
-) -> float:
-    """Run `test` on the cases in turn; the largest deviation that it returned.
-
-    Raises Failed for the first case where it returns more than `limit` or raises, with `shrink` made smaller
-    while that still fails.
-    """
-    worst = 0.0
-    for case in cases:
-        deviation, problem = _attempt(test, case, limit)
-        if problem is not None:
-            raise Failed(*_smallest(test, case, problem, limit)) if shrink else Failed(problem, case)
-        worst = max(worst, deviation)
-    return worst
-
-
-def _attempt(test: Callable[[Case], float | None], case: Case, limit: float) -> tuple[float, str | None]:
-    try:
-        deviation = test(case) or 0.0
-    except NotApplicable:
-        raise
-    except (Exception, SystemExit) as error:  # a plugin may fail in any way
-        return 0.0, reason(error)
-    # A NaN is no deviation within the limit.
-    return deviation, None if deviation <= limit else f"deviation {deviation:.1e}, limit {limit:.0e}"
-
-
-def _smallest(test: Callable[[Case], float | None], case: Case, problem: str, limit: float) -> tuple[str, Case]:
-    attempts = 0
-    shrinking = True
-    while shrinking:
-        shrinking = False
-        for smaller in case.fewer():
-            attempts += 1
-            if attempts > SHRINKING_ATTEMPTS:
-                return problem, case
-            found = _attempt(test, smaller, limit)[1]
-            if found is not None:
-                case, problem, shrinking = smaller, found, True
-                break
-    return problem, case
+def require_equal(first: Evaluation, second: Evaluation, otherwise: str) -> None:
+    """Raises Wrong, which says `otherwise`, unless two evaluations agree in every bit."""
+    if not (torch.equal(first.value, second.value) and torch.equal(first.gradient, second.gradient)):
+        raise Wrong(f"{otherwise}: {first.value.item():.9g} and {second.value.item():.9g}")

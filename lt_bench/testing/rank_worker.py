@@ -17,7 +17,7 @@ import torch.distributed as dist
 
 from lt_bench.api.loss import LongTailLoss
 from lt_bench.testing.cases import Case
-from lt_bench.testing.loss_under_test import Subject, seeded, total
+from lt_bench.testing.loss_under_test import LossUnderTest, seeded, total
 from lt_bench.testing.result import reason
 
 WORLD_SIZE = 2
@@ -40,7 +40,7 @@ def run_calls(request: Request, rank: int | None) -> LongTailLoss:
 
     What they return is the business of other checks.
     """
-    loss = Subject(request.cls, request.seed, request.hyper_parameters).build(request.case.stats)
+    loss = LossUnderTest(request.cls, request.seed, request.hyper_parameters).build(request.case.stats)
     for call, split in enumerate(request.splits):
         logits, labels = request.case.batch(loss.num_logits, call)
         part = {None: slice(None), 0: slice(split), 1: slice(split, None)}[rank]

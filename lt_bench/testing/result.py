@@ -12,9 +12,13 @@ Verdict = Literal["passed", "failed", "not applicable"]
 
 @dataclass(frozen=True)
 class Result:
-    """One check of one loss.
+    """The result of one check of one loss.
 
-    detail: what was measured, or what went wrong. case: the smallest failing case that was found, if it has one.
+    Attributes:
+        check: The name of the check.
+        status: "passed", "failed" or "not applicable".
+        detail: What was measured, or what went wrong.
+        case: The smallest failing batch that was found, if there is one.
     """
 
     check: str

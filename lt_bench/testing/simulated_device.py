@@ -1,9 +1,9 @@
 """A simulated second device, for machines that have only a CPU.
 
-A tensor that is elsewhere holds a CPU tensor and says that its device is `meta`, the one device type for which torch
-runs autograd without a driver. Inside `simulated_device()` operations on such tensors run on what they hold, tensors
-made with device=DEVICE are elsewhere, and an operation that mixes them with a CPU tensor is refused as a real device
-refuses it. Only `.to()`, `.cpu()`, `.item()` and `copy_` cross over.
+A SimulatedTensor holds a CPU tensor and says that its device is `meta`, the one device type for which torch runs
+autograd without a driver. Inside `simulated_device()` operations on such tensors run on what they hold, tensors made
+with device=DEVICE are simulated, and an operation that mixes them with a CPU tensor is refused as a real device refuses
+it. Only `.to()`, `.cpu()`, `.item()` and `copy_` cross over.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ _INDICES = {
 }
 
 
-class Elsewhere(Tensor):
+class SimulatedTensor(Tensor):
     """A tensor on the simulated device. held: its values, on the CPU."""
 
     held: Tensor
     __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
     @staticmethod
-    def __new__(cls, held: Tensor) -> Elsewhere:
-        tensor: Elsewhere = torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
+    def __new__(cls, held: Tensor) -> SimulatedTensor:
+        tensor: SimulatedTensor = torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
             cls,
             held.size(),
             strides=held.stride(),
@@ -64,7 +64,7 @@ class Elsewhere(Tensor):
         return self.held.tolist()  # torch refuses it to every subclass
 
     def __repr__(self, **_: Any) -> str:  # type: ignore[override]
-        return f"Elsewhere({self.held!r})"
+        return f"SimulatedTensor({self.held!r})"
 
 
 class _Device(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -77,13 +77,13 @@ class _FromNumbers(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
-        if func is Tensor.new_tensor and isinstance(args[0], Elsewhere):
+        if func is Tensor.new_tensor and isinstance(args[0], SimulatedTensor):
             func, kwargs = torch.tensor, {"dtype": args[0].dtype, "device": DEVICE, **kwargs}
             args = args[1:]
         if func in _FROM_NUMBERS and kwargs.get("device") is not None:
             device = torch.device(kwargs.pop("device"))
             return func(*args, **kwargs).to(device)
-        if func in (Tensor.__getitem__, Tensor.__setitem__) and isinstance(args[0], Elsewhere):
+        if func in (Tensor.__getitem__, Tensor.__setitem__) and isinstance(args[0], SimulatedTensor):
             args = (args[0], _with_index_tensors(args[1]), *args[2:])
         return func(*args, **kwargs)
 
@@ -103,15 +103,15 @@ def simulated_device() -> Iterator[torch.device]:
 
 def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     leaves = [leaf for leaf in tree_flatten((args, kwargs))[0] if isinstance(leaf, Tensor)]
-    is_elsewhere = any(isinstance(leaf, Elsewhere) for leaf in leaves)
-    if any(leaf.device == DEVICE and not isinstance(leaf, Elsewhere) for leaf in leaves):
+    simulated = any(isinstance(leaf, SimulatedTensor) for leaf in leaves)
+    if any(leaf.device == DEVICE and not isinstance(leaf, SimulatedTensor) for leaf in leaves):
         raise NotApplicable(f"needs a real device: the simulated one can't follow {func}")
-    if is_elsewhere and func not in _CROSSING:
+    if simulated and func not in _CROSSING:
         _refuse_mixture(func, args, kwargs)
     device = kwargs.get("device")
     if device is not None:
         device = torch.device(device)
-        is_elsewhere = device.type == DEVICE.type
+        simulated = device.type == DEVICE.type
         kwargs = {**kwargs, "device": CPU}
     out = func(*tree_map(_held, args), **tree_map(_held, kwargs))
     if func is _ATEN._local_scalar_dense.default:
@@ -121,11 +121,11 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     written = _written(func, args, kwargs)
     if written:
         return written[0] if len(written) == 1 else tuple(written)
-    return tree_map(lambda leaf: Elsewhere(leaf) if isinstance(leaf, Tensor) else leaf, out) if is_elsewhere else out
+    return tree_map(lambda leaf: SimulatedTensor(leaf) if isinstance(leaf, Tensor) else leaf, out) if simulated else out
 
 
 def _held(leaf: Any) -> Any:
-    return leaf.held if isinstance(leaf, Elsewhere) else leaf
+    return leaf.held if isinstance(leaf, SimulatedTensor) else leaf
 
 
 def _written(func: Any, args: Any, kwargs: dict[str, Any]) -> list[Any]:
@@ -141,11 +141,11 @@ def _written(func: Any, args: Any, kwargs: dict[str, Any]) -> list[Any]:
 
 def _refuse_mixture(func: Any, args: Any, kwargs: dict[str, Any]) -> None:
     indices = _INDICES.get(func)
-    if indices is not None and isinstance(args[0], Elsewhere):
+    if indices is not None and isinstance(args[0], SimulatedTensor):
         args = [argument for position, argument in enumerate(args) if position != indices]
     for leaf in tree_flatten((args, kwargs))[0]:
         # Scalars may lie on the CPU.
-        if isinstance(leaf, Tensor) and not isinstance(leaf, Elsewhere) and leaf.ndim:
+        if isinstance(leaf, Tensor) and not isinstance(leaf, SimulatedTensor) and leaf.ndim:
             raise RuntimeError(
                 f"{func}: expected all tensors on one device, but one of shape {list(leaf.shape)} is on {leaf.device} "
                 "and another on the device that the loss was moved to"

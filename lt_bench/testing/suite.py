@@ -12,30 +12,29 @@ import torch
 from lt_bench.api.loss import LongTailLoss
 from lt_bench.errors import UserError, did_you_mean
 from lt_bench.testing.checks import ranks
-from lt_bench.testing.checks.arguments import arguments, hyper_parameters
+from lt_bench.testing.checks.arguments import arguments
+from lt_bench.testing.checks.background import background
+from lt_bench.testing.checks.checkpoint import checkpoint
 from lt_bench.testing.checks.cost import cost
 from lt_bench.testing.checks.devices import devices
+from lt_bench.testing.checks.extreme_logits import extreme_logits
+from lt_bench.testing.checks.finite import all_background, no_instance, one_foreground, one_instance, one_roi
 from lt_bench.testing.checks.gradient import gradient
+from lt_bench.testing.checks.hyper_parameters import hyper_parameters
 from lt_bench.testing.checks.isolation import isolation
+from lt_bench.testing.checks.monotone import monotone
+from lt_bench.testing.checks.no_rois import no_rois
+from lt_bench.testing.checks.order import order
 from lt_bench.testing.checks.precision import precision
-from lt_bench.testing.checks.repetition import order, random_draws, repeatable
-from lt_bench.testing.checks.robustness import (
-    all_background,
-    extreme_logits,
-    no_instance,
-    no_rois,
-    one_foreground,
-    one_instance,
-    one_roi,
-)
-from lt_bench.testing.checks.scores import background, monotone, scores
-from lt_bench.testing.checks.state import checkpoint
-from lt_bench.testing.loss_under_test import Subject, seeded
+from lt_bench.testing.checks.random_draws import random_draws
+from lt_bench.testing.checks.repeatable import repeatable
+from lt_bench.testing.checks.scores import scores
+from lt_bench.testing.loss_under_test import LossUnderTest, seeded
 from lt_bench.testing.report import report
 from lt_bench.testing.result import Failed, NotApplicable, Result, reason
 
 # A check returns what it measured, or raises Failed or NotApplicable; any other exception is a failure as well.
-Check = Callable[[Subject], str]
+Check = Callable[[LossUnderTest], str]
 
 # Isolation comes first: what a loss reads once and keeps would be overlooked later.
 CHECKS: Mapping[str, Check] = {
@@ -72,24 +71,44 @@ def run_checks(
     only: Collection[str] | None = None,
     hyper_parameters: Mapping[str, Any] | None = None,
 ) -> list[Result]:
-    """The verdict of each check of `only` (default: all) on a loss with these hyper-parameters.
+    """Run the conformance checks on a loss.
 
-    The same seed gives the same cases, whichever checks run. Raises UserError for an unknown check.
+    Args:
+        cls: The class of the loss.
+        seed: Of the synthetic batches. The same seed gives the same batches, whichever checks run.
+        only: Names of the checks to run; all of CHECKS by default.
+        hyper_parameters: What the loss is built with, beside the class statistics.
+
+    Returns:
+        The result of each check, in the order of CHECKS.
+
+    Raises:
+        UserError: A name in `only` is no check.
     """
     for name in only or ():
         if name not in CHECKS:
             raise UserError(f"there is no check {name!r}", did_you_mean(name, CHECKS))
-    subject = Subject(cls, seed, hyper_parameters or {})
+    under_test = LossUnderTest(cls, seed, hyper_parameters or {})
     chosen = [name for name in CHECKS if not only or name in only]
     if "ranks" in chosen:
         ranks.prepare()
-    return [_run(name, subject) for name in chosen]
+    return [_run(name, under_test) for name in chosen]
 
 
 def check_loss(cls: type[LongTailLoss], seed: int = 0, **hyper_parameters: Any) -> list[Result]:
-    """All checks of a loss, for its own tests: raises AssertionError with the table if one fails.
+    """Run every conformance check on a loss, in a test of the loss.
 
-    Define the class in a module, not inside a function: two processes import it. Returns the verdicts.
+    Args:
+        cls: The class of the loss, defined in a module and not inside a function: two processes import it.
+        seed: Of the synthetic batches.
+        **hyper_parameters: What the loss is built with, beside the class statistics.
+
+    Returns:
+        The result of each check, in the order of CHECKS.
+
+    Raises:
+        AssertionError: A check failed. The message is the table of all checks, with the smallest failing batch of
+            each that failed and the call that repeats it.
     """
     results = run_checks(cls, seed, hyper_parameters=hyper_parameters)
     if any(result.status == "failed" for result in results):
@@ -101,11 +120,11 @@ def check_loss(cls: type[LongTailLoss], seed: int = 0, **hyper_parameters: Any) 
     return results
 
 
-def _run(name: str, subject: Subject) -> Result:
+def _run(name: str, under_test: LossUnderTest) -> Result:
     try:
         # Small tensors gain nothing from threads, and lose much where other work keeps the processors busy.
-        with seeded(subject.seed), nullcontext() if name == "cost" else _one_thread():
-            return Result(name, "passed", CHECKS[name](subject))
+        with seeded(under_test.seed), nullcontext() if name == "cost" else _one_thread():
+            return Result(name, "passed", CHECKS[name](under_test))
     except NotApplicable as why:
         return Result(name, "not applicable", str(why))
     except Failed as failure:

@@ -1,17 +1,33 @@
-"""What the tests of portraits share: class statistics, and plugins that misbehave."""
+"""What the tests of profiles share: class statistics, profiles, and plugins that misbehave."""
 
 from __future__ import annotations
 
 import math
+from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.api.loss import LongTailLoss
+from lt_bench.loss_analysis.profile import LossProfile, measure
 
 # Rare, common and frequent classes, in no order; few images, so that a batch shows several classes.
 STATS = ClassStats([3, 900, 40, 1, 300, 10, 11, 700], [7, 4000, 90, 1, 301, 55, 12, 900], 1000)
+
+COLUMNS = ("weight", "margin", "positive", "negative", "pull_up", "pull_down", "ratio")
+
+
+def synthetic_profile(name: str, scale: float, background: bool = True) -> LossProfile:
+    """Class c has the numbers scale * (c + 1), another multiple in each column."""
+    values = scale * np.arange(1.0, STATS.num_classes + 2)
+    if not background:
+        values[-1] = np.nan
+    return LossProfile(name, 0, True, *((place + 1) * values for place in range(len(COLUMNS))))
+
+
+PROFILES = [synthetic_profile("one", 1.0), synthetic_profile("other", 10.0, background=False)]
 
 
 def sigmoid(s: float) -> float:
@@ -51,3 +67,11 @@ class Flat(Tiny):
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         return logits.square().sum()
+
+
+def profile(cls: type[LongTailLoss], calls: int = 0, **hyper_parameters: float) -> LossProfile:
+    return measure("loss", partial(cls, STATS, **hyper_parameters), calls)
+
+
+def agree(found: np.ndarray, expected: list[float], rel: float = 1e-9) -> None:
+    np.testing.assert_allclose(found, expected, rtol=rel, atol=0)

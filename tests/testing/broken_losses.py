@@ -358,7 +358,6 @@ class BrokenCost(Softmax):
         return super().forward((logits[:, :, None] * (bins / bins.sum())).sum(dim=2), labels)
 
 
-# Check to the losses that it, and no other check, must catch.
 class BrokenBackgroundAbove255(Softmax):
     """Labels through a byte, which ends at 255: right for COCO, wrong for LVIS."""
 
@@ -374,6 +373,7 @@ class BrokenCostOfMany(Softmax):
         return super().forward(logits, labels) * (1 + 0 * room.log())
 
 
+# Each check, and the losses that it, and no other check, must catch.
 BROKEN: dict[str, list[type[LongTailLoss]]] = {
     "isolation": [BrokenIsolation],
     "gradient": [BrokenGradient],

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lt_bench.testing.simulated_device import Elsewhere, simulated_device
+from lt_bench.testing.simulated_device import SimulatedTensor, simulated_device
 
 
 def in_place(x: Tensor, index: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ def test_values_are_those_of_the_cpu(function: Callable[[Tensor, Tensor], Tensor
     expected = function(x, index)
     with simulated_device() as device:
         found = function(x.to(device), index.to(device))
-        assert isinstance(found, Elsewhere)
+        assert isinstance(found, SimulatedTensor)
         assert found.device == device
         torch.testing.assert_close(found.cpu(), expected, rtol=0, atol=0)
         assert type(found.cpu()) is Tensor

@@ -7,7 +7,7 @@ from statistics import median
 from lt_bench.api.registry import build_loss
 from lt_bench.functional.chunks import release_scratch
 from lt_bench.testing.cases import Case, lvis_case
-from lt_bench.testing.loss_under_test import Subject, evaluate, require_finite
+from lt_bench.testing.loss_under_test import LossUnderTest, evaluate, require_finite
 from lt_bench.testing.measure import forward_backward, peak_bytes, seconds
 from lt_bench.testing.result import Failed
 
@@ -20,13 +20,13 @@ MOST_MEMORY = 20.0
 MOST_TIME = 100.0
 
 
-def cost(subject: Subject) -> str:
-    case = lvis_case(subject.seed, NUM_ROIS)
-    time_ratio = _time_ratio(subject, case)
-    loss = subject.build(case.stats)
+def cost(under_test: LossUnderTest) -> str:
+    case = lvis_case(under_test.seed, NUM_ROIS)
+    time_ratio = _time_ratio(under_test, case)
+    loss = under_test.build(case.stats)
     logits, labels = case.batch(loss.num_logits)
     logits = logits.float()
-    _require_finite(subject, case)
+    _require_finite(under_test, case)
     release_scratch()  # so that it counts
     memory_ratio = peak_bytes(forward_backward(loss, logits, labels)) / logits.nbytes
     size = f"N = {NUM_ROIS}, C = {case.stats.num_classes}, float32"
@@ -36,16 +36,16 @@ def cost(subject: Subject) -> str:
     return detail
 
 
-def _require_finite(subject: Subject, case: Case) -> None:
+def _require_finite(under_test: LossUnderTest, case: Case) -> None:
     """No other check calls the loss with as many RoIs."""
-    loss = subject.build(case.stats)
+    loss = under_test.build(case.stats)
     logits, labels = case.batch(loss.num_logits)
     require_finite(loss, evaluate(loss, logits.float(), labels))
 
 
-def _time_ratio(subject: Subject, case: Case) -> float:
+def _time_ratio(under_test: LossUnderTest, case: Case) -> float:
     calls = {}
-    for name, loss in (("ce", build_loss("ce", case.stats)), ("loss", subject.build(case.stats))):
+    for name, loss in (("ce", build_loss("ce", case.stats)), ("loss", under_test.build(case.stats))):
         logits, labels = case.batch(loss.num_logits)
         calls[name] = forward_backward(loss, logits.float(), labels)
     samples = seconds(calls, REPEATS)

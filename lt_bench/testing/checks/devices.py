@@ -10,8 +10,8 @@ from torch import Tensor
 
 from lt_bench.api.loss import LongTailLoss
 from lt_bench.testing.cases import Case, all_cases
-from lt_bench.testing.checks.state import differing
-from lt_bench.testing.loss_under_test import Subject, evaluate, examine, relative
+from lt_bench.testing.examine import differing, examine, relative
+from lt_bench.testing.loss_under_test import LossUnderTest, evaluate
 from lt_bench.testing.result import Wrong
 from lt_bench.testing.simulated_device import simulated_device
 
@@ -19,12 +19,12 @@ LIMIT = 1e-4  # another device may sum in another order, in float32
 CALLS = 3
 
 
-def devices(subject: Subject) -> str:
+def devices(under_test: LossUnderTest) -> str:
     def test(case: Case) -> float:
         with _other_device() as device:
-            return _deviation(subject, case, device)
+            return _deviation(under_test, case, device)
 
-    worst = examine(all_cases(subject.seed), test, LIMIT)
+    worst = examine(all_cases(under_test.seed), test, LIMIT)
     other = torch.cuda.get_device_name() if torch.cuda.is_available() else "a simulated device"
     return f"on {other} and back, {worst:.1e} off the CPU (limit {LIMIT:.0e})"
 
@@ -38,8 +38,8 @@ def _other_device() -> Iterator[torch.device]:
             yield device
 
 
-def _deviation(subject: Subject, case: Case, device: torch.device) -> float:
-    expected, moved = subject.build(case.stats), subject.build(case.stats).to(device)
+def _deviation(under_test: LossUnderTest, case: Case, device: torch.device) -> float:
+    expected, moved = under_test.build(case.stats), under_test.build(case.stats).to(device)
     deviations = []
     for call in range(CALLS):
         logits, labels = case.batch(expected.num_logits, call)

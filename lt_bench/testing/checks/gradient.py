@@ -9,7 +9,8 @@ from torch import Tensor
 
 from lt_bench.api.loss import LongTailLoss
 from lt_bench.testing.cases import Case, all_cases
-from lt_bench.testing.loss_under_test import Subject, evaluate, examine, fork, largest, seeded, total, train
+from lt_bench.testing.examine import examine, largest
+from lt_bench.testing.loss_under_test import LossUnderTest, evaluate, fork, seeded, total, train
 
 STEP = 1e-4  # truncation and rounding of a central difference in float64 both stay below 1e-8
 LIMIT = 1e-5  # of the gradient's largest entry
@@ -17,15 +18,15 @@ MOST_ENTRIES = 100  # logits up to which each one is moved by itself
 CALLS_BEFORE = (0, 2)  # a new loss, and one that has collected state
 
 
-def gradient(subject: Subject) -> str:
-    constant = dict(subject.cls.differentiable_with)
+def gradient(under_test: LossUnderTest) -> str:
+    constant = dict(under_test.cls.differentiable_with)
 
     def test(case: Case) -> float:
         return largest(
-            _deviation(train(subject.build(case.stats, **constant), case, calls), case) for calls in CALLS_BEFORE
+            _deviation(train(under_test.build(case.stats, **constant), case, calls), case) for calls in CALLS_BEFORE
         )
 
-    worst = examine(all_cases(subject.seed), test, LIMIT)
+    worst = examine(all_cases(under_test.seed), test, LIMIT)
     given = "".join(f", with {name}={value}" for name, value in constant.items())
     return f"{worst:.1e} off finite differences in float64 (limit {LIMIT:.0e}){given}"
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from lt_bench.testing.cases import Case, small_cases
-from lt_bench.testing.loss_under_test import Subject, evaluate, examine
+from lt_bench.testing.examine import examine
+from lt_bench.testing.loss_under_test import LossUnderTest, evaluate
 from lt_bench.testing.result import Wrong
 
 _NETWORK_AND_PROGRAMS = ("socket.", "urllib.", "http.", "ftplib.", "subprocess.", "os.system", "os.exec", "os.spawn")
@@ -22,10 +23,10 @@ _SYSTEM = ("/proc/", "/sys/", "/dev/")  # what the machine says of itself
 _watched = threading.local()
 
 
-def isolation(subject: Subject) -> str:
+def isolation(under_test: LossUnderTest) -> str:
     def test(case: Case) -> None:
         with tempfile.TemporaryDirectory() as folder, _inside(Path(folder)), _watching() as events:
-            loss = subject.build(case.stats)
+            loss = under_test.build(case.stats)
             logits, labels = case.batch(loss.num_logits)
             for _ in range(2):
                 evaluate(loss, logits, labels)
@@ -33,7 +34,7 @@ def isolation(subject: Subject) -> str:
         if events:
             raise Wrong(f"it reaches for {events[0]}")
 
-    examine(small_cases(subject.seed), test)
+    examine(small_cases(under_test.seed), test)
     return "nothing opened, connected or started, in an empty folder"
 
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from lt_bench.api.loss import LongTailLoss
 from lt_bench.testing.cases import Case, all_cases
-from lt_bench.testing.loss_under_test import Subject, evaluate, examine, fork, largest, relative, seeded, total, train
+from lt_bench.testing.examine import examine, largest, relative
+from lt_bench.testing.loss_under_test import LossUnderTest, evaluate, fork, seeded, total, train
 from lt_bench.testing.result import Wrong
 
 # Some units in the last place of the type; float32's sums run over 1,203 classes.
@@ -22,16 +23,16 @@ def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def precision(subject: Subject, dtype: torch.dtype) -> str:
-    test = partial(_deviation, subject, dtype)
-    worst = examine(all_cases(subject.seed), test, LIMITS[dtype])
+def precision(under_test: LossUnderTest, dtype: torch.dtype) -> str:
+    test = partial(_deviation, under_test, dtype)
+    worst = examine(all_cases(under_test.seed), test, LIMITS[dtype])
     how = "" if dtype == torch.float32 else ", with autocast and without"
     return f"{worst:.1e} off float64 (limit {LIMITS[dtype]:.0e}){how}"
 
 
-def _deviation(subject: Subject, dtype: torch.dtype, case: Case) -> float:
+def _deviation(under_test: LossUnderTest, dtype: torch.dtype, case: Case) -> float:
     """The largest relative deviation of value and gradient."""
-    loss = train(subject.build(case.stats), case, 1)
+    loss = train(under_test.build(case.stats), case, 1)
     logits, labels = case.batch(loss.num_logits)
     logits = logits.to(dtype)
     _compare_scores(loss, logits)

@@ -19,8 +19,8 @@ from typing import Any
 import torch
 
 from lt_bench.testing.cases import Case, all_cases
-from lt_bench.testing.checks.state import differing
-from lt_bench.testing.loss_under_test import Subject, examine
+from lt_bench.testing.examine import differing, examine
+from lt_bench.testing.loss_under_test import LossUnderTest
 from lt_bench.testing.rank_worker import WORLD_SIZE, Request, run_calls, serve
 from lt_bench.testing.result import NotApplicable, Wrong
 
@@ -28,16 +28,16 @@ LIMIT = 1e-6  # the ranks' sums are added in another order
 SECONDS = 90.0  # for an answer; the group itself gives up sooner
 
 
-def ranks(subject: Subject) -> str:
-    cases = [all_cases(subject.seed)[index] for index in (2, -1)]  # five classes, and LVIS scale
-    if not any(subject.build(case.stats).state_dict() for case in cases):
+def ranks(under_test: LossUnderTest) -> str:
+    cases = [all_cases(under_test.seed)[index] for index in (2, -1)]  # five classes, and LVIS scale
+    if not any(under_test.build(case.stats).state_dict() for case in cases):
         cases = cases[:1]  # nothing to compare: it must only come to an end
 
     def test(case: Case) -> None:
         total = len(case.labels)
         # Even and uneven parts, no RoI for one of the ranks, then a call on what that left behind.
         splits = (total // 2, total - 2, 0, total // 2)
-        request = Request(subject.cls, dict(subject.hyper_parameters), case, splits, subject.seed)
+        request = Request(under_test.cls, dict(under_test.hyper_parameters), case, splits, under_test.seed)
         found = [torch.load(io.BytesIO(state), weights_only=False) for state in _pair().ask(request)]
         expected = run_calls(request, rank=None).state_dict()
         difference = differing(found[0], found[1])

@@ -7,23 +7,23 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from lt_bench.api.loss import LongTailLoss
 from lt_bench.testing.cases import Case, all_cases
-from lt_bench.testing.loss_under_test import Evaluation, Subject, evaluate, examine, fork, train
+from lt_bench.testing.examine import differing, examine
+from lt_bench.testing.loss_under_test import Evaluation, LossUnderTest, evaluate, fork, train
 from lt_bench.testing.result import NotApplicable, Wrong
 
 CALLS = 3
 
 
-def checkpoint(subject: Subject) -> str:
+def checkpoint(under_test: LossUnderTest) -> str:
     stateless = []
 
     def test(case: Case) -> None:
-        loss = train(subject.build(case.stats), case, 2)
+        loss = train(under_test.build(case.stats), case, 2)
         stateless.append(not loss.state_dict())
-        resumed = subject.build(case.stats)
+        resumed = under_test.build(case.stats)
         resumed.load_state_dict(_saved_and_loaded(loss.state_dict()))
         _require_evaluation_idle(loss, case)
         for call in range(CALLS):
@@ -34,7 +34,7 @@ def checkpoint(subject: Subject) -> str:
         if difference:
             raise Wrong(f"{CALLS} calls after loading a checkpoint, {difference} differs")
 
-    examine(all_cases(subject.seed), test)
+    examine(all_cases(under_test.seed), test)
     if all(stateless):
         raise NotApplicable("no state: state_dict is empty, and a later call equals a new instance's")
     return f"saved and loaded, it continues bit-identically for {CALLS} calls; evaluation leaves the state alone"
@@ -69,19 +69,3 @@ def _require_evaluation_idle(loss: LongTailLoss, case: Case) -> None:
     after, expected = (evaluate(one, *case.batch(loss.num_logits)) for one in (idle, fork(loss)))
     if not torch.equal(after.value, expected.value):
         raise Wrong("calls in evaluation mode change the training calls after them")
-
-
-def differing(found: Mapping[str, Any], expected: Mapping[str, Any], tolerance: float = 0.0) -> str | None:
-    """The name of the first entry of two states that differs by more than `tolerance` relatively, or None."""
-    if found.keys() != expected.keys():
-        return ", ".join(sorted(found.keys() ^ expected.keys()))
-    for name, value in expected.items():
-        if not isinstance(value, Tensor):
-            equal = bool(found[name] == value)
-        elif found[name].shape != value.shape or found[name].dtype != value.dtype:
-            equal = False
-        else:
-            equal = torch.allclose(found[name].double(), value.double(), rtol=tolerance, atol=0, equal_nan=True)
-        if not equal:
-            return name
-    return None

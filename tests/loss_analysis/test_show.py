@@ -60,10 +60,10 @@ def test_training_calls_are_in_the_name_of_the_files(annotations: Path, tmp_path
         assert {row["calls"] for row in csv.DictReader(file)} == {"3"}
 
 
-def test_without_annotations_the_counts_are_called_made_up(tmp_path: Path) -> None:
+def test_without_annotations_the_counts_are_called_synthetic(tmp_path: Path) -> None:
     done = lt_bench("losses", "show", "ecm", "--out", tmp_path)
     assert done.exit_code == 0, done.output
-    assert done.stdout.startswith("Made-up statistics in the manner of LVIS v1, 1,203 classes")
+    assert done.stdout.startswith("Synthetic statistics in the manner of LVIS v1, 1,203 classes")
 
 
 def test_every_loss_is_shown_and_a_bad_one_named(

@@ -1,4 +1,4 @@
-"""Where a class's own logit comes to rest: the logit at which a positive and a negative RoI pull equally."""
+"""The margin of a class: the logit at which a positive and a negative RoI have gradients of the same size."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ from torch import Tensor
 
 from lt_bench.api.loss import LongTailLoss
 from lt_bench.loss_analysis.batches import NUM_ROIS, label_shares
-from lt_bench.loss_analysis.gradients import Pulls, gradients, zero_logits
+from lt_bench.loss_analysis.gradients import ClassGradients, gradients, zero_logits
 
 _STEPS = 60
 _LONGEST_STEP = 4.0
 _SOLVED = 1e-10  # of the logarithm of the ratio
-_STILL = 1e-6  # step of s after which nothing more is gained: a loss may compute in float32
+_STILL = 1e-6  # step of s that changes nothing any more: a loss may compute in float32
 _ACCEPTED = 1e-4
-_ROWS = 3  # RoIs a class: one of it, one of background, one of another class
+_ROWS = 3  # RoIs per class: one of it, one of background, one of another class
 
 
-def balance(loss: LongTailLoss, pulls: Pulls) -> tuple[Tensor, Tensor]:
-    """Margin and weight of each label, background last: float64 [C + 1] each, NaN where nothing balances.
+def margins_and_weights(loss: LongTailLoss, at_zero: ClassGradients) -> tuple[Tensor, Tensor]:
+    """Margin and weight of each label, background last: float64 [C + 1] each, NaN where there is no margin.
 
     margin: the logit s at which a RoI of the class and the mean other RoI of a training batch have the same |dL/ds|,
     all other logits zero. weight: the sum of both there, times the number of RoIs.
 
     How the gradients change with s is measured on three RoIs: of the class, of background, and of the class of the
-    median foreground RoI. Their ratio at s = 0 is that of `pulls`. So it is exact where the gradients of negatives
+    median foreground RoI. Their ratio at s = 0 is that of `at_zero`. So it is exact where the gradients of negatives
     with different labels change alike, as they do in a function of each channel alone and in softmax.
     """
     loss.eval()
-    solvable = (pulls.channels >= 0) & (pulls.positive > 0) & (pulls.negative > 0)
+    solvable = (at_zero.channels >= 0) & (at_zero.positive > 0) & (at_zero.negative > 0)
     labels = solvable.nonzero().flatten()
-    level = (pulls.positive / pulls.negative)[labels].log()
-    start = _curves(loss, labels, pulls.channels[labels], torch.zeros_like(level))
+    level = (at_zero.positive / at_zero.negative)[labels].log()
+    start = _curves(loss, labels, at_zero.channels[labels], torch.zeros_like(level))
 
     def excess(s: Tensor) -> Tensor:
-        now = _curves(loss, labels, pulls.channels[labels], s)
+        now = _curves(loss, labels, at_zero.channels[labels], s)
         return level + (now[0] / start[0]).log() - (now[1] / start[1]).log()
 
     root = _solve(excess, torch.zeros_like(level))
-    at_root = _curves(loss, labels, pulls.channels[labels], root.nan_to_num())[0] / start[0]
+    at_root = _curves(loss, labels, at_zero.channels[labels], root.nan_to_num())[0] / start[0]
     margin, weight = torch.full((2, loss.num_classes + 1), torch.nan, dtype=torch.float64)
     margin[labels] = root
-    weight[labels] = torch.where(root.isnan(), torch.nan, 2 * pulls.positive[labels] * at_root)
+    weight[labels] = torch.where(root.isnan(), torch.nan, 2 * at_zero.positive[labels] * at_root)
     return margin, weight
 
 
