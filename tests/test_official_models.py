@@ -15,7 +15,7 @@ from experiments import resolved
 from lt_bench.run.experiment import as_list
 from lt_bench.run.fingerprint import EXACT_REPLACEMENTS
 
-MODELS = {
+MODELS: dict[str, tuple[dict[str, Any], int, int, list[int]]] = {
     "r50_ecm_1x": ({"backbone": "r50", "schedule": "1x"}, 50, 12, [8, 11]),
     "r50_ecm_2x": ({"backbone": "r50", "schedule": "2x"}, 50, 24, [20, 22]),
     "r101_ecm_2x": ({"backbone": "r101", "schedule": "2x"}, 101, 24, [20, 22]),

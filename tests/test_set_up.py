@@ -81,7 +81,8 @@ def test_nothing_is_done_twice(script: ModuleType, tmp_path: Path, monkeypatch: 
 def test_another_choice_of_operators_sets_up_again(
     script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stamp, made = tmp_path / "stamp", []
+    stamp = tmp_path / "stamp"
+    made: list[str] = []
     stamp.write_text(f"{script.state()}\ncompiled", encoding="utf-8")
     monkeypatch.setattr(script, "STAMP", stamp)
     monkeypatch.setattr(script, "set_up", made.append)

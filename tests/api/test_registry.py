@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
@@ -55,7 +56,7 @@ class Plugins:
 
 
 @pytest.fixture
-def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plugins:
+def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plugins]:
     monkeypatch.syspath_prepend(str(tmp_path))
     before = set(sys.modules)
     yield Plugins(tmp_path)
@@ -90,7 +91,8 @@ def test_plugin_is_found_built_and_listed(plugins: Plugins) -> None:
     assert "mine_module" not in sys.modules  # listing reads the source
     loss = build_loss("mine", STATS, tau=2.0)
     value = loss(torch.zeros(2, 4), torch.tensor([0, 3]))
-    assert float(value) == pytest.approx(torch.log(torch.tensor(4.0)).item())
+    assert isinstance(value, torch.Tensor)
+    assert value.item() == pytest.approx(torch.log(torch.tensor(4.0)).item())
 
 
 def test_same_name_twice_names_both_distributions(plugins: Plugins) -> None:

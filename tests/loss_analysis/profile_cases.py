@@ -21,10 +21,11 @@ COLUMNS = ("weight", "margin", "positive", "negative", "pull_up", "pull_down", "
 
 def synthetic_profile(name: str, scale: float, background: bool = True) -> LossProfile:
     """Class c has the numbers scale * (c + 1), another multiple in each column."""
-    values = scale * np.arange(1.0, STATS.num_classes + 2)
+    values = np.asarray(scale * np.arange(1, STATS.num_classes + 2), np.float64)
     if not background:
         values[-1] = np.nan
-    return LossProfile(name, 0, True, *((place + 1) * values for place in range(len(COLUMNS))))
+    columns = {column: (place + 1) * values for place, column in enumerate(COLUMNS)}
+    return LossProfile(name, 0, True, **columns)
 
 
 PROFILES = [synthetic_profile("one", 1.0), synthetic_profile("other", 10.0, background=False)]

@@ -41,7 +41,7 @@ def test_federated_is_averaged_over_its_draws(monkeypatch: pytest.MonkeyPatch) -
         chances = weight.copy()
         chances[present] = 0
         wanted = 5 - len(present) - 1  # background is a label of the batch, too
-        drawn = generator.choice(10, wanted, replace=False, p=chances / chances.sum()) if wanted > 0 else []
+        drawn = generator.choice(10, max(0, wanted), replace=False, p=chances / chances.sum())
         count = 64 - np.bincount(labels, minlength=10)
         others += count
         pull[[*present, *drawn]] += 0.5 * count[[*present, *drawn]]

@@ -23,7 +23,7 @@ def lt_bench(*arguments: str | Path) -> Result:
 
 
 @pytest.fixture
-def annotations(tmp_path: Path) -> Path:
+def annotation_file(tmp_path: Path) -> Path:
     """The counts of four classes in LVIS's form, one of them without an instance."""
     counts = [(5, 6), (50, 70), (500, 900), (0, 0)]
     categories = [
@@ -35,8 +35,10 @@ def annotations(tmp_path: Path) -> Path:
     return path
 
 
-def test_it_prints_a_table_and_writes_figure_and_numbers(annotations: Path, tmp_path: Path) -> None:
-    done = lt_bench("losses", "show", "ecm", "ce", "ecm", "--annotations", annotations, "--out", tmp_path / "a" / "b")
+def test_it_prints_a_table_and_writes_figure_and_numbers(annotation_file: Path, tmp_path: Path) -> None:
+    done = lt_bench(
+        "losses", "show", "ecm", "ce", "ecm", "--annotations", annotation_file, "--out", tmp_path / "a" / "b"
+    )
     assert done.exit_code == 0, done.output
     written = {path.name for path in (tmp_path / "a" / "b").iterdir()}
     assert written == {"ecm-ce.png", "ecm-ce.svg", "ecm-ce.csv"}
@@ -52,8 +54,8 @@ def test_it_prints_a_table_and_writes_figure_and_numbers(annotations: Path, tmp_
     assert float(rows[6]["margin"]) == pytest.approx(math.log(4))
 
 
-def test_training_calls_are_in_the_name_of_the_files(annotations: Path, tmp_path: Path) -> None:
-    done = lt_bench("losses", "show", "eqlv2", "--annotations", annotations, "--out", tmp_path, "--after", "3")
+def test_training_calls_are_in_the_name_of_the_files(annotation_file: Path, tmp_path: Path) -> None:
+    done = lt_bench("losses", "show", "eqlv2", "--annotations", annotation_file, "--out", tmp_path, "--after", "3")
     assert done.exit_code == 0, done.output
     assert (tmp_path / "eqlv2-after-3.png").is_file()
     with (tmp_path / "eqlv2-after-3.csv").open(encoding="utf-8", newline="") as file:
@@ -67,13 +69,13 @@ def test_without_annotations_the_counts_are_called_synthetic(tmp_path: Path) -> 
 
 
 def test_every_loss_is_shown_and_a_bad_one_named(
-    annotations: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    annotation_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plugins: dict[str, type[LongTailLoss]] = {"tiny": Tiny, "unfinished": Unfinished}
     infos = [LossInfo(name, "somewhere", "1") for name in plugins]
     monkeypatch.setattr(show, "list_losses", lambda: infos)
     monkeypatch.setattr(show, "build_loss", lambda name, stats: plugins[name](stats))
-    done = lt_bench("losses", "show", "--all", "--annotations", annotations, "--out", tmp_path)
+    done = lt_bench("losses", "show", "--all", "--annotations", annotation_file, "--out", tmp_path)
     assert done.exit_code == 1
     assert "can't be measured: unfinished: ArithmeticError: its gradient is not finite" in done.stderr
     assert "tiny" in done.stdout
@@ -81,10 +83,10 @@ def test_every_loss_is_shown_and_a_bad_one_named(
 
 
 def test_when_no_loss_can_be_measured_nothing_is_written(
-    annotations: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    annotation_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(show, "build_loss", lambda name, stats: Unfinished(stats))
-    done = lt_bench("losses", "show", "ce", "--annotations", annotations, "--out", tmp_path / "out")
+    done = lt_bench("losses", "show", "ce", "--annotations", annotation_file, "--out", tmp_path / "out")
     assert done.exit_code == 1
     assert not list((tmp_path / "out").iterdir())
 

@@ -112,7 +112,7 @@ def plain_roi_align(features: Tensor, rois: Tensor, arguments: dict[str, Any]) -
                 for i in range(down)
                 for j in range(across)
             ]
-            output[index, channel, row, column] = np.mean(values) if values else 0.0
+            output[index, channel, row, column] = float(np.mean(values)) if values else 0.0
     return output
 
 
@@ -171,7 +171,9 @@ def test_nms_by_torchvision_keeps_mmcvs_order_and_rounding(monkeypatch: pytest.M
 
 
 def test_max_pooling_by_torchvision_names_what_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(by_torchvision, "load", lambda: Kernels("torchvision", "0", *[print] * 4, remedy="REMEDY"))
+    monkeypatch.setattr(
+        by_torchvision, "load", lambda: Kernels("torchvision", "0", print, print, print, lambda: "", "REMEDY")
+    )
     empty = torch.zeros(0)
     with pytest.raises(MissingOperatorError, match=r"(?s)pool_mode='max'.*REMEDY"):
         by_torchvision.roi_align_forward(empty, empty, empty, empty, empty, 1, 1, 1.0, 0, 0, True)

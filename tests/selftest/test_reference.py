@@ -11,7 +11,7 @@ BOXES = np.array([[0.0, 0.0, 2.0, 2.0], [1.0, 0.0, 3.0, 2.0], [5.0, 5.0, 6.0, 6.
 
 
 def test_iou_of_half_shifted_squares_is_a_third() -> None:
-    expected = [[1, 1 / 3, 0], [1 / 3, 1, 0], [0, 0, 1]]
+    expected = np.array([[1, 1 / 3, 0], [1 / 3, 1, 0], [0, 0, 1]])
     np.testing.assert_allclose(reference.ious(BOXES), expected)
 
 
@@ -37,13 +37,13 @@ def test_a_pair_at_the_threshold_is_left_out() -> None:
 
 
 def test_a_bin_of_one_pixel_is_that_pixel() -> None:
-    features = np.arange(12.0).reshape(1, 1, 3, 4)
+    features = np.arange(12, dtype=np.float64).reshape(1, 1, 3, 4)
     rois = np.array([[0.0, 1.0, 1.0, 3.0, 3.0]])  # columns 1 and 2 of rows 1 and 2
     assert reference.roi_align(features, rois, 2, 1.0, 0).tolist() == [[[[5, 6], [9, 10]]]]
 
 
 def test_a_bin_of_four_pixels_is_their_mean() -> None:
-    features = np.arange(12.0).reshape(1, 1, 3, 4)
+    features = np.arange(12, dtype=np.float64).reshape(1, 1, 3, 4)
     rois = np.array([[0.0, 2.0, 2.0, 6.0, 6.0]])
     assert reference.roi_align(features, rois, 1, 0.5, 0).tolist() == [[[[7.5]]]]
 
