@@ -27,11 +27,19 @@ def annotation_file(tmp_path: Path) -> Path:
     """The counts of four classes in LVIS's form, one of them without an instance."""
     counts = [(5, 6), (50, 70), (500, 900), (0, 0)]
     categories = [
-        {"id": place + 1, "name": f"thing {place}", "image_count": images, "instance_count": instances}
+        {
+            "id": place + 1,
+            "name": f"thing {place}",
+            "frequency": "r",
+            "image_count": images,
+            "instance_count": instances,
+        }
         for place, (images, instances) in enumerate(counts)
     ]
+    image = {"width": 9, "height": 9, "coco_url": "x/y.jpg", "neg_category_ids": [], "not_exhaustive_category_ids": []}
+    content = {"categories": categories, "images": [{"id": key, **image} for key in range(600)], "annotations": []}
     path = tmp_path / "train.json"
-    path.write_text(json.dumps({"categories": categories, "images": [{}] * 600}), encoding="utf-8")
+    path.write_text(json.dumps(content), encoding="utf-8")
     return path
 
 
@@ -99,7 +107,7 @@ def test_when_no_loss_can_be_measured_nothing_is_written(
         (["ecm", "--all"], "give their names, or --all"),
         (["ecm", "--annotations", "nowhere.json"], "nowhere.json: No such file"),
         (["ecm", "--annotations", "text.json"], "not JSON"),
-        (["ecm", "--annotations", "list.json"], "not an LVIS JSON"),
+        (["ecm", "--annotations", "list.json"], "not an LVIS annotation file"),
         (["ecm", "--out", "text.json"], "text.json can't be written to"),
         (["ecm", "--after", "-1"], "--after"),
     ],
