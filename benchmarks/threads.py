@@ -1,6 +1,7 @@
 """What waiting OpenMP threads cost: the same training with threads that spin and threads that sleep.
 
-    python benchmarks/threads.py                    ten to twenty minutes, on a machine that does nothing else
+    python -m benchmarks.threads                    ten to twenty minutes, on a machine that does nothing else
+    python -m benchmarks.threads --from benchmarks/results/threads.json      page anew, nothing measured
 
 Each setting trains the same iterations of glyphs through the command line, in turn with the others, alone and beside
 another process that computes on all cores. Prints a table, writes threads.json (every sample) and
@@ -21,40 +22,40 @@ from pathlib import Path
 from typing import Any
 
 import click
-from output import exit_codes
-from tabulate import tabulate
 
+from benchmarks.common import table as tables
+from benchmarks.common.command import SETTINGS, Benchmark, Data, conduct, output_options
 from lt_bench.errors import RunFailedError
-from lt_bench.utils.files import refuse_unwritable_folder
-from lt_bench.utils.threads import usable_cores
 
-RESULTS = Path(__file__).resolve().parent / "results"
 # GOMP_SPINCOUNT outranks OMP_WAIT_POLICY; 300,000 is what GNU's OpenMP does when neither is set.
-SETTINGS = {
+WAITING = {
     "OpenMP's default": {"GOMP_SPINCOUNT": "300000"},
     "1,000 spins": {"GOMP_SPINCOUNT": "1000"},
     "PASSIVE (lt_bench)": {},
 }
+PLACES = ("alone", "beside a load")
 LOAD = "import torch; a = torch.randn(1024, 1024)\nwhile True: a @ a"
 
 
-@click.command()
+@click.command(context_settings=SETTINGS)
 @click.option("--iterations", default=12, show_default=True)
 @click.option("--repeats", default=3, show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), default=RESULTS, show_default=True)
-def main(iterations: int, repeats: int, out: Path) -> None:
+@output_options
+def main(out: Path, measured: Path | None, **options: Any) -> None:
     """Measure every setting, alone and beside a load, print a table, and write JSON and page."""
-    with exit_codes():
-        refuse_unwritable_folder(out)
-        samples: dict[str, dict[str, list[float]]] = {name: {"alone": [], "beside a load": []} for name in SETTINGS}
-        for turn in range(repeats):
-            for where in ("alone", "beside a load"):
-                for name, setting in SETTINGS.items():
-                    with loaded(where == "beside a load"):
-                        seconds = training_seconds(iterations, setting)
-                    samples[name][where].append(round(seconds, 1))
-                    click.echo(f"{turn + 1}/{repeats} {name}, {where}: {seconds:.1f} s", err=True)
-        write(samples, iterations, out)
+    conduct(THREADS, out, measured, lambda: run(**options))
+
+
+def run(iterations: int, repeats: int) -> Data:
+    samples: dict[str, dict[str, list[float]]] = {name: {place: [] for place in PLACES} for name in WAITING}
+    for number in range(repeats):
+        for place in PLACES:
+            for name, setting in WAITING.items():
+                with loaded(place == "beside a load"):
+                    seconds = training_seconds(iterations, setting)
+                samples[name][place].append(round(seconds, 1))
+                click.echo(f"{number + 1}/{repeats} {name}, {place}: {seconds:.1f} s", err=True)
+    return {"iterations": iterations, "settings": WAITING, "seconds": samples}
 
 
 @contextmanager
@@ -87,33 +88,31 @@ def training_seconds(iterations: int, setting: dict[str, str]) -> float:
         return float(json.loads(Path(folder, "run", "result.json").read_text(encoding="utf-8"))["training_seconds"])
 
 
-def write(samples: dict[str, dict[str, list[float]]], iterations: int, out: Path) -> None:
-    """threads.json and threads.md in `out`, and the table on the terminal."""
-    import torch
-    from machine import describe
+def table(data: Data, style: str) -> str:
+    rows = []
+    for name, by_place in data["seconds"].items():
+        beside = by_place["beside a load"]
+        medians = [f"{statistics.median(seconds):.1f}" for seconds in by_place.values()]
+        rows.append((name, *medians, f"{min(beside):.1f} to {max(beside):.1f}"))
+    return tables.table(("waiting threads", "alone, s", "beside a load, s", "range beside a load"), rows, "lr", style)
 
-    machine = describe(torch.device("cpu")) | {"usable_cores": usable_cores()}
-    data: dict[str, Any] = {"machine": machine, "iterations": iterations, "settings": SETTINGS, "seconds": samples}
-    (out / "threads.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    rows = [
-        [name, *(statistics.median(seconds) for seconds in by_place.values()), _range(by_place["beside a load"])]
-        for name, by_place in samples.items()
+
+def parts(data: Data) -> list[str]:
+    """What the Markdown page says."""
+    return [
+        f"Medians of the training time of {data['iterations']} iterations of `glyphs`, the settings in turn. "
+        "The load is another process of the same priority with a thread per core.",
+        table(data, "github"),
     ]
-    headers = ["waiting threads", "alone, s", "beside a load, s", "range beside a load"]
-    table = tabulate(rows, headers, tablefmt="github", floatfmt=".1f")
-    page = (
-        "# What waiting threads cost\n\n"
-        f"Made from `threads.json` by `benchmarks/threads.py`: medians of the training time of {iterations} iterations "
-        "of `glyphs`, the settings in turn. "
-        "The load is another process of the same priority with a thread per core.\n\n"
-        f"{table}\n\n## Machine\n\n" + "".join(f"- {key}: {value}\n" for key, value in machine.items())
-    )
-    (out / "threads.md").write_text(page, encoding="utf-8")
-    click.echo(table)
 
 
-def _range(seconds: list[float]) -> str:
-    return f"{min(seconds):.1f} to {max(seconds):.1f}"
+THREADS = Benchmark(
+    name="threads",
+    title="What waiting threads cost",
+    keys=("iterations", "seconds"),
+    table=lambda data: table(data, "simple"),
+    page=parts,
+)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any
+from itertools import count
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from mmdet.registry import MODELS
+from mmengine.logging import MMLogger
+from mmengine.optim import build_optim_wrapper
+from mmengine.runner import set_random_seed
 from torch import Tensor, nn
 
 from lt_bench.detector.loss_adapter import LossAdapter
@@ -23,6 +28,33 @@ HALF_PRECISION_SCALE = 1024  # of the loss
 # Share of a mask's pixels that may lie on the other side of the threshold, where a logit is rounded otherwise.
 FLIPPED = 1e-4
 NEGLIGIBLE = 1e-4  # of the largest of all: what is smaller is compared with that
+
+
+class Detector(NamedTuple):
+    model: Any  # mmdet's BaseDetector
+    optimizer: Any  # mmengine's OptimWrapper
+
+
+def build_detector(model: Any, optim_wrapper: Any, device: torch.device) -> Detector:
+    """From two parts of a config. The initial weights are the same each time."""
+    set_random_seed(0)
+    built = MODELS.build(deepcopy(model))
+    with _quiet():
+        built.init_weights()
+    built.to(device)
+    return Detector(built, build_optim_wrapper(built, deepcopy(optim_wrapper)))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """mmengine lists every weight that it initialises."""
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel("WARNING")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def stock_config(node: Any) -> Any:
@@ -58,13 +90,21 @@ def foreign_modules(model: nn.Module) -> list[str]:
     )
 
 
-def losses_and_gradients(
-    model: Any, optimizer: Any, batch: Any, amp: bool
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def compare_training(stock: Detector, ours: Detector, batch: Any, amp: bool) -> dict[str, tuple[float, str]]:
+    """How far the `losses` and the `gradients` of a batch are `apart`, with the same RoIs."""
+    with exact_convolutions():
+        (loss, gradient), (our_loss, our_gradient) = (
+            losses_and_gradients(detector, batch, amp) for detector in (stock, ours)
+        )
+    return {"losses": apart(loss, our_loss), "gradients": apart(gradient, our_gradient)}
+
+
+def losses_and_gradients(detector: Detector, batch: Any, amp: bool) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Each loss of a batch, as a data loader gives it, and the gradient of each weight; seeds are the same each time.
 
     amp: whether the loss is scaled, lest gradients of half precision vanish.
     """
+    model, optimizer = detector
     model.train()
     seed_everything()
     with optimizer.optim_context(model):
@@ -74,6 +114,21 @@ def losses_and_gradients(
     gradients = {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
     model.zero_grad(set_to_none=True)
     return {name: value.detach() for name, value in losses.items()}, gradients
+
+
+def training_steps(detector: Detector, batches: Sequence[Any]) -> Callable[[], Callable[[], dict[str, Tensor]]]:
+    """Prepares the next step of training, forward, backward and optimizer, which returns its losses. The batches are
+    used in turn, and the n-th step of every detector draws the same RoIs."""
+    numbers = count()
+
+    def prepare() -> Callable[[], dict[str, Tensor]]:
+        number = next(numbers)
+        data = deepcopy(batches[number % len(batches)])
+        detector.model.train()
+        seed_everything(number)
+        return lambda: detector.model.train_step(data, detector.optimizer)  # type: ignore[no-any-return]
+
+    return prepare
 
 
 def seed_everything(seed: int = 0) -> None:

@@ -29,11 +29,6 @@ class Bench:
         """The type that autocast computes in on this device."""
         return torch.float16 if self.cuda else torch.bfloat16
 
-    def synchronize(self) -> None:
-        """Wait until the device has done what it was given."""
-        if self.cuda:
-            torch.cuda.synchronize(self.device)
-
     def environment(self) -> dict[str, str]:
         """What a process needs in its environment so that it runs on this device."""
         return {} if self.cuda else {"CUDA_VISIBLE_DEVICES": ""}

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import gc
 import math
-import time
-from collections.abc import Mapping
-from copy import deepcopy
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from lt_bench.data.dataset import find
 from lt_bench.data.dataset import load as load_dataset
 from lt_bench.run.experiment import Experiment, resolve
 from lt_bench.selftest.result import Bench, Check, Found
-from lt_bench.testing.measure import peak_bytes
+from lt_bench.testing.measure import Prepare, interleaved_seconds, peak_bytes
 from lt_bench.testing.result import NotApplicable, Wrong
+
+if TYPE_CHECKING:
+    from lt_bench.detector.stock import Detector  # imports mmdet
 
 NAMES = ("lt_bench", "mmdet")
 UNCOUNTED = 5  # iterations of a GPU in which kernels are chosen and compiled
@@ -44,11 +45,9 @@ def train(bench: Bench, dataset: str, amp: bool) -> Found:
     load = LOADS[bench.device.type]
     cfg = _config(dataset, amp)
     batches = _batches(cfg, load)
-    models, optimizers = {}, {}
-    for name in NAMES:
-        models[name], optimizers[name] = _build(cfg, name, bench)
-    _compare(models, optimizers, batches[0], amp)
-    seconds, peaks = _run(models, optimizers, batches, bench)
+    detectors = _build(cfg, bench)
+    _compare(detectors, batches[0], amp)
+    seconds, peaks = _run(detectors, batches, bench)
     images = len(batches[0]["inputs"])
     rate = {name: images / median(seconds[name][load.uncounted :]) for name in NAMES}
     memory = {name: peaks[name] / 2**30 for name in NAMES}
@@ -91,67 +90,55 @@ def _batches(cfg: Any, load: Load) -> list[dict[str, Any]]:
     return [pseudo_collate(found[start : start + images]) for start in range(0, len(found), images)]
 
 
-def _build(cfg: Any, name: str, bench: Bench) -> tuple[Any, Any]:
-    """Model and optimizer wrapper; equal weights for every name."""
-    from mmdet.registry import MODELS
-    from mmengine.logging import MMLogger
-    from mmengine.optim import build_optim_wrapper
-    from mmengine.runner import set_random_seed
+def _build(cfg: Any, bench: Bench) -> dict[str, Detector]:
+    """Both detectors, with equal weights."""
+    from lt_bench.detector.stock import build_detector, foreign_modules, stock_config
 
-    from lt_bench.detector.stock import foreign_modules, stock_config
-
-    MMLogger.get_current_instance().setLevel("WARNING")  # every initialised weight is a line otherwise
-    set_random_seed(0)
-    model = MODELS.build(deepcopy(cfg.model) if name == "lt_bench" else stock_config(cfg.model))
-    model.init_weights()
-    if name == "mmdet" and (foreign := foreign_modules(model)):
+    configs = {"lt_bench": cfg.model, "mmdet": stock_config(cfg.model)}
+    detectors = {name: build_detector(configs[name], cfg.optim_wrapper, bench.device) for name in NAMES}
+    if foreign := foreign_modules(detectors["mmdet"].model):
         raise Wrong(f"the stock detector has {', '.join(foreign)}")
-    model.to(bench.device)
-    return model, build_optim_wrapper(model, deepcopy(cfg.optim_wrapper))
+    detectors["mmdet"].model.load_state_dict(detectors["lt_bench"].model.state_dict())
+    return detectors
 
 
-def _compare(models: Mapping[str, Any], optimizers: Mapping[str, Any], batch: Any, amp: bool) -> None:
+def _compare(detectors: Mapping[str, Detector], batch: Any, amp: bool) -> None:
     """Raises Wrong where the first batch's losses or gradients are not stock mmdet's, within rounding."""
-    from lt_bench.detector.stock import ROUNDING, apart, exact_convolutions, losses_and_gradients
+    from lt_bench.detector.stock import ROUNDING, compare_training
 
-    models["mmdet"].load_state_dict(models["lt_bench"].state_dict())
-    with exact_convolutions():
-        found = {name: losses_and_gradients(models[name], optimizers[name], batch, amp) for name in NAMES}
-    for what, stock, ours in zip(("loss", "gradient"), found["mmdet"], found["lt_bench"], strict=True):
-        largest, where = apart(stock, ours)
+    for what, (largest, where) in compare_training(detectors["mmdet"], detectors["lt_bench"], batch, amp).items():
         if not largest <= ROUNDING[amp]:
-            raise Wrong(f"{what} {where} is {largest:.1e} off stock mmdet's, limit {ROUNDING[amp]:.0e}")
+            raise Wrong(f"{what}: {where} is {largest:.1e} off stock mmdet's, limit {ROUNDING[amp]:.0e}")
 
 
 def _run(
-    models: Mapping[str, Any], optimizers: Mapping[str, Any], batches: list[Any], bench: Bench
+    detectors: Mapping[str, Detector], batches: list[Any], bench: Bench
 ) -> tuple[dict[str, list[float]], dict[str, int]]:
     """Seconds of each iteration, the two in turn, and the most bytes that one holds in the last."""
-    from lt_bench.detector.stock import held_bytes, seed_everything
+    from lt_bench.detector.stock import held_bytes, training_steps
 
-    seconds: dict[str, list[float]] = {name: [] for name in NAMES}
-    before = {name: models[name].roi_head.bbox_head.fc_cls.weight.detach().clone() for name in NAMES}
-    for number, batch in enumerate(batches):
-        for name in NAMES:
-            data = deepcopy(batch)
-            seed_everything(number)
-            gc.collect()  # not in the midst of what is measured
-            bench.synchronize()
-            started = time.perf_counter()
-            losses = models[name].train_step(data, optimizers[name])
-            bench.synchronize()
-            seconds[name].append(time.perf_counter() - started)
-            terms = {term: float(value.detach()) for term, value in losses.items()}
+    classifiers = {name: detectors[name].model.roi_head.bbox_head.fc_cls for name in NAMES}
+    before = {name: classifiers[name].weight.detach().clone() for name in NAMES}
+    steps = {name: training_steps(detectors[name], [*batches, batches[-1]]) for name in NAMES}
+    losses: dict[str, list[dict[str, Tensor]]] = {name: [] for name in NAMES}
+
+    def recorded(name: str) -> Prepare:
+        def prepare() -> Callable[[], object]:
+            step = steps[name]()
+            return lambda: losses[name].append({term: value.detach() for term, value in step().items()})
+
+        return prepare
+
+    calls = {name: recorded(name) for name in NAMES}
+    seconds = interleaved_seconds(calls, len(batches), bench.device, warmup=0)
+    for name in NAMES:
+        for number, terms in enumerate(losses[name], start=1):
             if not math.isfinite(terms["loss"]):
-                raise Wrong(f"{name}: the loss of iteration {number + 1} is not finite: {terms}")
-    for name in NAMES:
-        if torch.equal(models[name].roi_head.bbox_head.fc_cls.weight, before[name]):
+                shown = {term: float(value) for term, value in terms.items()}
+                raise Wrong(f"{name}: the loss of iteration {number} is not finite: {shown}")
+        if torch.equal(classifiers[name].weight, before[name]):
             raise Wrong(f"{name}: {len(batches)} iterations did not change the classifier")
-    peaks = {}
-    for name in NAMES:
-        data = deepcopy(batches[-1])
-        step = partial(models[name].train_step, data, optimizers[name])
-        peaks[name] = held_bytes(models[name]) + peak_bytes(step, bench.device)
+    peaks = {name: held_bytes(detectors[name].model) + peak_bytes(steps[name](), bench.device) for name in NAMES}
     return seconds, peaks
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 import time
@@ -14,6 +15,8 @@ from torch import Tensor
 from torch.autograd.profiler import profile
 
 Call = Callable[[], object]
+# Whatever a call needs that is not measured is made by a first function, which returns the one that is.
+Prepare = Callable[[], Call]
 Loss = Callable[[Tensor, Tensor], "Tensor | dict[str, Tensor]"]
 
 CPU = torch.device("cpu")
@@ -65,6 +68,33 @@ def seconds(
     return {name: [read() for read in taken[:repeats]] for name, taken in clocks.items()}
 
 
+def interleaved_seconds(
+    calls: Mapping[str, Prepare], repeats: int, device: torch.device, warmup: int = 1
+) -> dict[str, list[float]]:
+    """Seconds of each call, one of each per round, after `warmup` rounds that are not counted.
+
+    From a device without work to a device without work: what the host does counts as well.
+    """
+    samples: dict[str, list[float]] = {name: [] for name in calls}
+    for number in range(warmup + repeats):
+        for name, prepare in calls.items():
+            call = prepare()
+            gc.collect()  # not in the midst of what is measured
+            settle(device)
+            begin = time.perf_counter()
+            call()
+            settle(device)
+            if number >= warmup:
+                samples[name].append(float(f"{time.perf_counter() - begin:.4g}"))
+    return samples
+
+
+def settle(device: torch.device) -> None:
+    """Wait until the device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def peak_bytes(call: Call, device: torch.device = CPU) -> int:
     """The most bytes held at one time by tensors that `call` allocated. What was held before does not count.
 
@@ -72,7 +102,7 @@ def peak_bytes(call: Call, device: torch.device = CPU) -> int:
     the bytes that were asked for. On CUDA it is the caching allocator's own figure, in blocks of 512 bytes.
     """
     if device.type == "cuda":
-        torch.cuda.synchronize(device)
+        settle(device)
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
         call()

@@ -1,9 +1,9 @@
-"""benchmarks/ is no package: its files import each other by name, as they do when one of them is run."""
+"""benchmarks/ is imported from the checkout: it is no part of what is installed."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path += [str(ROOT / "benchmarks"), str(ROOT / "tests" / "losses")]
+# Last, so that an installed lt_bench stays before the checkout's.
+sys.path.append(str(Path(__file__).resolve().parents[2]))

@@ -1,0 +1,1 @@
+"""lt_bench's detector beside stock mmdet."""

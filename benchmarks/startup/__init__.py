@@ -1,0 +1,1 @@
+"""Time until training begins, and memory of the data."""

@@ -1,0 +1,86 @@
+"""The reference losses return what the built-in ones and the official implementations return."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from loss_cases import LOSSES, value_and_gradient
+from torch import Tensor, nn
+
+from benchmarks.losses.reference_losses import REFERENCE_LOSSES
+from lt_bench.api.class_stats import ClassStats
+from lt_bench.selftest import vectors
+
+STATS = ClassStats((900, 2, 40, 1, 300, 7), (2700, 2, 90, 1, 301, 20), 10_000)
+# Federated draws from another generator than its official code: compared where there is nothing or all to draw.
+CASES: list[tuple[str, dict[str, Any]]] = [
+    ("ce", {}),
+    ("focal", {}),
+    ("focal", {"alpha": 0.6, "gamma": 1.5}),
+    ("eql", {}),
+    ("eql", {"lambda_": 0.01}),
+    ("eqlv2", {}),
+    ("eqlv2", {"gamma": 3.0, "mu": 0.2, "alpha": 1.0}),
+    ("seesaw", {}),
+    ("seesaw", {"p": 0.0, "q": 1.0}),
+    ("seesaw", {"p": 1.2, "q": 0.0}),
+    ("federated", {"num_sample_cats": 1}),
+    ("federated", {"num_sample_cats": 50}),
+    ("ecm", {}),
+    ("ecm", {"float32_weights": True, "fg_bg_ratio": 2.0}),
+]
+
+
+def run(loss: nn.Module, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    return value_and_gradient(loss, logits, labels)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("name", "hyper_parameters"), CASES)
+@pytest.mark.parametrize("foreground", [True, False], ids=["mixed", "background"])
+def test_equals_the_built_in(name: str, hyper_parameters: dict[str, Any], foreground: bool) -> None:
+    built_in = LOSSES[name](STATS, **hyper_parameters)
+    reference = REFERENCE_LOSSES[name](STATS, **hyper_parameters)
+    generator = torch.Generator().manual_seed(0)
+    for rois in (16, 1, 40):  # state goes from call to call
+        logits = 2 * torch.randn(rois, built_in.num_logits, generator=generator)
+        labels = torch.randint(STATS.num_classes + 1, (rois,), generator=generator)
+        if not foreground:
+            labels[:] = STATS.num_classes
+        value, gradient = run(built_in, logits, labels)
+        other_value, other_gradient = run(reference, logits, labels)
+        torch.testing.assert_close(other_value, value, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(other_gradient, gradient, rtol=1e-4, atol=1e-5 * float(gradient.abs().max()))
+    if name != "federated":
+        for key, state in reference.state_dict().items():
+            if key in built_in.state_dict():
+                torch.testing.assert_close(state.double(), built_in.state_dict()[key].double(), rtol=1e-5, atol=1e-5)
+
+
+def test_state_has_the_names_of_the_built_in() -> None:
+    for name, keys in {"eqlv2": {"pos_grad", "neg_grad"}, "seesaw": {"cum_samples"}}.items():
+        assert set(REFERENCE_LOSSES[name](STATS).state_dict()) == keys == set(LOSSES[name](STATS).state_dict())
+
+
+def test_federated_draws_as_many_classes_as_it_is_told() -> None:
+    stats = ClassStats([10] * 100, [10] * 100, 1000)
+    logits, labels = torch.randn(8, 101), torch.tensor([0, 0, 1, 2, 100, 100, 100, 100])
+    _, gradient = run(REFERENCE_LOSSES["federated"](stats, num_sample_cats=50), logits, labels)
+    assert int((gradient != 0).any(dim=0).sum()) == 49  # background counts as one of them
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_equals_the_official_implementation(name: str) -> None:
+    packed = vectors.load(vectors.FOLDER / f"{name}.npz")
+    known = set(inspect.signature(REFERENCE_LOSSES[name]).parameters)
+    hyper_parameters = {key: value for key, value in packed.config.items() if key in known}
+    if name == "ecm":
+        hyper_parameters["float32_weights"] = True
+    loss = REFERENCE_LOSSES[name](packed.stats, **hyper_parameters)
+    for call, expected in enumerate(packed.values):
+        value, gradient = run(loss, packed.logits[call], packed.labels[call])
+        assert value.item() == pytest.approx(float(expected), rel=1e-5), f"call {call}"
+    np.testing.assert_allclose(gradient.numpy(), packed.gradient, rtol=0, atol=1e-5 * np.abs(packed.gradient).max())
