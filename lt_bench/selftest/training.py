@@ -16,7 +16,8 @@ import torch
 
 from lt_bench.data.dataset import find
 from lt_bench.data.dataset import load as load_dataset
-from lt_bench.run.experiment import Experiment, resolve
+from lt_bench.run.config import resolve
+from lt_bench.run.experiment import Experiment
 from lt_bench.selftest.result import Bench, Check, Found
 from lt_bench.testing.measure import peak_bytes
 from lt_bench.testing.result import NotApplicable, Wrong

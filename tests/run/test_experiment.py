@@ -17,7 +17,8 @@ from lt_bench.errors import UserError
 from lt_bench.leaderboard.store import read
 from lt_bench.operators import Operators
 from lt_bench.run import plan
-from lt_bench.run.experiment import BACKBONES, DETECTORS, SCHEDULES, Experiment, backbone_weights, parse_assignments
+from lt_bench.run.config import backbone_weights
+from lt_bench.run.experiment import BACKBONES, DETECTORS, SCHEDULES, Experiment, parse_assignments
 from lt_bench.run.fingerprint import EXACT_REPLACEMENTS, fingerprint, weights_id
 from lt_bench.run.plan import make_plan
 
