@@ -26,6 +26,7 @@ def doctor(data_root: Path | None, look_only: bool) -> None:
         mark = "ok     " if finding.ok else "MISSING" if finding.needed else "absent "
         click.echo(f"{mark}  {finding.what:<{width}}  {finding.state}")
         if finding.remedy:
-            click.echo(f"{'':<9}{'':<{width}}  -> {finding.remedy}")
+            indent = " " * (width + 11)
+            click.echo(f"{indent}-> " + finding.remedy.replace("\n", f"\n{indent}   "))
     if any(finding.needed and not finding.ok for finding in findings):
         sys.exit(1)

@@ -129,16 +129,16 @@ def _gpu() -> Finding:
 def _data(data_root: Path | None) -> Finding:
     from lt_bench.data.lvis import find
 
-    remedies = []
+    missing = []
     for dataset in ("lvis_v1", "lvis_v0.5"):
         try:
             paths = find(dataset, data_root)
         except DataNotFoundError as error:
-            remedies.append(error.remedy)
+            missing.append(str(error))
             continue
         return Finding("data", f"{dataset} in {paths.image_root}")
     state = "no LVIS; the embedded glyphs is always there"
-    return Finding("data", state, ok=False, needed=False, remedy=remedies[0])
+    return Finding("data", state, ok=False, needed=False, remedy=missing[0])
 
 
 def _weights() -> list[Finding]:
