@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, field_serializer
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_serializer
 
 from lt_bench.leaderboard.schema import Init
 from lt_bench.run.experiment import Experiment
@@ -34,7 +34,7 @@ class RunManifest(Note):
     hyper_parameters: dict[str, Any]
     init: Init
     batch: str
-    detections_per_image: int | None = None
+    detections_per_image: Annotated[int, Field(ge=1)] | None = None
     notes: tuple[str, ...]
     started: AwareDatetime
 

@@ -61,24 +61,24 @@ def make_plan(experiment: Experiment, dataset: Dataset, devices: int | None, ima
         raise UserError("--amp needs a GPU, and this machine has none", "leave out --amp")
     if images_per_device is not None:
         cfg.images_per_device = images_per_device
+    info = get_info(experiment.loss)
     with _blaming(experiment.overrides):
         fit_to_devices(cfg, count, cuda)
-    info = get_info(experiment.loss)
-    accumulated = cfg.optim_wrapper.accumulative_counts
-    batch = f"{count} device(s) x {cfg.train_dataloader.batch_size} images x {accumulated} accumulated"
-    manifest = RunManifest(
-        experiment=experiment,
-        digest=experiment.digest(),
-        fingerprint=identity,
-        distribution=f"{info.distribution} {info.version}",
-        hyper_parameters=dict(_loss_block(cfg)["hyper_parameters"]),
-        init=Init(kind="random" if weights.startswith("random") else "pretrained", description=weights),
-        batch=batch,
-        # --set may have changed it
-        detections_per_image=None if experiment.detections_per_image is None else cfg.model.test_cfg.rcnn.max_per_img,
-        notes=tuple(note[:NOTE_LENGTH] for note in (*notes, f"batch: {batch}")),
-        started=datetime.now(timezone.utc),
-    )
+        accumulated = cfg.optim_wrapper.accumulative_counts
+        batch = f"{count} device(s) x {cfg.train_dataloader.batch_size} images x {accumulated} accumulated"
+        per_image = cfg.model.test_cfg.rcnn.max_per_img  # --set may have changed it
+        manifest = RunManifest(
+            experiment=experiment,
+            digest=experiment.digest(),
+            fingerprint=identity,
+            distribution=f"{info.distribution} {info.version}",
+            hyper_parameters=dict(_loss_block(cfg)["hyper_parameters"]),
+            init=Init(kind="random" if weights.startswith("random") else "pretrained", description=weights),
+            batch=batch,
+            detections_per_image=None if experiment.detections_per_image is None else per_image,
+            notes=tuple(note[:NOTE_LENGTH] for note in (*notes, f"batch: {batch}")),
+            started=datetime.now(timezone.utc),
+        )
     return Plan(cfg, manifest, count)
 
 

@@ -58,11 +58,12 @@ def test_plans_for_other_devices_share_the_fingerprint(tmp_path: Path, monkeypat
         ({"train_dataloader": None}, "--set spoils the config"),
         ({"train_dataloader.batch_size": 0}, "train_dataloader.batch_size is 0"),
         ({"images_per_device": "abc"}, "images_per_device is 'abc'"),
+        ({"model.test_cfg.rcnn.max_per_img": "many"}, "(?s)--set spoils the config.*detections_per_image"),
     ],
 )
 def test_a_spoilt_config_is_a_mistake(tmp_path: Path, overrides: dict[str, object], said: str) -> None:
     dataset = small_dataset(tmp_path)
-    experiment = Experiment("ecm", dataset="lvis_v1", init="random", overrides=overrides)
+    experiment = Experiment("ecm", dataset="lvis_v1", init="random", overrides=overrides, detections_per_image=1000)
     with pytest.raises(UserError, match=said):
         make_plan(experiment, dataset, None, None)
 
