@@ -6,7 +6,6 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,49 +21,25 @@ logger = logging.getLogger(__name__)
 AnyNote = TypeVar("AnyNote", bound=Note)
 
 
-@dataclass(frozen=True)
 class RunFolder:
-    """The files of a run, which lie in `path`. Checkpoints and mmengine's own logs are there too."""
+    """The files of a run, which lie in `path`. Checkpoints and mmengine's own logs are there too.
 
-    path: Path
+    annotations: the validation annotations, where images were left out of them. checkpoint_pointer: mmengine's file
+    with the path of the last checkpoint.
+    """
 
-    @property
-    def config(self) -> Path:
-        return self.path / "config.py"
-
-    @property
-    def manifest(self) -> Path:
-        return self.path / "run.json"
-
-    @property
-    def log(self) -> Path:
-        return self.path / "run.log"
-
-    @property
-    def summary(self) -> Path:
-        return self.path / "training.json"
-
-    @property
-    def predictions(self) -> Path:
-        return self.path / PREDICTIONS_FILE
-
-    @property
-    def annotations(self) -> Path:
-        """The validation annotations, where images were left out of them."""
-        return self.path / "annotations_val.json"
-
-    @property
-    def per_class(self) -> Path:
-        return self.path / "per_class.csv"
-
-    @property
-    def result(self) -> Path:
-        return self.path / "result.json"
-
-    @property
-    def checkpoint_pointer(self) -> Path:
-        """mmengine's: it holds the path of the last checkpoint."""
-        return self.path / "last_checkpoint"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lock = path / ".lock"
+        self.config = path / "config.py"
+        self.manifest = path / "run.json"
+        self.log = path / "run.log"
+        self.checkpoint_pointer = path / "last_checkpoint"
+        self.summary = path / "training.json"
+        self.predictions = path / PREDICTIONS_FILE
+        self.annotations = path / "annotations_val.json"
+        self.per_class = path / "per_class.csv"
+        self.result = path / "result.json"
 
     def last_checkpoint(self) -> Path | None:
         """The checkpoint that the run would continue from. It is looked for here, also after the folder was moved."""
@@ -104,7 +79,7 @@ class RunFolder:
             self._move_aside()
         with ExitStack() as stack:
             try:
-                stack.enter_context(locked(self.path / ".lock", wait=False))
+                stack.enter_context(locked(self.lock, wait=False))
             except TimeoutError as error:
                 raise UserError(
                     f"another process runs in {self.path}", "wait for it, or choose another --work-dir"
