@@ -1,1 +1,1 @@
-"""The mmengine config layers that an experiment is composed of (see lt_bench/run/experiment.py)."""
+"""The mmengine config layers that an experiment is composed of (see lt_bench/run/config.py)."""

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from lt_bench.data.lvis import DataPaths, load
-from lt_bench.run.experiment import Experiment, resolve
+from lt_bench.run.config import resolve
+from lt_bench.run.experiment import Experiment
 
 COUNTS = {3: (1, 1), 7: (40, 55), 8: (300, 900)}  # category id: images, instances
 

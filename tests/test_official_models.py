@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from experiments import resolved
 
-from lt_bench.run.experiment import as_list
+from lt_bench.run.config import as_list
 from lt_bench.run.fingerprint import EXACT_REPLACEMENTS
 
 MODELS: dict[str, tuple[dict[str, Any], int, int, list[int]]] = {

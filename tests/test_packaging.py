@@ -52,7 +52,7 @@ def test_the_wheel_works_without_the_checkout(site: Path, tmp_path: Path) -> Non
         "print(lt_bench.__file__, lt_bench.configs.__file__, ecm.__file__)\n"
         "assert build_loss('ecm', ClassStats([1, 2], [1, 3], 4)).num_logits == 3\n"
         "assert [info.name for info in list_losses() if info.problem] == []\n"
-        "from lt_bench.run.experiment import backbone_weights\n"
+        "from lt_bench.run.config import backbone_weights\n"
         "assert backbone_weights('x101_64x4d').endswith('.pth')\n"
     )
     done = subprocess.run(

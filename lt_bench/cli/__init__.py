@@ -1,4 +1,4 @@
-"""The command line: one file a verb. Heavy imports are inside the verbs, so that --help answers at once."""
+"""The command line: one file per verb. Heavy imports are inside the verbs, so that --help answers at once."""
 
 from __future__ import annotations
 

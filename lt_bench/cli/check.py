@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 import click
 
@@ -37,7 +36,7 @@ def check(names: tuple[str, ...], every: bool, seed: int, only: tuple[str, ...],
         raise UserError("no loss is named" if not names else "NAME and --all exclude each other", "give one of them")
     infos = {info.name: info.problem for info in list_losses(load=True)} if every else dict.fromkeys(names)
     classes = {name: load_loss(name) for name, problem in infos.items() if problem is None}
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     failed = False
     for name, problem in infos.items():
         results = run_checks(classes[name], seed, only) if problem is None else []

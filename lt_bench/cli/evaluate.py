@@ -41,6 +41,7 @@ def evaluate(
     from lt_bench.evaluation.metrics import CUT, check_metrics, measure, parse_metrics
     from lt_bench.evaluation.report import class_rows, results_table, write_per_class
     from lt_bench.run.experiment import FIXED_DETECTIONS_PER_IMAGE
+    from lt_bench.run.folder import RunFolder
     from lt_bench.utils.files import refuse_unwritable
 
     asked = parse_metrics(metrics)
@@ -54,7 +55,7 @@ def evaluate(
         refuse_unwritable(csv)  # before hours of predicting
     if target.suffix == ".pth":
         more = FIXED_DETECTIONS_PER_IMAGE if "ap_fixed" in asked else 0
-        beside = config or target.with_name("config.py")
+        beside = config or RunFolder(target.parent).config
         target, from_config = _predict(target, beside, out or target.parent / "eval", more)
         annotations = annotations or from_config
     if annotations is None:
@@ -71,9 +72,10 @@ def evaluate(
 def _predict(checkpoint: Path, config: Path, out: Path, detections_per_image: int) -> tuple[Path, Path]:
     from mmengine.config import Config
 
+    from lt_bench.run.folder import RunFolder
     from lt_bench.run.train import predict
 
     if not config.is_file():
         raise UserError(f"{config}: there is no config for {checkpoint}", "name it with --config")
     predict(config, checkpoint, out, detections_per_image)
-    return out / "predictions.json", Path(Config.fromfile(str(config)).test_dataloader.dataset.ann_file)
+    return RunFolder(out).predictions, Path(Config.fromfile(str(config)).test_dataloader.dataset.ann_file)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -29,14 +29,14 @@ WORK_DIRS = Path("work_dirs")
 @click.option("--data-root", type=PATH, help="Folder of the data set. Default: $LT_BENCH_DATA, ./data.")
 @click.option("--recipe", default="common", show_default=True, help="common (same for all) or paper (its authors').")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1))
-@click.option("--gpus", type=click.IntRange(min=1), help="Processes that share the batch, one a GPU. Default: 1.")
+@click.option("--gpus", type=click.IntRange(min=1), help="Processes that share the batch, one per GPU. Default: 1.")
 @click.option("--images-per-device", type=click.IntRange(min=1), help="Images at a time; the rest is accumulated.")
 @click.option("--amp", is_flag=True, help="Mixed precision; rows go into a table of their own.")
 @click.option("--init", help="Backbone weights: pretrained or random. Default: the data set's recipe.")
 @click.option("--max-iters", type=int, help="Optimizer steps instead of the schedule's epochs.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any config key; +KEY=VALUE adds one.")
 @click.option("--loss-set", multiple=True, metavar="KEY=VALUE", help="A hyper-parameter of the loss.")
-@click.option("--exclude-images", type=PATH, help="File of image ids to leave out, one a line.")
+@click.option("--exclude-images", type=PATH, help="File of image ids to leave out, one per line.")
 @click.option("--work-dir", type=PATH, help="Folder of the run. Default: work_dirs/, by digest of the arguments.")
 @click.option("--resume", is_flag=True, help="Fail unless there is a checkpoint to continue from.")
 @click.option("--restart", is_flag=True, help="Keep an earlier run of the same arguments aside and begin anew.")
@@ -71,44 +71,43 @@ def run(
     """Train a loss, evaluate it, write its record and the local tables.
 
     An interrupted run goes on where it stopped when the same command is given again. So does a finished one that is
-    asked for further metrics: with ap_fixed it is another run, since the model is asked for 1,000 detections an image.
+    asked for further metrics: with ap_fixed it is another run, since the model is asked for 1,000 detections per image.
     """
     from lt_bench.data import dataset as datasets
     from lt_bench.evaluation.metrics import check_metrics, parse_metrics
     from lt_bench.run import distributed
     from lt_bench.run.experiment import FIXED_DETECTIONS_PER_IMAGE, Experiment, parse_assignments
-    from lt_bench.run.pipeline import Options, follow
+    from lt_bench.run.folder import RunFolder
+    from lt_bench.run.pipeline import RunOptions, run_other_rank
     from lt_bench.run.pipeline import run as run_experiment
 
-    if distributed.rank() > 0:
-        return follow()
+    if not distributed.is_rank_zero():
+        return run_other_rank()
 
-    with distributed.leading():
+    with distributed.release_ranks_on_error():
         asked = parse_metrics(metrics)
         check_metrics(asked, ("bbox", "segm"), evaluator)
-        arguments: dict[str, Any] = {
-            "loss": loss,
-            "backbone": backbone,
-            "schedule": schedule,
-            "detector": detector,
-            "recipe": recipe,
-            "seed": seed,
-            "amp": amp,
-            "init": init,
-            "max_iters": max_iters,
-            "hyper_parameters": parse_assignments(loss_set, "--loss-set"),
-            "overrides": parse_assignments(settings, "--set"),
-            "exclude": _read_ids(exclude_images),
-            "detections_per_image": FIXED_DETECTIONS_PER_IMAGE if "ap_fixed" in asked else None,
-        }
         if resume and restart:
             raise UserError("--resume and --restart exclude each other", "give one of them")
-        Experiment(dataset=dataset or "glyphs", **arguments)  # an unknown name shows before any data is read
-        paths = datasets.find(dataset, data_root)
-        experiment = Experiment(dataset=paths.dataset, **arguments)
-        data = datasets.load(paths)
+        experiment = Experiment(
+            loss=loss,
+            backbone=backbone,
+            schedule=schedule,
+            detector=detector,
+            dataset=dataset or datasets.default(data_root),
+            recipe=recipe,
+            seed=seed,
+            amp=amp,
+            init=init,
+            max_iters=max_iters,
+            hyper_parameters=parse_assignments(loss_set, "--loss-set"),
+            overrides=parse_assignments(settings, "--set"),
+            exclude=_read_ids(exclude_images),
+            detections_per_image=FIXED_DETECTIONS_PER_IMAGE if "ap_fixed" in asked else None,
+        )
+        data = datasets.load(datasets.find(experiment.dataset, data_root))
         datasets.verify(data, experiment.exclude)
-        options = Options(
+        options = RunOptions(
             folder=work_dir or WORK_DIRS / experiment.folder_name(),
             devices=gpus,
             images_per_device=images_per_device,
@@ -119,9 +118,10 @@ def run(
         )
         record = run_experiment(experiment, data, options)
     tables = leaderboards or WORK_DIRS / "leaderboards"
-    _publish(options.folder / "result.json", tables)
+    result = RunFolder(options.folder).result
+    _publish(result, tables)
     _print_result(record)
-    logger.info(f"record: {options.folder / 'result.json'}; table: {tables / (paths.dataset + '.md')}")
+    logger.info(f"record: {result}; table: {tables / (experiment.dataset + '.md')}")
 
 
 def _read_ids(path: Path | None) -> tuple[int, ...]:
@@ -130,7 +130,7 @@ def _read_ids(path: Path | None) -> tuple[int, ...]:
     try:
         return tuple(sorted({int(line) for line in path.read_text(encoding="utf-8").split()}))
     except (OSError, ValueError) as error:
-        raise UserError(f"--exclude-images {path}: {error}", "the file holds image ids, one a line") from error
+        raise UserError(f"--exclude-images {path}: {error}", "the file holds image ids, one per line") from error
 
 
 def _publish(record: Path, leaderboards: Path) -> None:

@@ -36,22 +36,30 @@ class Dataset:
         return {str(file.path.resolve()): file.digest for file in (self.train, self.val)}
 
 
-def find(dataset: str | None, data_root: Path | None) -> DataPaths:
-    """The files of `dataset`. None means LVIS v1 if it can be found, and otherwise, said aloud, `glyphs`.
+def default(data_root: Path | None) -> str:
+    """The data set of a run that names none: LVIS v1 if it can be found, and otherwise, said aloud, `glyphs`.
 
-    Raises DataNotFoundError when a data set that was asked for, or a data_root, is not there.
+    Raises DataNotFoundError when it is not in a data_root that was given.
+    """
+    from lt_bench.data import lvis
+
+    try:
+        return lvis.find("lvis_v1", data_root).dataset
+    except DataNotFoundError as error:
+        if data_root is not None:
+            raise
+        logger.info("LVIS was not found; glyphs, the embedded data set, runs instead (-v: where it was looked for)")
+        logger.debug("%s", error)
+        return "glyphs"
+
+
+def find(dataset: str, data_root: Path | None) -> DataPaths:
+    """The files of `dataset`; those of an embedded one are made first.
+
+    Raises DataNotFoundError when they are not there.
     """
     from lt_bench.data import glyphs, lvis
 
-    if dataset is None:
-        try:
-            return lvis.find("lvis_v1", data_root)
-        except DataNotFoundError as error:
-            if data_root is not None:
-                raise
-            logger.info("LVIS was not found; glyphs, the embedded data set, runs instead (-v: where it was looked for)")
-            logger.debug("%s", error)
-            dataset = "glyphs"
     if dataset not in glyphs.PRESETS:
         return lvis.find(dataset, data_root)
     if data_root is not None:

@@ -14,7 +14,7 @@ from mmengine.evaluator import BaseMetric
 
 from lt_bench.detector.mask_encoding import encode_masks
 from lt_bench.errors import RunFailedError
-from lt_bench.evaluation.inputs.predictions import write_predictions
+from lt_bench.evaluation.inputs.predictions import PREDICTIONS_FILE, write_predictions
 
 
 @METRICS.register_module()
@@ -65,7 +65,7 @@ class PredictionWriter(BaseMetric):
         counts = {"detections": 0.0, "images": 0.0}
         if not dist.is_initialized() or dist.get_rank() == 0:
             parts = [path for rank in range(world_size) if (path := self._part_path(rank)).exists()]
-            write_predictions(self.folder / "predictions.json", _merge(parts, size, counts))
+            write_predictions(self.folder / PREDICTIONS_FILE, _merge(parts, size, counts))
             for path in parts:
                 path.unlink()
         return {f"{self.prefix}/{name}": count for name, count in counts.items()}

@@ -1,4 +1,4 @@
-"""What this machine has, what is missing, and the command that mends it."""
+"""What this machine has, what is missing, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from lt_bench.errors import DataNotFoundError, UserError
 from lt_bench.operators import CHOICE_VARIABLE
 from lt_bench.operators.install import install
-from lt_bench.run.record import versions
+from lt_bench.run.environment import versions
 
 SET_UP = "pip install . (or, in a checkout, rm -f .venv/lt_bench.stamp; make venv)"
 
@@ -31,15 +31,15 @@ class Finding:
     remedy: str = ""
 
 
-def examine(data_root: Path | None, mend: bool = True) -> list[Finding]:
+def examine(data_root: Path | None, fix: bool = True) -> list[Finding]:
     """Look at Python, packages, operators, OpenCV, GPUs, data, weights and losses, in this order.
 
-    mend: put operators into this environment when mmcv has none that work.
+    fix: put operators into this environment when mmcv has none that work.
     """
     return [
         _python(),
         *(_package(name) for name in ("torch", "mmengine", "mmcv", "mmdet", "lvis", "vernier")),
-        _operators(mend),
+        _operators(fix),
         _opencv(),
         _gpu(),
         _data(data_root),
@@ -59,21 +59,21 @@ def _package(name: str) -> Finding:
     return Finding(name, versions().get(name, "installed"))
 
 
-def _operators(mend: bool) -> Finding:
-    """Looked at in a process of its own, so that what was mended is seen. What is broken is mended where it can be."""
+def _operators(fix: bool) -> Finding:
+    """Looked at in a process of its own, so that what was fixed is seen. What is broken is fixed where it can be."""
     state, problem = _operators_in_use()
     if not problem:
         return Finding("operators", state)
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("mmcv") is None:
         return Finding("operators", "unknown without torch and mmcv", ok=False, remedy=SET_UP)
-    if not mend:
-        return Finding("operators", problem, ok=False, remedy="python -m lt_bench doctor mends it if it can")
+    if not fix:
+        return Finding("operators", problem, ok=False, remedy="python -m lt_bench doctor fixes it if it can")
     try:
         install(os.environ.get(CHOICE_VARIABLE, ""))
     except UserError as error:
         return Finding("operators", error.message, ok=False, remedy=error.remedy)
     state, problem = _operators_in_use()
-    return Finding("operators", problem or f"{state} (mended)", ok=not problem, remedy=SET_UP if problem else "")
+    return Finding("operators", problem or f"{state} (fixed)", ok=not problem, remedy=SET_UP if problem else "")
 
 
 def _operators_in_use() -> tuple[str, str]:
@@ -129,22 +129,23 @@ def _gpu() -> Finding:
 def _data(data_root: Path | None) -> Finding:
     from lt_bench.data.lvis import find
 
-    remedies = []
+    missing = []
     for dataset in ("lvis_v1", "lvis_v0.5"):
         try:
             paths = find(dataset, data_root)
         except DataNotFoundError as error:
-            remedies.append(error.remedy)
+            missing.append(str(error))
             continue
         return Finding("data", f"{dataset} in {paths.image_root}")
     state = "no LVIS; the embedded glyphs is always there"
-    return Finding("data", state, ok=False, needed=False, remedy=remedies[0])
+    return Finding("data", state, ok=False, needed=False, remedy=missing[0])
 
 
 def _weights() -> list[Finding]:
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("mmengine") is None:
         return []
-    from lt_bench.run.experiment import BACKBONES, backbone_weights
+    from lt_bench.run.config import backbone_weights
+    from lt_bench.run.experiment import BACKBONES
     from lt_bench.run.pretrained import cached_path
 
     findings = []

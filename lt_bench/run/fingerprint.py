@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lt_bench.run.experiment import as_list
+from lt_bench.run.config import as_list
 from lt_bench.utils.files import sha256_of
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,})\.pth$")
 def fingerprint(cfg: Config, digests: Mapping[str, str]) -> str:
     """SHA-256 (hex) of a resolved config without the loss block, seed, paths and device count.
 
-    cfg: as `experiment.resolve` returns it, before it is fitted to devices. digests: annotation file to the
+    cfg: as `config.resolve` returns it, before it is fitted to devices. digests: annotation file to the
     SHA-256 of its content, which stands in for its path.
     """
     plain = cfg.to_dict()

@@ -6,17 +6,21 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from lt_bench.api.registry import build_loss, get_info
 from lt_bench.data.dataset import Dataset
 from lt_bench.errors import UserError
+from lt_bench.leaderboard.schema import Init
 from lt_bench.operators import Operators, in_use
 from lt_bench.run import distributed
 from lt_bench.run.batch_split import fit_to_devices
-from lt_bench.run.experiment import Experiment, as_list, resolve
+from lt_bench.run.config import as_list, resolve
+from lt_bench.run.experiment import Experiment
 from lt_bench.run.fingerprint import fingerprint
+from lt_bench.run.manifest import RunManifest
 from lt_bench.run.pretrained import ensure_weights
 
 if TYPE_CHECKING:
@@ -27,21 +31,11 @@ NOTE_LENGTH = 1000  # characters; a record holds no longer ones
 
 @dataclass(frozen=True)
 class Plan:
-    """cfg: the config, fitted to the devices. facts: what identifies the run and its record needs.
-
-    devices: processes that share the batch; per_device: images that one takes at a time; accumulate: how often, for
-    one optimizer step.
-    """
+    """cfg: the config, fitted to the devices. devices: processes that share the batch."""
 
     cfg: Config
-    facts: dict[str, Any]
+    manifest: RunManifest
     devices: int
-    per_device: int
-    accumulate: int
-
-    @property
-    def batch(self) -> str:
-        return f"{self.devices} device(s) x {self.per_device} images x {self.accumulate} accumulated"
 
 
 def make_plan(experiment: Experiment, dataset: Dataset, devices: int | None, images_per_device: int | None) -> Plan:
@@ -67,28 +61,25 @@ def make_plan(experiment: Experiment, dataset: Dataset, devices: int | None, ima
         raise UserError("--amp needs a GPU, and this machine has none", "leave out --amp")
     if images_per_device is not None:
         cfg.images_per_device = images_per_device
+    info = get_info(experiment.loss)
     with _blaming(experiment.overrides):
         fit_to_devices(cfg, count, cuda)
-    info = get_info(experiment.loss)
-    plan = Plan(
-        cfg=cfg,
-        facts={
-            "experiment": asdict(experiment),
-            "digest": experiment.digest(),
-            "fingerprint": identity,
-            "distribution": f"{info.distribution} {info.version}",
-            "hyper_parameters": dict(_loss_block(cfg)["hyper_parameters"]),
-            "init": {"kind": "random" if weights.startswith("random") else "pretrained", "description": weights},
-        },
-        devices=count,
-        per_device=cfg.train_dataloader.batch_size,
-        accumulate=cfg.optim_wrapper.accumulative_counts,
-    )
-    plan.facts["batch"] = plan.batch
-    if experiment.detections_per_image is not None:
-        plan.facts["detections_per_image"] = cfg.model.test_cfg.rcnn.max_per_img  # --set may have changed it
-    plan.facts["notes"] = [note[:NOTE_LENGTH] for note in [*notes, f"batch: {plan.batch}"]]
-    return plan
+        accumulated = cfg.optim_wrapper.accumulative_counts
+        batch = f"{count} device(s) x {cfg.train_dataloader.batch_size} images x {accumulated} accumulated"
+        per_image = cfg.model.test_cfg.rcnn.max_per_img  # --set may have changed it
+        manifest = RunManifest(
+            experiment=experiment,
+            digest=experiment.digest(),
+            fingerprint=identity,
+            distribution=f"{info.distribution} {info.version}",
+            hyper_parameters=dict(_loss_block(cfg)["hyper_parameters"]),
+            init=Init(kind="random" if weights.startswith("random") else "pretrained", description=weights),
+            batch=batch,
+            detections_per_image=None if experiment.detections_per_image is None else per_image,
+            notes=tuple(note[:NOTE_LENGTH] for note in (*notes, f"batch: {batch}")),
+            started=datetime.now(timezone.utc),
+        )
+    return Plan(cfg, manifest, count)
 
 
 @contextmanager
@@ -117,15 +108,16 @@ def _try_loss(experiment: Experiment, cfg: Config, dataset: Dataset) -> None:
     except (ValueError, TypeError) as error:
         settings = ", ".join(f"{key}={value!r}" for key, value in given.items())
         raise UserError(
-            f"the loss {experiment.loss!r} can't be built: {error}", f"mend --loss-set {settings}"
+            f"the loss {experiment.loss!r} can't be built: {error}", f"fix --loss-set {settings}"
         ) from error
 
 
 def _count_devices(asked: int | None) -> int:
     """The number of processes that share the batch. Raises UserError when torchrun started another number."""
-    if distributed.size() > 1 and asked not in (None, distributed.size()):
-        raise UserError(f"torchrun started {distributed.size()} processes, --gpus asks for {asked}", "leave out --gpus")
-    return distributed.size() if distributed.size() > 1 else asked or 1
+    started = distributed.world_size()
+    if started > 1 and asked not in (None, started):
+        raise UserError(f"torchrun started {started} processes, --gpus asks for {asked}", "leave out --gpus")
+    return started if started > 1 else asked or 1
 
 
 def _gpus(devices: int) -> int:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import platform
-import subprocess
 import time
-from collections.abc import Collection, Mapping
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Collection
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,43 +19,35 @@ from lt_bench.errors import UserError
 from lt_bench.evaluation.ap.average_precision import Evaluator
 from lt_bench.evaluation.metrics import CUT, Measured, measure
 from lt_bench.evaluation.report import class_rows
-from lt_bench.leaderboard.schema import ResultRecord
-from lt_bench.utils.files import sha256_of
+from lt_bench.leaderboard.schema import Device, Memory, ResultRecord
+from lt_bench.run.environment import git_state, versions
+from lt_bench.run.experiment import Experiment
+from lt_bench.run.folder import RunFolder
+from lt_bench.utils.files import sha256_of, write_atomic
 
 LONGEST = 1000  # characters of a text in a record
-PACKAGES = {
-    "lt_bench": "lt_bench",
-    "torch": "torch",
-    "mmcv": "onedl-mmcv",
-    "mmdet": "onedl-mmdetection",
-    "mmengine": "onedl-mmengine",
-    "numpy": "numpy",
-    "vernier": "vernier",
-    "lvis": "lvis",
-}
 
 
 def make_record(
-    folder: Path, dataset: Dataset, evaluator: Evaluator, metrics: Collection[str] = ("ap",)
+    folder: RunFolder, dataset: Dataset, evaluator: Evaluator, metrics: Collection[str] = ("ap",)
 ) -> ResultRecord:
     """Evaluate the predictions in a run's folder and put together its record.
 
     metrics: what to measure beside LVIS AP, which every record has. Raises UserError when the folder holds no finished
     training.
     """
-    run, training = _read(folder / "run.json"), _read(folder / "training.json")
-    experiment = run["experiment"]
+    run, training = folder.read_manifest(), folder.read_summary()
+    experiment = run.experiment
     if sha256_of(dataset.val.path) != dataset.val.digest:
         raise UserError(f"{dataset.val.path} was changed while this run went on", "give the same command again")
-    predictions = folder / "predictions.json"
-    annotations = evaluated_annotations(folder, dataset, experiment["exclude"])
+    annotations = evaluated_annotations(folder, dataset, experiment.exclude)
     started = time.perf_counter()
-    measured = measure(annotations, predictions, {"ap", *metrics}, evaluator=evaluator)
+    measured = measure(annotations, folder.predictions, {"ap", *metrics}, evaluator=evaluator)
     seconds = time.perf_counter() - started
-    info = get_info(experiment["loss"])
+    info = get_info(experiment.loss)
     defaults = {name: _plain(value) for name, value in info.hyper_parameters.items()}
-    hyper_parameters = defaults | {name: _plain(value) for name, value in run["hyper_parameters"].items()}
-    excluded = set(experiment["exclude"])
+    hyper_parameters = defaults | {name: _plain(value) for name, value in run.hyper_parameters.items()}
+    excluded = set(experiment.exclude)
     return ResultRecord.model_validate(
         {
             "loss": {
@@ -68,27 +57,22 @@ def make_record(
                 "distribution": info.distribution,
                 "distribution_version": info.version,
             },
-            "track": {key: experiment[key] for key in ("dataset", "detector", "backbone", "schedule", "recipe")},
-            "fingerprint": run["fingerprint"],
-            "seed": experiment["seed"],
-            "init": run["init"],
+            "track": experiment.track(),
+            "fingerprint": run.fingerprint,
+            "seed": experiment.seed,
+            "init": run.init,
             **measured.blocks(),
             "per_class": class_rows(dataset.train.categories, measured.per_class()),
             "evaluator": _evaluators(evaluator, measured),
-            "training_seconds": training["training_seconds"],
+            "training_seconds": training.training_seconds,
             "evaluation_seconds": seconds,
-            "iterations": training["iterations"],
-            "epochs": training["epochs"],
-            "memory": {
-                "peak_bytes": training["peak_memory_bytes"],
-                "kind": "cuda" if training["device_kind"] == "cuda" else "host",
-            },
-            "device": {
-                "name": training["device"],
-                "count": training["device_count"],
-                "kind": training["device_kind"],
-            },
-            "versions": versions() | ({"operators": training["operators"]} if "operators" in training else {}),
+            "iterations": training.iterations,
+            "epochs": training.epochs,
+            "memory": Memory(
+                peak_bytes=training.peak_memory_bytes, kind="cuda" if training.device_kind == "cuda" else "host"
+            ),
+            "device": Device(name=training.device, count=training.device_count, kind=training.device_kind),
+            "versions": versions() | ({"operators": training.operators} if training.operators is not None else {}),
             "git": git_state(),
             "data": {
                 "train_annotations": dataset.train.digest,
@@ -97,12 +81,12 @@ def make_record(
                 "train_images": _without(dataset.train, excluded),
                 "val_images": _without(dataset.val, excluded),
             },
-            "predictions": sha256_of(predictions),
-            "started": run["started"],
+            "predictions": sha256_of(folder.predictions),
+            "started": run.started,
             "overrides": _overrides(experiment),
-            "amp": experiment["amp"],
-            "notes": [*run["notes"], *([CUT] if measured.ap_fixed and measured.cut else [])],
-            "detections_per_image": run.get("detections_per_image"),
+            "amp": experiment.amp,
+            "notes": [*run.notes, *([CUT] if measured.ap_fixed and measured.cut else [])],
+            "detections_per_image": run.detections_per_image,
         }
     )
 
@@ -119,68 +103,21 @@ def extended(earlier: ResultRecord, later: ResultRecord) -> ResultRecord:
     return ResultRecord.model_validate(fields)
 
 
-def evaluated_annotations(folder: Path, dataset: Dataset, exclude: list[int]) -> Path:
+def evaluated_annotations(folder: RunFolder, dataset: Dataset, exclude: Collection[int]) -> Path:
     """The validation annotations without the excluded images: the file itself, or a copy in the run's folder."""
-    from lt_bench.utils.files import write_atomic
-
     file = dataset.val
     left_out = set(exclude).intersection(file.image_ids)
     if not left_out:
         return file.path
     images = [row for row, image_id in enumerate(file.image_ids) if image_id not in left_out]
     kept = np.isin(file.columns["image_row"], images) | (file.columns["image_row"] < 0)
-    path = folder / "annotations_val.json"
     content = [
         b'{"images": [%s], ' % b",\n".join(map(file.images.raw, images)),
         b'"annotations": [%s], ' % b",\n".join(map(file.annotations.raw, np.flatnonzero(kept).tolist())),
         b'"categories": %s}' % json.dumps(file.categories).encode(),
     ]
-    write_atomic(path, content)
-    return path
-
-
-def versions() -> dict[str, str]:
-    """Python's version and those of the packages that results depend on, as far as they are installed."""
-    found = {"python": platform.python_version()}
-    for name, distribution in PACKAGES.items():
-        try:
-            found[name] = version(distribution)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def git_state() -> dict[str, Any] | None:
-    """Commit and cleanliness of the checkout that this package runs from; None when it is installed elsewhere."""
-    here = Path(__file__).resolve().parent
-
-    def git(*arguments: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ("git", *arguments),
-                cwd=here,
-                env={**os.environ, "LC_ALL": "C"},
-                capture_output=True,
-                text=True,
-                timeout=30,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    if git("ls-files", "--error-unmatch", Path(__file__).name) is None:
-        return None
-    commit = git("rev-parse", "HEAD")
-    return {"commit": commit, "dirty": bool(git("status", "--porcelain"))} if commit else None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} can't be read: {error}", "the run is not finished: start it again") from error
-    return content
+    write_atomic(folder.annotations, content)
+    return folder.annotations
 
 
 def _evaluators(asked: Evaluator, measured: Measured) -> str:
@@ -204,10 +141,10 @@ def _plain(value: Any) -> bool | int | float | str:
     return value if isinstance(value, str) and len(value) <= LONGEST else repr(value)[:LONGEST]
 
 
-def _overrides(experiment: Mapping[str, Any]) -> list[str]:
-    lines = [f"{key}={value!r}"[:LONGEST] for key, value in sorted(experiment["overrides"].items())]
-    if experiment["max_iters"] is not None:
-        lines.append(f"--max-iters {experiment['max_iters']}")
-    if experiment["exclude"]:
-        lines.append(f"{len(experiment['exclude'])} images left out")
+def _overrides(experiment: Experiment) -> list[str]:
+    lines = [f"{key}={value!r}"[:LONGEST] for key, value in sorted(experiment.overrides.items())]
+    if experiment.max_iters is not None:
+        lines.append(f"--max-iters {experiment.max_iters}")
+    if experiment.exclude:
+        lines.append(f"{len(experiment.exclude)} images left out")
     return lines

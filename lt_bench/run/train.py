@@ -5,9 +5,7 @@ Started in-process for one device, and by torchrun (`python -m lt_bench.run.trai
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import pickle
 import sys
 import traceback
@@ -19,15 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from lt_bench.errors import RunFailedError, UserError
 from lt_bench.run import distributed
+from lt_bench.run.environment import processor
+from lt_bench.run.folder import RunFolder
+from lt_bench.run.manifest import TrainingSummary
 from lt_bench.utils import threads
 
 if TYPE_CHECKING:
     from mmengine.config import Config
     from mmengine.runner import Runner
-
-CONFIG_FILE = "config.py"
-TRAINING_FILE = "training.json"
-LOG_FILE = "run.log"
 
 
 def train_and_predict(config: Path) -> None:
@@ -42,23 +39,23 @@ def train_and_predict(config: Path) -> None:
     from lt_bench.detector.hooks import ProgressHook, hook_of
 
     cfg = Config.fromfile(str(config))
-    folder = config.parent
+    folder = RunFolder(config.parent)
     try:
-        distributed.join()
+        distributed.init_process_group()
         runner = _build_runner(cfg, folder)
         with _building(folder, unless=lambda: hook_of(runner, ProgressHook).began):
             runner.train()  # mmengine builds optimizer, schedulers and data only now
-        _write_training(runner, folder)
+        _write_summary(runner, folder)
         runner.test()
     except FloatingPointError as error:
-        raise RunFailedError(f"{error}; the log is {folder / LOG_FILE}") from error
+        raise RunFailedError(f"{error}; the log is {folder.log}") from error
     except torch.OutOfMemoryError as error:
         raise RunFailedError(
             f"{error}\nGive a device fewer images at a time with --images-per-device 1; the global batch stays."
         ) from error
     finally:
         logging.captureWarnings(False)  # what is said of the evaluation is for the terminal again
-        distributed.leave()
+        distributed.destroy_process_group()
 
 
 def predict(config: Path, checkpoint: Path, folder: Path, detections_per_image: int = 0) -> None:
@@ -78,7 +75,7 @@ def predict(config: Path, checkpoint: Path, folder: Path, detections_per_image: 
     cfg.pop("model_wrapper_cfg", None)
     for key in ("train_cfg", "train_dataloader", "optim_wrapper", "param_scheduler"):
         cfg[key] = None
-    runner = _build_runner(cfg, folder)
+    runner = _build_runner(cfg, RunFolder(folder))
     try:
         runner.load_or_resume()
         missing = set(runner.model.state_dict()) - set(
@@ -91,16 +88,7 @@ def predict(config: Path, checkpoint: Path, folder: Path, detections_per_image: 
     runner.test()
 
 
-def last_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint that a run in `folder` would continue from, or None."""
-    pointer = folder / "last_checkpoint"
-    if not pointer.is_file():
-        return None
-    checkpoint = folder / Path(pointer.read_text(encoding="utf-8").strip()).name
-    return checkpoint if checkpoint.is_file() else None
-
-
-def _build_runner(cfg: Config, folder: Path) -> Runner:
+def _build_runner(cfg: Config, folder: RunFolder) -> Runner:
     import torch
     from mmengine.logging import MMLogger
     from mmengine.runner import Runner
@@ -112,7 +100,7 @@ def _build_runner(cfg: Config, folder: Path) -> Runner:
         """mmengine's Runner that logs to the run's file, not to the terminal, and lays out the model for a CPU."""
 
         def build_logger(self, log_level: int | str = "INFO", log_file: str | None = None, **kwargs: Any) -> MMLogger:
-            logger: MMLogger = super().build_logger(log_level, str(folder / LOG_FILE), **kwargs)
+            logger: MMLogger = super().build_logger(log_level, str(folder.log), **kwargs)
             for handler in list(logger.handlers):
                 if isinstance(handler, logging.FileHandler):
                     _log_warnings_to(handler)
@@ -127,7 +115,7 @@ def _build_runner(cfg: Config, folder: Path) -> Runner:
             wrapped: torch.nn.Module = super().wrap_model(model_wrapper_cfg, model)
             return wrapped
 
-    cfg.work_dir = str(folder)
+    cfg.work_dir = str(folder.path)
     with _building(folder):
         runner = LoggedRunner.from_cfg(cfg)
     runner.register_hook(ProgressHook())
@@ -135,7 +123,7 @@ def _build_runner(cfg: Config, folder: Path) -> Runner:
 
 
 @contextmanager
-def _building(folder: Path, unless: Callable[[], bool] = lambda: False) -> Iterator[None]:
+def _building(folder: RunFolder, unless: Callable[[], bool] = lambda: False) -> Iterator[None]:
     """What fails while a runner is put together is the config's fault: a UserError, the details in the log.
 
     unless: whether something was computed already, so that an error is no mistake in the config.
@@ -145,11 +133,11 @@ def _building(folder: Path, unless: Callable[[], bool] = lambda: False) -> Itera
     except (TypeError, ValueError, KeyError, AttributeError, AssertionError, OSError) as error:
         if unless():
             raise
-        with (folder / LOG_FILE).open("a", encoding="utf-8") as log:
+        with folder.log.open("a", encoding="utf-8") as log:
             log.write(traceback.format_exc())
         raise UserError(
-            f"the config {folder / CONFIG_FILE} can't be built: {type(error).__name__}: {error}",
-            f"{folder / LOG_FILE} has the details",
+            f"the config {folder.config} can't be built: {type(error).__name__}: {error}",
+            f"{folder.log} has the details",
         ) from error
 
 
@@ -161,13 +149,12 @@ def _log_warnings_to(handler: logging.Handler) -> None:
     logger.propagate = False
 
 
-def _write_training(runner: Runner, folder: Path) -> None:
+def _write_summary(runner: Runner, folder: RunFolder) -> None:
     import torch
     from mmengine.dist import all_reduce, is_main_process
 
     from lt_bench.detector.hooks import RunMeterHook, hook_of
     from lt_bench.operators import in_use
-    from lt_bench.utils.files import write_atomic
 
     meter = hook_of(runner, RunMeterHook)
     busiest = torch.tensor(float(meter.peak_memory_bytes), dtype=torch.float64)
@@ -176,29 +163,18 @@ def _write_training(runner: Runner, folder: Path) -> None:
         return
     accumulated = runner.cfg.optim_wrapper.get("accumulative_counts", 1)
     cuda = torch.cuda.is_available()
-    summary = {
-        "training_seconds": meter.training_seconds,
-        "peak_memory_bytes": int(busiest),
-        "iterations": runner.iter // accumulated,
-        "epochs": runner.epoch,
-        "device": torch.cuda.get_device_name() if cuda else processor(),
-        "device_kind": "cuda" if cuda else "cpu",
-        "device_count": runner.world_size,
-        "operators": str(in_use()),
-    }
-    write_atomic(folder / TRAINING_FILE, [json.dumps(summary, indent=2).encode()])
-
-
-def processor() -> str:
-    """The name of this machine's processor and its cores."""
-    import platform
-
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    return f"{model or platform.processor() or platform.machine()} ({os.cpu_count()} cores)"
+    folder.write_summary(
+        TrainingSummary(
+            training_seconds=meter.training_seconds,
+            peak_memory_bytes=int(busiest),
+            iterations=runner.iter // accumulated,
+            epochs=runner.epoch,
+            device=torch.cuda.get_device_name() if cuda else processor(),
+            device_kind="cuda" if cuda else "cpu",
+            device_count=runner.world_size,
+            operators=str(in_use()),
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lt_bench.evaluation.inputs.checks import IouType
+from lt_bench.run.folder import RunFolder
 from lt_bench.selftest.command import FEW_IMAGES, lt_bench
 from lt_bench.selftest.result import Bench, Check, Found
 from lt_bench.testing.result import Wrong
@@ -20,23 +21,24 @@ SCORES = 1e-3  # a GPU may add in another order each time
 
 def run_and_resume(bench: Bench) -> Found:
     """A run that lost what came after its first checkpoint goes on there; its last one predicts what the run did."""
-    work = bench.folder / "work"
+    work = RunFolder(bench.folder / "work")
     steps = ("--max-iters", str(ITERATIONS), "--work-dir", "work")
     command = ("run", "--loss", "ecm", "--dataset", "glyphs", *steps, *FEW_IMAGES)
     lt_bench(bench, *command)
-    for name in ("result.json", "predictions.json", "training.json", f"iter_{ITERATIONS}.pth"):
-        (work / name).unlink()
-    (work / "last_checkpoint").write_text(str(work / "iter_1.pth"), encoding="utf-8")
+    last = work.path / f"iter_{ITERATIONS}.pth"
+    for path in (work.result, work.predictions, work.summary, last):
+        path.unlink()
+    work.checkpoint_pointer.write_text(str(work.path / "iter_1.pth"), encoding="utf-8")
     said = lt_bench(bench, *command, "--resume")
     if "continuing after iter_1.pth" not in said:
         raise Wrong("the run does not go on after its checkpoint")
-    training = json.loads((work / "training.json").read_text(encoding="utf-8"))
-    if training["iterations"] != ITERATIONS:
-        raise Wrong(f"the resumed run ends after {training['iterations']} iterations of {ITERATIONS}")
-    if training["device_kind"] != bench.device.type:
-        raise Wrong(f"the run used the {training['device_kind']}")
-    lt_bench(bench, "eval", str(work / f"iter_{ITERATIONS}.pth"))
-    first, second = (_scores(path) for path in (work / "predictions.json", work / "eval" / "predictions.json"))
+    training = work.read_summary()
+    if training.iterations != ITERATIONS:
+        raise Wrong(f"the resumed run ends after {training.iterations} iterations of {ITERATIONS}")
+    if training.device_kind != bench.device.type:
+        raise Wrong(f"the run used the {training.device_kind}")
+    lt_bench(bench, "eval", str(last))
+    first, second = (_scores(folder.predictions) for folder in (work, RunFolder(work.path / "eval")))
     if len(first) != len(second) or not np.allclose(first, second, rtol=0, atol=SCORES):
         raise Wrong(f"the checkpoint predicts other detections ({len(second)}) than its run ({len(first)})")
     return Found(

@@ -12,8 +12,7 @@ import torch
 from tabulate import tabulate
 
 from lt_bench.operators import in_use
-from lt_bench.run.record import git_state, versions
-from lt_bench.run.train import processor
+from lt_bench.run.environment import git_state, processor, versions
 from lt_bench.selftest.result import Row
 from lt_bench.testing.result import reason
 from lt_bench.utils.files import write_atomic
@@ -27,6 +26,7 @@ WIDTH = 88  # characters of a detail in a line of the terminal
 def machine(device: torch.device) -> dict[str, Any]:
     """What was checked: device, operators, and the versions of what results depend on."""
     cuda = device.type == "cuda"
+    git = git_state()
     try:
         operators = str(in_use())
     except Exception as error:  # the row of the operators fails, and says it too
@@ -38,7 +38,7 @@ def machine(device: torch.device) -> dict[str, Any]:
         "cuda": torch.version.cuda if cuda else None,
         "operators": operators,
         "versions": versions(),
-        "git": git_state(),
+        "git": git and git.model_dump(),
     }
 
 

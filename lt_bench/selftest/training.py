@@ -14,7 +14,8 @@ from torch import Tensor
 
 from lt_bench.data.dataset import find
 from lt_bench.data.dataset import load as load_dataset
-from lt_bench.run.experiment import Experiment, resolve
+from lt_bench.run.config import resolve
+from lt_bench.run.experiment import Experiment
 from lt_bench.selftest.result import Bench, Check, Found
 from lt_bench.testing.measure import Prepare, interleaved_seconds, peak_bytes
 from lt_bench.testing.result import NotApplicable, Wrong

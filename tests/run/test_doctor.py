@@ -1,4 +1,4 @@
-"""What doctor says of operators and of OpenCV, and what it mends."""
+"""What doctor says of operators and of OpenCV, and what it fixes."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ class Environment:
 
 def test_operators_that_work_are_named_and_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     environment = Environment(monkeypatch, problem="")
-    assert doctor._operators(mend=True) == doctor.Finding("operators", "some 1.0")
+    assert doctor._operators(fix=True) == doctor.Finding("operators", "some 1.0")
     assert environment.installed == 0
 
 
-def test_missing_operators_are_mended_unless_only_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_operators_are_fixed_unless_only_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     environment = Environment(monkeypatch, problem="No module named 'mmcv._ext'")
-    looked = doctor._operators(mend=False)
+    looked = doctor._operators(fix=False)
     assert (looked.ok, looked.needed, environment.installed) == (False, True, 0)
     assert "mmcv._ext" in looked.state and "lt_bench doctor" in looked.remedy
-    mended = doctor._operators(mend=True)
-    assert (mended.ok, mended.state) == (True, "some 1.0 (mended)")
+    fixed = doctor._operators(fix=True)
+    assert (fixed.ok, fixed.state) == (True, "some 1.0 (fixed)")
 
 
-def test_what_cant_be_mended_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cant_be_fixed_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     environment = Environment(monkeypatch, problem="broken", after="still broken")
-    assert doctor._operators(mend=True) == doctor.Finding("operators", "still broken", False, remedy=doctor.SET_UP)
+    assert doctor._operators(fix=True) == doctor.Finding("operators", "still broken", False, remedy=doctor.SET_UP)
 
     def refuse(source: str) -> str:
         raise UserError("there is no compiler", "install one")
 
     environment.problem = "broken"
     monkeypatch.setattr(doctor, "install", refuse)
-    found = doctor._operators(mend=True)
+    found = doctor._operators(fix=True)
     assert (found.ok, found.state, found.remedy) == (False, "there is no compiler", "install one")
 
 
@@ -70,3 +70,11 @@ def test_an_opencv_that_cant_be_imported_is_named_with_all_that_is_installed(mon
     assert not found.ok
     assert "libGL.so.1" in found.state
     assert "uninstall -y opencv-python-headless; pip install --no-deps opencv-python-headless" in found.remedy
+
+
+def test_missing_data_says_where_it_was_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LT_BENCH_DATA", "/nowhere")
+    found = doctor._data(None)
+    assert (found.ok, found.needed) == (False, False)
+    assert "  /nowhere/annotations: no such folder" in found.remedy.splitlines()
+    assert "--data-root" in found.remedy

@@ -20,7 +20,7 @@ from lt_bench.evaluation.ap.average_precision import evaluate
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.store import read
 
-HERE = Path(__file__).resolve().parent
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FEW_IMAGES = ("--set", "+test_dataloader.dataset.indices=8")
 SMALL = small_model()
 ECM = ("ecm", "--max-iters", "2")  # what the fixture `small` ran
@@ -154,8 +154,8 @@ def test_a_folder_keeps_to_one_run(small: Path) -> None:
 def test_a_finished_run_answers_only_for_its_data_and_loss(small: Path, key: str) -> None:
     work = small / f"other-{key}"
     shutil.copytree(small / "work", work)
-    facts = json.loads((work / "run.json").read_text(encoding="utf-8"))
-    (work / "run.json").write_text(json.dumps(facts | {key: "something else"}), encoding="utf-8")
+    manifest = json.loads((work / "run.json").read_text(encoding="utf-8"))
+    (work / "run.json").write_text(json.dumps(manifest | {key: "something else"}), encoding="utf-8")
     done = refused(small, *ECM, "--work-dir", str(work))
     assert "holds a run with another" in done.stderr
 
@@ -306,7 +306,7 @@ def test_torchrun_starts_a_run_on_several_machines(tmp_path: Path) -> None:
 def test_a_plugin_runs_from_its_installed_distribution(tmp_path: Path) -> None:
     """examples/plugin, installed into a scratch folder, trains under its own name."""
     source, site = tmp_path / "source", tmp_path / "site"
-    shutil.copytree(HERE.parent / "examples" / "plugin", source, ignore=shutil.ignore_patterns("*.egg-info", "build"))
+    shutil.copytree(EXAMPLES / "plugin", source, ignore=shutil.ignore_patterns("*.egg-info", "build"))
     pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation")
     installed = subprocess.run(
         (*pip, "--target", site, source),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +17,7 @@ from lt_bench.errors import UserError
 from lt_bench.evaluation.ap.average_precision import APResult
 from lt_bench.evaluation.metrics import Measured
 from lt_bench.leaderboard.schema import Loss
+from lt_bench.run.folder import RunFolder
 from lt_bench.run.record import _evaluators, _plain, make_record
 
 
@@ -35,11 +35,9 @@ def test_no_hyper_parameter_spoils_a_record(value: object) -> None:
 def test_annotations_that_changed_during_the_run_are_not_measured_on(tmp_path: Path) -> None:
     paths = write_annotations(tmp_path)
     dataset = Dataset(paths, load(paths.train), load(paths.val))
-    for name, content in (("run", {"experiment": {"exclude": []}}), ("training", {})):
-        (tmp_path / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
     paths.val.write_bytes(paths.val.read_bytes() + b"\n")
     with pytest.raises(UserError, match="was changed while this run went on"):
-        make_record(tmp_path, dataset, "vernier")
+        make_record(RunFolder(Path(__file__).parent / "before"), dataset, "vernier")
 
 
 def test_a_check_is_no_failure_where_the_cache_cant_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from lt_bench.data.json_stream import JSONStream
 from lt_bench.errors import RunFailedError, UserError
 from lt_bench.utils.files import write_atomic
 
+PREDICTIONS_FILE = "predictions.json"  # in the folder of a run
 BLOCK = 1 << 20  # bytes read at a time
 LONGEST = 1 << 24  # characters of a detection, which has a few hundred
 REMEDY = (

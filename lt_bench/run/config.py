@@ -1,0 +1,176 @@
+"""Puts together the one plain mmengine config of an experiment.
+
+It is made of layers in configs/_base_ (runtime, detector, backbone, schedule, recipe, data set; a later layer wins),
+then of what the annotation file says, then of --set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from lt_bench.errors import UserError, did_you_mean
+from lt_bench.run.experiment import Experiment, layer_path
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+    from lt_bench.data.lvis import DataPaths, LVISFile
+
+
+def resolve(experiment: Experiment, paths: DataPaths, train: LVISFile) -> Config:
+    """The config of an experiment for as many devices as the global batch has images (see batch_split.py).
+
+    train: the training annotations, which give number, names and counts of the classes.
+    Raises UserError for a --set key that is not in the config.
+    """
+    cfg = _merge_layers(experiment)
+    recipe, schedule = cfg.pop("recipe"), cfg.pop("schedule")
+    _set_heads(cfg, experiment, recipe, train)
+    _set_schedule(cfg, experiment, recipe, schedule)
+    _set_data(cfg, experiment, recipe, paths)
+    if experiment.detections_per_image is not None:
+        cfg.model.test_cfg.rcnn.max_per_img = experiment.detections_per_image
+    if (experiment.init or recipe.get("init", "pretrained")) == "random":
+        # Random weights need every layer trained, BatchNorm too.
+        cfg.model.backbone.update(init_cfg=None, frozen_stages=-1, norm_eval=False)
+    if experiment.amp:
+        cfg.optim_wrapper.type = "AmpOptimWrapper"
+    cfg.randomness = {"seed": experiment.seed}
+    _set_overrides(cfg, experiment.overrides)
+    return cfg
+
+
+def backbone_weights(backbone: str) -> str:
+    """The published weights of a backbone."""
+    from mmengine.config import Config
+
+    layer = Config.fromfile(str(layer_path("backbones", backbone)), lazy_import=False)
+    return str(layer.model.backbone.init_cfg.checkpoint)
+
+
+def _merge_layers(experiment: Experiment) -> Config:
+    from mmengine.config import Config
+
+    recipe = ("recipes", "common") if experiment.recipe == "common" else ("recipes/paper", experiment.loss)
+    layers = (
+        ("", "runtime"),
+        ("models", experiment.detector),
+        ("backbones", experiment.backbone),
+        ("schedules", experiment.schedule),
+        recipe,
+        ("datasets", experiment.dataset),
+    )
+    cfg = Config()
+    for folder, name in layers:
+        layer = Config.fromfile(str(layer_path(folder, name)), lazy_import=False)
+        cfg.merge_from_dict(layer.to_dict())
+    budget = cfg.model.train_cfg.pop("rcnn_budget", None)
+    for stage in as_list(cfg.model.train_cfg.rcnn) if budget else ():
+        stage.sampler.num = budget.num  # a data set states one RoI budget; every stage of a cascade gets it
+        stage.mask_size = budget.mask_size
+    return cfg
+
+
+def as_list(heads: Any) -> list[Any]:
+    """The heads of a detector: one, or one for each stage of a cascade."""
+    return list(heads) if isinstance(heads, Sequence) else [heads]
+
+
+def _set_heads(cfg: Config, experiment: Experiment, recipe: Mapping[str, Any], train: LVISFile) -> None:
+    from lt_bench.api.class_stats import ClassStats
+
+    stats = ClassStats.from_file(train)
+    loss_cls = {
+        "type": "LossAdapter",
+        "loss": experiment.loss,
+        "hyper_parameters": {**recipe["hyper_parameters"], **experiment.hyper_parameters},
+        "image_count": list(stats.image_count),
+        "instance_count": list(stats.instance_count),
+        "num_images": stats.num_images,
+    }
+    for head in as_list(cfg.model.roi_head.bbox_head):
+        head.num_classes = stats.num_classes
+        head.cls_predictor_cfg = recipe["classifier"]
+        head.prior_prob = recipe["prior_prob"]
+        head.loss_cls = loss_cls
+    for head in as_list(cfg.model.roi_head.mask_head):
+        head.num_classes = stats.num_classes
+        head.predictor_cfg = recipe["mask_predictor"]
+
+
+def _set_schedule(cfg: Config, experiment: Experiment, recipe: Mapping[str, Any], schedule: Mapping[str, Any]) -> None:
+    epochs = schedule["epochs"]
+    milestones = (recipe.get("milestones") or {}).get(experiment.schedule, schedule["milestones"])
+    warmup, steps = recipe["warmup"]["iters"], experiment.max_iters
+    if steps is None:
+        cfg.train_cfg = {"type": "EpochBasedTrainLoop", "max_epochs": epochs, "val_interval": epochs + 1}
+    else:
+        # The same shape in fewer steps: drops at the same share of the run, warm-up at most a tenth of it.
+        warmup = min(warmup, max(1, steps // 10))
+        milestones = [max(1, round(steps * milestone / epochs)) for milestone in milestones]
+        cfg.train_cfg = {"type": "IterBasedTrainLoop", "max_iters": steps, "val_interval": steps + 1}
+        cfg.train_dataloader.sampler = {"type": "InfiniteSampler", "shuffle": True}
+        cfg.log_processor.by_epoch = False
+        cfg.default_hooks.checkpoint.update(by_epoch=False, interval=max(1, steps // 10))
+    cfg.param_scheduler = [
+        {
+            "type": "LinearLR",
+            "start_factor": recipe["warmup"]["start_factor"],
+            "by_epoch": False,
+            "begin": 0,
+            # mmengine reaches the full rate one iteration before `end`
+            "end": warmup + 1,
+        },
+        {
+            "type": "MultiStepLR",
+            "by_epoch": steps is None,
+            "begin": 0,
+            "end": epochs if steps is None else steps,
+            "milestones": milestones,
+            "gamma": schedule["gamma"],
+        },
+    ]
+
+
+def _set_data(cfg: Config, experiment: Experiment, recipe: Mapping[str, Any], paths: DataPaths) -> None:
+    for loader, path in ((cfg.train_dataloader, paths.train), (cfg.test_dataloader, paths.val)):
+        loader.dataset.update(
+            ann_file=str(path.resolve()),
+            data_root=str(paths.image_root.resolve()),
+            exclude=sorted(experiment.exclude),
+        )
+    if recipe["repeat_factor"] is not None:
+        cfg.train_dataloader.dataset = {
+            "type": "RepeatFactorDataset",
+            "oversample_thr": recipe["repeat_factor"],
+            "dataset": cfg.train_dataloader.dataset,
+        }
+
+
+def _set_overrides(cfg: Config, overrides: Mapping[str, Any]) -> None:
+    for key, value in overrides.items():
+        name = key.removeprefix("+")
+        if "loss_cls" in name.split(".") and "bbox_head" in name:
+            raise UserError(f"--set {key} changes the loss under test", "choose it with --loss and --loss-set")
+        if not key.startswith("+"):
+            _check_key(cfg, name)
+        cfg.merge_from_dict({name: value})
+
+
+def _check_key(cfg: Config, key: str) -> None:
+    node: Any = cfg._cfg_dict
+    walked: list[str] = []
+    for part in key.split("."):
+        if isinstance(node, Mapping):
+            known = [str(name) for name in node]
+        else:
+            known = [str(index) for index in range(len(node))] if isinstance(node, list | tuple) else []
+        if part not in known:
+            where = ".".join(walked) or "the config"
+            raise UserError(
+                f"--set {key}: {where} has no {part!r}",
+                f"{did_you_mean(part, known)}\nTo add a new key, write --set +{key}=...",
+            )
+        node = node[part] if isinstance(node, Mapping) else node[int(part)]
+        walked.append(part)

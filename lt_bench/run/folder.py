@@ -1,0 +1,108 @@
+"""The folder of a run: the names of its files, its lock, and how an earlier run in it is kept."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from lt_bench.errors import UserError
+from lt_bench.evaluation.inputs.predictions import PREDICTIONS_FILE
+from lt_bench.run.manifest import Note, RunManifest, TrainingSummary
+from lt_bench.utils.files import locked, write_atomic
+
+logger = logging.getLogger(__name__)
+
+AnyNote = TypeVar("AnyNote", bound=Note)
+
+
+class RunFolder:
+    """The files of a run, which lie in `path`. Checkpoints and mmengine's own logs are there too.
+
+    annotations: the validation annotations, where images were left out of them. checkpoint_pointer: mmengine's file
+    with the path of the last checkpoint.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lock = path / ".lock"
+        self.config = path / "config.py"
+        self.manifest = path / "run.json"
+        self.log = path / "run.log"
+        self.checkpoint_pointer = path / "last_checkpoint"
+        self.summary = path / "training.json"
+        self.predictions = path / PREDICTIONS_FILE
+        self.annotations = path / "annotations_val.json"
+        self.per_class = path / "per_class.csv"
+        self.result = path / "result.json"
+
+    def last_checkpoint(self) -> Path | None:
+        """The checkpoint that the run would continue from. It is looked for here, also after the folder was moved."""
+        if not self.checkpoint_pointer.is_file():
+            return None
+        checkpoint = self.path / Path(self.checkpoint_pointer.read_text(encoding="utf-8").strip()).name
+        return checkpoint if checkpoint.is_file() else None
+
+    def is_trained(self) -> bool:
+        return self.predictions.is_file() and self.summary.is_file()
+
+    def has_results(self) -> bool:
+        """Whether a run got anywhere here."""
+        return self.last_checkpoint() is not None or self.result.exists() or self.predictions.exists()
+
+    def read_manifest(self) -> RunManifest:
+        """Raises UserError when it is missing, damaged, or of a loss that is not installed."""
+        return _read(self.manifest, RunManifest)
+
+    def read_summary(self) -> TrainingSummary:
+        """Raises UserError when it is missing or damaged."""
+        return _read(self.summary, TrainingSummary)
+
+    def write_manifest(self, manifest: RunManifest) -> None:
+        _write(self.manifest, manifest)
+
+    def write_summary(self, summary: TrainingSummary) -> None:
+        _write(self.summary, summary)
+
+    @contextmanager
+    def claimed(self, restart: bool) -> Iterator[None]:
+        """Holds the folder for this process alone; with `restart`, an earlier run in it is moved aside first.
+
+        Raises UserError when another process holds it or it can't be written.
+        """
+        if restart and self.manifest.is_file():
+            self._move_aside()
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(locked(self.lock, wait=False))
+            except TimeoutError as error:
+                raise UserError(
+                    f"another process runs in {self.path}", "wait for it, or choose another --work-dir"
+                ) from error
+            except OSError as error:
+                raise UserError(
+                    f"{self.path} can't be the folder of a run: {error.strerror}", "choose another --work-dir"
+                ) from error
+            yield
+
+    def _move_aside(self) -> None:
+        names = (self.path.with_name(f"{self.path.name}.old{number}") for number in range(1, 10_000))
+        kept = next(path for path in names if not path.exists())
+        self.path.rename(kept)
+        logger.info(f"the earlier run is kept in {kept}")
+
+
+def _read(path: Path, form: type[AnyNote]) -> AnyNote:
+    try:
+        return form.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise UserError(f"{path} can't be read: {error}", "the run is not finished: start it again") from error
+
+
+def _write(path: Path, note: Note) -> None:
+    write_atomic(path, [json.dumps(note.content(), indent=2, default=list).encode()])

@@ -1,0 +1,95 @@
+"""The config of an experiment: layers, recipes, --set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from experiments import resolved
+
+from lt_bench.errors import UserError
+from lt_bench.run.config import backbone_weights
+from lt_bench.run.experiment import BACKBONES, DETECTORS, SCHEDULES
+
+LOSSES = ("ce", "ecm", "eql", "eqlv2", "federated", "focal", "seesaw")
+
+
+def test_set_reaches_any_key(tmp_path: Path) -> None:
+    cfg, _ = resolved(tmp_path, overrides={"optim_wrapper.optimizer.lr": 0.01, "param_scheduler.0.end": 7})
+    assert cfg.optim_wrapper.optimizer.lr == 0.01
+    assert cfg.param_scheduler[0].end == 7
+    assert cfg.param_scheduler[1].milestones == [8, 11]
+
+
+@pytest.mark.parametrize("key", ["optim_wrapper.optimiser.lr", "optim_wraper", "param_scheduler.2.end", "seed"])
+def test_set_refuses_an_unknown_key(tmp_path: Path, key: str) -> None:
+    with pytest.raises(UserError, match="has no") as caught:
+        resolved(tmp_path, overrides={key: 1})
+    assert f"--set +{key}" in caught.value.remedy
+
+
+def test_set_can_add_a_key(tmp_path: Path) -> None:
+    cfg, _ = resolved(tmp_path, overrides={"+train_dataloader.dataset.dataset.indices": 8})
+    assert cfg.train_dataloader.dataset.dataset.indices == 8
+
+
+@pytest.mark.parametrize("key", ["model.roi_head.bbox_head.loss_cls.loss", "+model.roi_head.bbox_head.loss_cls.x"])
+def test_the_loss_is_chosen_by_its_own_options(tmp_path: Path, key: str) -> None:
+    with pytest.raises(UserError, match="the loss under test"):
+        resolved(tmp_path, overrides={key: "ce"})
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_every_combination_resolves(tmp_path: Path, detector: str, backbone: str, schedule: str) -> None:
+    cfg, _ = resolved(tmp_path, detector=detector, backbone=backbone, schedule=schedule)
+    assert cfg.model.backbone.init_cfg.checkpoint == backbone_weights(backbone)
+
+
+@pytest.mark.parametrize("dataset", ["lvis_v0.5", "glyphs", "glyphs-1203"])
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_every_data_set_resolves(tmp_path: Path, dataset: str, detector: str) -> None:
+    cfg, _ = resolved(tmp_path, dataset=dataset, detector=detector)
+    assert "rcnn_budget" not in cfg.model.train_cfg
+
+
+PAPER = {  # sampler, classifier, mask predictor, prior, warm-up iterations, start factor, clip, hyper-parameters
+    "ce": (1e-3, "Linear", "Conv", None, 500, 1e-3, None, {}),
+    "focal": (None, "Linear", "Conv", 0.01, 500, 1e-3, None, {}),
+    "eql": (None, "Linear", "Conv", 0.001, 500, 1e-3, None, {}),
+    "eqlv2": (None, "Linear", "Conv", 0.001, 500, 1e-3, None, {}),
+    "seesaw": (None, "NormedLinear", "Conv", None, 500, 1e-3, None, {"reduce_counts": False}),
+    "federated": (1e-3, "Linear", "Conv", 0.01, 4000, 2.5e-4, {"type": "value", "clip_value": 1.0}, {}),
+    "ecm": (
+        1e-3,
+        "NormedLinear",
+        "NormedConv2d",
+        None,
+        10000,
+        1e-4,
+        {"max_norm": 5, "norm_type": 2},
+        {"float32_weights": True},
+    ),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_paper_recipe_is_the_authors(tmp_path: Path, loss: str) -> None:
+    cfg, _ = resolved(tmp_path, loss=loss, recipe="paper", schedule="2x")
+    threshold, classifier, mask, prior, warmup, factor, clip, hyper_parameters = PAPER[loss]
+    assert cfg.train_dataloader.dataset.get("oversample_thr") == threshold
+    head = cfg.model.roi_head.bbox_head
+    assert (head.cls_predictor_cfg.type, head.prior_prob) == (classifier, prior)
+    assert cfg.model.roi_head.mask_head.predictor_cfg.type == mask
+    assert (cfg.param_scheduler[0].end - 1, cfg.param_scheduler[0].start_factor) == (warmup, factor)
+    assert cfg.param_scheduler[1].milestones == ([20, 22] if loss == "ecm" else [16, 22])
+    assert cfg.optim_wrapper.get("clip_grad") == clip
+    assert cfg.optim_wrapper.optimizer == {"type": "SGD", "lr": 0.02, "momentum": 0.9, "weight_decay": 1e-4}
+    assert head.loss_cls.hyper_parameters == hyper_parameters
+
+
+def test_random_weights_train_every_layer(tmp_path: Path) -> None:
+    cfg, _ = resolved(tmp_path, init="random")
+    assert cfg.model.backbone.init_cfg is None
+    assert (cfg.model.backbone.frozen_stages, cfg.model.backbone.norm_eval) == (-1, False)

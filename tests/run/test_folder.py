@@ -1,0 +1,64 @@
+"""The folder of a run: one process at a time, earlier runs are kept, damaged notes are named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lt_bench.errors import UserError
+from lt_bench.run.folder import RunFolder
+from lt_bench.run.manifest import TrainingSummary
+
+SUMMARY = TrainingSummary(
+    training_seconds=1.5, peak_memory_bytes=7, iterations=2, epochs=0, device="a CPU", device_kind="cpu", device_count=1
+)
+
+
+def test_a_second_process_is_refused(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "work")
+    second = folder.claimed(restart=False)
+    with folder.claimed(restart=False), pytest.raises(UserError, match="another process runs in"):
+        second.__enter__()
+    with folder.claimed(restart=False):
+        pass
+
+
+def test_restart_moves_a_run_aside_and_nothing_else(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "work")
+    folder.path.mkdir()
+    (folder.path / "thesis.txt").touch()
+    with folder.claimed(restart=True):
+        assert (folder.path / "thesis.txt").is_file()
+    for number in (1, 2):
+        folder.manifest.write_text("{}", encoding="utf-8")
+        with folder.claimed(restart=True):
+            assert [path.name for path in folder.path.iterdir()] == [".lock"]
+        assert (tmp_path / f"work.old{number}" / "run.json").is_file()
+    assert (tmp_path / "work.old1" / "thesis.txt").is_file()
+
+
+def test_a_checkpoint_is_found_after_the_folder_was_moved(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    assert (folder.last_checkpoint(), folder.has_results()) == (None, False)
+    folder.checkpoint_pointer.write_text("/elsewhere/work/iter_3.pth", encoding="utf-8")
+    assert folder.last_checkpoint() is None
+    (tmp_path / "iter_3.pth").touch()
+    assert (folder.last_checkpoint(), folder.has_results()) == (tmp_path / "iter_3.pth", True)
+
+
+def test_a_summary_is_read_as_it_was_written(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write_summary(SUMMARY)
+    assert folder.read_summary() == SUMMARY
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"\xff", b'{"training_seconds": "soon"}'])
+def test_a_missing_or_damaged_note_is_named(tmp_path: Path, content: bytes | None) -> None:
+    folder = RunFolder(tmp_path)
+    if content is not None:
+        for path in (folder.summary, folder.manifest):
+            path.write_bytes(content)
+    for read, name in ((folder.read_summary, "training.json"), (folder.read_manifest, "run.json")):
+        with pytest.raises(UserError, match=f"{name} can't be read"):
+            read()
