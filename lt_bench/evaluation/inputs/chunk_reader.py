@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.json
 from numpy.typing import NDArray
 
+from lt_bench.data.rle import joined_mask_pixels
 from lt_bench.evaluation.inputs.ground_truth import GroundTruth
-from lt_bench.evaluation.inputs.rle import joined_mask_pixels
 
 CHUNK_BYTES = 1 << 24  # of the file, in a chunk
 WORKERS = 2
