@@ -99,7 +99,14 @@ class ClassStats:
 
     @classmethod
     def from_file(cls, file: LVISFile) -> ClassStats:
-        """The counts that an annotation file that was read already states."""
+        """Take the counts from an annotation file that is loaded already.
+
+        Args:
+            file: What `lt_bench.data.lvis.load` returns.
+
+        Returns:
+            The counts that the file states.
+        """
         return cls.from_categories({"categories": file.categories, "images": file.images}, str(file.path))
 
     @classmethod

@@ -1,6 +1,7 @@
 """Arrays and a few facts in one file: read by mapping it into memory, which all processes of a machine share.
 
-The file is a line of JSON (the facts, and where each array lies), led by that line's checksum, and then the arrays.
+The file is a checksum of what follows it, and then Arrow tensors: JSON (the facts, and name and type of each array),
+and the arrays.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-ALIGNMENT = 64  # bytes; numpy wants 8
+START = 64  # where the tensors start, so that they are aligned
 Columns = dict[str, NDArray[Any]]
 
 
@@ -24,19 +26,14 @@ class DamagedError(ValueError):
 
 def pack(facts: Mapping[str, Any], columns: Mapping[str, NDArray[Any]]) -> Iterator[bytes]:
     """The bytes of such a file. facts: what JSON can hold."""
-    offset = checksum = 0
-    where, contents = {}, []
-    for name, column in columns.items():
-        content = np.ascontiguousarray(column).tobytes()
-        content += bytes(-len(content) % ALIGNMENT)
-        where[name] = (column.dtype.str, column.shape, offset)
-        offset += len(content)
-        checksum = zlib.crc32(content, checksum)
-        contents.append(content)
-    line = json.dumps({"facts": facts, "columns": where, "size": offset, "checksum": checksum}).encode()
-    head = b"%08x %s" % (zlib.crc32(line), line)
-    yield head.ljust(len(head) + -(len(head) + 1) % ALIGNMENT) + b"\n"
-    yield from contents
+    types = {name: column.dtype.str for name, column in columns.items()}
+    head = json.dumps({"facts": facts, "types": types}).encode()
+    stream = pa.BufferOutputStream()
+    for column in (np.frombuffer(head, dtype=np.uint8), *columns.values()):
+        pa.ipc.write_tensor(pa.Tensor.from_numpy(np.ascontiguousarray(column)), stream)
+    content = stream.getvalue()
+    yield _checksum(content)
+    yield content
 
 
 def unpack(path: Path) -> tuple[dict[str, Any], Columns]:
@@ -44,27 +41,18 @@ def unpack(path: Path) -> tuple[dict[str, Any], Columns]:
 
     Raises OSError when it can't be read and DamagedError when a byte is not as it was written.
     """
-    with path.open("rb") as stream:
-        line = stream.readline()
-        start = stream.tell()
-    content = np.memmap(path, dtype=np.uint8, mode="r")[start:] if line.endswith(b"\n") else np.empty(0, np.uint8)
-    try:
-        checksum, head = line[:8], line[9:].rstrip()
-        if int(checksum, 16) != zlib.crc32(head):
-            raise DamagedError(f"{path}: the first line is damaged")
-        layout = json.loads(head)
-        if len(content) != layout["size"] or zlib.crc32(content.data) != layout["checksum"]:
-            raise DamagedError(f"{path}: the columns are damaged")
-        columns = {
-            name: _column(content, np.dtype(dtype), shape, offset)
-            for name, (dtype, shape, offset) in layout["columns"].items()
-        }
-    except (ValueError, KeyError, TypeError) as error:
-        raise DamagedError(f"{path}: {error}") from error
-    return layout["facts"], columns
+    if not path.stat().st_size:
+        raise DamagedError(f"{path}: it is empty")  # which can't be mapped
+    content = pa.memory_map(str(path)).read_buffer()
+    if bytes(content[:START]) != _checksum(content[START:]):
+        raise DamagedError(f"{path}: its content does not fit its checksum")
+    stream = pa.BufferReader(content[START:])
+    head = json.loads(pa.ipc.read_tensor(stream).to_numpy().tobytes())
+    # Arrow has no tensors of booleans, and reads them as bytes
+    return head["facts"], {
+        name: pa.ipc.read_tensor(stream).to_numpy().view(dtype) for name, dtype in head["types"].items()
+    }
 
 
-def _column(content: NDArray[Any], dtype: np.dtype[Any], shape: list[int], offset: int) -> NDArray[Any]:
-    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    column: NDArray[Any] = content[offset : offset + size].view(np.ndarray).view(dtype).reshape(shape)
-    return column
+def _checksum(content: Any) -> bytes:
+    return (b"%08x" % zlib.crc32(content)).ljust(START)

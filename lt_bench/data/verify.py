@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from lt_bench.data.lvis import ImageFinder, LVISFile
+from lt_bench.data.rle import mask_pixels
 
 MISSING_IMAGE = "missing image"
 UNREADABLE_IMAGE = "unreadable image"
@@ -202,44 +203,24 @@ def _polygon_problems(polygons: list[Any]) -> Iterator[tuple[str, str]]:
 
 def _rle_problems(rle: Mapping[str, Any], image: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
     size, counts = rle.get("size"), rle.get("counts")
-    try:
-        runs = decode_runs(counts) if isinstance(counts, str) else counts
-    except ValueError as error:
-        yield MALFORMED_SEGMENTATION, f"run lengths cannot be decoded: {error}"
-        return
-    if not isinstance(runs, list) or any(type(run) is not int or run < 0 for run in runs):
+    area, total = _pixels(counts)
+    if total < 0:
         yield MALFORMED_SEGMENTATION, f"'counts' holds no run lengths: {counts!r:.60}"
-    elif sum(runs[1::2]) == 0:
+    elif area == 0:
         yield EMPTY_SEGMENTATION, "run lengths of area 0"
-    elif image is not None and (size != [image["height"], image["width"]] or sum(runs) != size[0] * size[1]):
+    elif image is not None and (size != [image["height"], image["width"]] or total != size[0] * size[1]):
         stated = f"{image['height']} x {image['width']}"
-        yield MALFORMED_SEGMENTATION, f"size {size} with {sum(runs)} pixels in runs, the image is {stated} (h x w)"
+        yield MALFORMED_SEGMENTATION, f"size {size} with {total} pixels in runs, the image is {stated} (h x w)"
 
 
-def decode_runs(text: str) -> list[int]:
-    """Run lengths from COCO's compressed form (the string that pycocotools' encode returns).
-
-    Each number is a chain of characters that carry 5 bits from the lowest up, plus 32 when more follow, plus 48 to be
-    printable; the last one's highest bit is the sign. From the fourth number on, the difference to the one two before.
-    Raises ValueError for other characters and for a number that is cut off.
-    """
-    runs: list[int] = []
-    value = shift = 0
-    for character in text:
-        code = ord(character) - 48
-        if not 0 <= code < 64:
-            raise ValueError(f"{character!r} is no character of the compressed form")
-        value |= (code & 31) << shift
-        shift += 5
-        if code & 32:
-            continue
-        if code & 16:
-            value -= 1 << shift
-        runs.append(value + runs[-2] if len(runs) > 2 else value)
-        value = shift = 0
-    if shift:
-        raise ValueError("the last number is cut off")
-    return runs
+def _pixels(counts: Any) -> tuple[int, int]:
+    """Foreground pixels and all pixels of run lengths, compressed or not; -1 and -1 when they are neither."""
+    if isinstance(counts, str):
+        area, total = mask_pixels([counts])
+        return int(area[0]), int(total[0])
+    if isinstance(counts, list) and all(type(run) is int and run >= 0 for run in counts):
+        return sum(counts[1::2]), sum(counts)
+    return -1, -1
 
 
 def _check_lists(file: LVISFile) -> Iterator[Problem]:

@@ -235,13 +235,6 @@ def test_progress_reaches_the_number_of_images(small: SmallSet) -> None:
     assert calls == [(1, 3), (2, 3), (3, 3)]
 
 
-@pytest.mark.parametrize("density", [0.0, 0.03, 0.5, 1.0])
-def test_compressed_runs_decode_to_what_pycocotools_encoded(density: float) -> None:
-    mask = (np.random.default_rng(1).random((300, 400)) < density).astype(np.uint8)
-    encoded = coco_mask.encode(np.asfortranarray(mask))
-    assert verify.decode_runs(encoded["counts"].decode()) == run_lengths(mask)
-
-
 def test_reference_photographs_have_no_problems(shared: Path) -> None:
     paths = lvis.find("lvis_v1", shared / "reference" / "coco100")
     finder = lvis.ImageFinder(paths.image_root)

@@ -7,10 +7,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
+from lt_bench.data.rle import mask_pixels
 from lt_bench.errors import UserError
 from lt_bench.evaluation.inputs.ground_truth import GroundTruth, is_box, is_finite, load_ground_truth
 from lt_bench.evaluation.inputs.predictions import REMEDY, read_predictions
-from lt_bench.evaluation.inputs.rle import mask_pixels
 
 IouType = Literal["bbox", "segm", "boundary"]
 BATCH = 512  # detections whose masks are measured at once

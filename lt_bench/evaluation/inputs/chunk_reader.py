@@ -1,4 +1,4 @@
-"""Predictions in blocks of columns, read by Arrow where a file has the layout that `write_predictions` gives it."""
+"""Predictions in chunks of columns, read by Arrow where a file has the layout that `write_predictions` gives it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.json
 from numpy.typing import NDArray
 
+from lt_bench.data.rle import joined_mask_pixels
 from lt_bench.evaluation.inputs.ground_truth import GroundTruth
-from lt_bench.evaluation.inputs.rle import joined_mask_pixels
 
-BYTES = 1 << 24  # of the file, in a block
+CHUNK_BYTES = 1 << 24  # of the file, in a chunk
 WORKERS = 2
-PARSED = 1 << 20  # bytes that Arrow parses at once
+PARSED_BYTES = 1 << 20  # bytes that Arrow parses at once
 NEWLINE, SPACE, COMMA = b"\n ,"
 MAX_ASCII = 127
 Text = NDArray[np.uint8]
@@ -32,7 +32,7 @@ class Irregular(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
+class Chunk:
     """Some detections of a file, one after the other.
 
     Of all M: image, category: int32 [M], places in the ground truth; score: float64 [M]. kept: int64 [N], those that
@@ -56,10 +56,10 @@ def select(
     box: NDArray[np.float64],
     counts: pa.LargeBinaryArray | None,
     pixels: NDArray[np.int64] | None,
-) -> Block:
-    """A block of detections that are all given in full."""
+) -> Chunk:
+    """A chunk of detections that are all given in full."""
     kept = np.flatnonzero(truth.annotated[image, category])
-    return Block(
+    return Chunk(
         image=image.astype(np.int32),
         category=category.astype(np.int32),
         score=score,
@@ -70,23 +70,23 @@ def select(
     )
 
 
-def read_blocks(path: Path, truth: GroundTruth, masks: bool, boxes: bool) -> Iterator[Block]:
-    """The file in blocks. Raises Irregular as soon as anything is not as it should be, be it right or wrong."""
+def read_chunks(path: Path, truth: GroundTruth, masks: bool, boxes: bool) -> Iterator[Chunk]:
+    """The file in chunks. Raises Irregular as soon as anything is not as it should be, be it right or wrong."""
     with path.open("rb") as stream, ThreadPoolExecutor(WORKERS) as pool:
-        blocks = (pool.submit(_block, text, rows, truth, masks, boxes) for text, rows in _texts(stream))
-        waiting = deque(islice(blocks, WORKERS + 1))
+        chunks = (pool.submit(_chunk, text, rows, truth, masks, boxes) for text, rows in _line_chunks(stream))
+        waiting = deque(islice(chunks, WORKERS + 1))
         while waiting:
             yield waiting.popleft().result()
-            waiting.extend(islice(blocks, 1))
+            waiting.extend(islice(chunks, 1))
 
 
-def _texts(stream: BinaryIO) -> Iterator[tuple[Text, int]]:
-    """The lines of the list, one a detection, in blocks: their text without the commas between them, their number."""
+def _line_chunks(stream: BinaryIO) -> Iterator[tuple[Text, int]]:
+    """The lines of the list, one per detection, in chunks: their text without the commas between them, their number."""
     start, stop = _bounds(stream)
     stream.seek(start)
     rest: Text = np.empty(0, dtype=np.uint8)
     while start < stop:
-        text: Text = np.empty(len(rest) + min(BYTES, stop - start), dtype=np.uint8)
+        text: Text = np.empty(len(rest) + min(CHUNK_BYTES, stop - start), dtype=np.uint8)
         text[: len(rest)] = rest
         start += stream.readinto(text[len(rest) :])  # type: ignore[attr-defined]
         newlines = np.flatnonzero(text == NEWLINE)
@@ -112,7 +112,7 @@ def _bounds(stream: BinaryIO) -> tuple[int, int]:
     return 2, size - (2 if end.endswith(b"\n]\n") else 1)
 
 
-def _block(text: Text, rows: int, truth: GroundTruth, masks: bool, boxes: bool) -> Block:
+def _chunk(text: Text, rows: int, truth: GroundTruth, masks: bool, boxes: bool) -> Chunk:
     table = _table(text, masks)
     if table.num_rows != rows:
         raise Irregular
@@ -149,7 +149,7 @@ def _table(text: Text, masks: bool) -> Any:
     try:
         table = pyarrow.json.read_json(
             pa.BufferReader(pa.py_buffer(text)),
-            read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=PARSED),
+            read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=PARSED_BYTES),
             parse_options=pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
         )
     except pa.ArrowException as error:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from lt_bench.evaluation.inputs.checks import checked_predictions
-from lt_bench.evaluation.inputs.chunk_reader import Block, Irregular, read_blocks, select
+from lt_bench.evaluation.inputs.chunk_reader import Chunk, Irregular, read_chunks, select
 from lt_bench.evaluation.inputs.ground_truth import GroundTruth
 
 BATCH = 1 << 14  # detections
@@ -68,13 +68,13 @@ def read_detections(path: Path, truth: GroundTruth, masks: bool, boxes: bool = T
     count and first examples.
     """
     try:
-        blocks = list(read_blocks(path, truth, masks, boxes))
+        chunks = list(read_chunks(path, truth, masks, boxes))
     except (Irregular, OSError):
-        blocks = list(_blocks_one_by_one(path, truth, masks, boxes))
-    images, categories = (np.concatenate([getattr(block, name) for block in blocks]) for name in ("image", "category"))
-    scores = np.concatenate([block.score for block in blocks])
-    starts = np.cumsum([0] + [len(block.image) for block in blocks[:-1]])
-    kept = np.concatenate([start + block.kept for start, block in zip(starts, blocks, strict=True)])
+        chunks = list(_chunks_one_by_one(path, truth, masks, boxes))
+    images, categories = (np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in ("image", "category"))
+    scores = np.concatenate([chunk.score for chunk in chunks])
+    starts = np.cumsum([0] + [len(chunk.image) for chunk in chunks[:-1]])
+    kept = np.concatenate([start + chunk.kept for start, chunk in zip(starts, chunks, strict=True)])
     by_score = np.argsort(-scores, kind="stable")
     with ThreadPoolExecutor(2) as pool:
         image_rank, class_rank = pool.map(lambda group: _rank_within(group, by_score)[kept], (images, categories))
@@ -82,9 +82,9 @@ def read_detections(path: Path, truth: GroundTruth, masks: bool, boxes: bool = T
         image=truth.image_ids[images[kept]],
         category=np.array(truth.category_ids)[categories[kept]],
         score=scores[kept],
-        box=np.concatenate([block.box for block in blocks]),
-        counts=pa.concat_arrays([block.counts for block in blocks]) if masks else None,
-        pixels=np.concatenate([block.pixels for block in blocks]) if masks else None,
+        box=np.concatenate([chunk.box for chunk in chunks]),
+        counts=pa.concat_arrays([chunk.counts for chunk in chunks]) if masks else None,
+        pixels=np.concatenate([chunk.pixels for chunk in chunks]) if masks else None,
         image_rank=image_rank,
         class_rank=class_rank,
         total=len(scores),
@@ -103,11 +103,11 @@ def _rank_within(group: NDArray[np.int32], order: NDArray[np.int64]) -> NDArray[
     return rank
 
 
-def _blocks_one_by_one(path: Path, truth: GroundTruth, masks: bool, boxes: bool) -> Iterator[Block]:
+def _chunks_one_by_one(path: Path, truth: GroundTruth, masks: bool, boxes: bool) -> Iterator[Chunk]:
     """The file as Python reads it: slow, but it takes every layout of JSON and collects every mistake."""
     rows = checked_predictions(path, truth, masks, boxes)
     batch: list[dict[str, Any]] = []
-    while not batch or len(batch) == BATCH:  # at least one block, so that there are columns
+    while not batch or len(batch) == BATCH:  # at least one chunk, so that there are columns
         batch = list(islice(rows, BATCH))
         yield select(
             truth,

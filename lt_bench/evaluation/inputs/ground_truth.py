@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from lt_bench.data.cache import cache_folder
 from lt_bench.data.lvis import LVISFile, load
+from lt_bench.data.rle import mask_pixels
 from lt_bench.errors import UserError
-from lt_bench.evaluation.inputs.rle import mask_pixels
 
 FREQUENCIES = ("r", "c", "f")
 REMEDY = "`python -m lt_bench data check` lists everything that is wrong with a data set."

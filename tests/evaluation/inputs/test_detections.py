@@ -14,7 +14,7 @@ from lt_bench.errors import UserError
 from lt_bench.evaluation import write_predictions
 from lt_bench.evaluation.inputs import chunk_reader
 from lt_bench.evaluation.inputs import detections as module
-from lt_bench.evaluation.inputs.chunk_reader import Irregular, read_blocks
+from lt_bench.evaluation.inputs.chunk_reader import Irregular, read_chunks
 from lt_bench.evaluation.inputs.detections import Detections, read_detections
 from lt_bench.evaluation.inputs.ground_truth import load_ground_truth
 
@@ -35,7 +35,7 @@ def annotations(folder: Path) -> Path:
 
 def one_by_one(path: Path, truth: object, masks: bool, boxes: bool = True) -> Detections:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "read_blocks", lambda *_: (_ for _ in ()).throw(Irregular))
+        patch.setattr(module, "read_chunks", lambda *_: (_ for _ in ()).throw(Irregular))
         return read_detections(path, truth, masks, boxes)  # type: ignore[arg-type]
 
 
@@ -50,14 +50,14 @@ def assert_same(left: Detections, right: Detections) -> None:
 
 @pytest.mark.parametrize("size", [600, 1000, 5000, 1 << 24])
 @pytest.mark.parametrize("masks", [False, True])
-def test_blocks_of_any_size_give_what_stands_in_the_file(tmp_path, monkeypatch, masks: bool, size: int) -> None:
-    monkeypatch.setattr(chunk_reader, "BYTES", size)
-    monkeypatch.setattr(chunk_reader, "PARSED", 1000)
+def test_chunks_of_any_size_give_what_stands_in_the_file(tmp_path, monkeypatch, masks: bool, size: int) -> None:
+    monkeypatch.setattr(chunk_reader, "CHUNK_BYTES", size)
+    monkeypatch.setattr(chunk_reader, "PARSED_BYTES", 1000)
     truth, rows = odd_set(np.random.default_rng(size), {"ties", "odd scores", "huge"})
     (tmp_path / "truth.json").write_text(json.dumps(truth))
     write_predictions(tmp_path / "rows.json", rows)
     loaded = load_ground_truth(tmp_path / "truth.json")
-    assert len(list(read_blocks(tmp_path / "rows.json", loaded, masks, True))) > 3 or size > 1000
+    assert len(list(read_chunks(tmp_path / "rows.json", loaded, masks, True))) > 3 or size > 1000
     found = read_detections(tmp_path / "rows.json", loaded, masks)
     assert found.total == len(rows)
     assert_same(found, one_by_one(tmp_path / "rows.json", loaded, masks))
@@ -186,10 +186,10 @@ def test_what_is_no_utf_8_is_refused_wherever_it_stands(tmp_path) -> None:
         read_detections(tmp_path / "rows.json", truth, masks=False)
 
 
-def test_the_usual_layout_is_read_in_blocks(tmp_path) -> None:
+def test_the_usual_layout_is_read_in_chunks(tmp_path) -> None:
     truth = load_ground_truth(annotations(tmp_path))
     (tmp_path / "rows.json").write_text(LINES)
-    assert sum(len(block.score) for block in read_blocks(tmp_path / "rows.json", truth, True, True)) == 3
+    assert sum(len(chunk.score) for chunk in read_chunks(tmp_path / "rows.json", truth, True, True)) == 3
     assert read_detections(tmp_path / "rows.json", truth, masks=True).pixels.tolist() == [6, 6, 6]
 
 

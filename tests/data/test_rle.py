@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lt_bench.evaluation.inputs import rle as module
-from lt_bench.evaluation.inputs.rle import mask_pixels
+from lt_bench.data import rle as module
+from lt_bench.data.rle import mask_pixels
 
 
 def test_pixels_are_those_of_pycocotools() -> None:
