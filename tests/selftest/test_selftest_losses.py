@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,14 @@ import torch
 from broken_parts import broken_loss
 
 from lt_bench.selftest import losses
-from lt_bench.selftest.result import Bench
+from lt_bench.selftest.result import Bench, Found
 from lt_bench.testing.result import Wrong
 
 
 @pytest.mark.parametrize("check", [losses.float32, losses.amp])
-def test_a_loss_that_is_slightly_too_large(check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_that_is_slightly_too_large(
+    check: Callable[[Bench, str], Found], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bench = Bench(torch.device("cpu"), tmp_path)
     assert "gradient" in check(bench, "ecm").detail
     broken_loss(monkeypatch)
