@@ -1,4 +1,4 @@
-"""Class statistics: what is refused, what counts as one, and what is read from a file, where json.loads is the truth."""
+"""Class statistics: what is refused, what counts as one, and what is read from a file (the truth is json.loads)."""
 
 from __future__ import annotations
 

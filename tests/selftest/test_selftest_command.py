@@ -8,25 +8,25 @@ import pytest
 import torch
 
 from lt_bench.selftest import command
-from lt_bench.selftest.result import Bench
+from lt_bench.selftest.result import CheckContext
 from lt_bench.testing.result import Wrong
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(torch.device("cpu"), tmp_path)
+def context(tmp_path: Path) -> CheckContext:
+    return CheckContext(torch.device("cpu"), tmp_path)
 
 
-def test_what_it_said_is_returned(bench: Bench) -> None:
-    assert "selftest" in command.lt_bench(bench, "--help")
+def test_what_it_said_is_returned(context: CheckContext) -> None:
+    assert "selftest" in command.lt_bench(context, "--help")
 
 
-def test_its_last_words_are_those_of_the_failure(bench: Bench) -> None:
+def test_its_last_words_are_those_of_the_failure(context: CheckContext) -> None:
     with pytest.raises(Wrong, match=r"lt_bench eval fails with exit code 2: .*nothing\.json"):
-        command.lt_bench(bench, "eval", "nothing.json")
+        command.lt_bench(context, "eval", "nothing.json")
 
 
-def test_a_process_that_hangs_is_a_failure(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_hangs_is_a_failure(context: CheckContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "SECONDS", 0.01)
     with pytest.raises(Wrong, match=r"does not come to an end in 0\.01 s"):
-        command.lt_bench(bench, "--help")
+        command.lt_bench(context, "--help")

@@ -11,24 +11,28 @@ from broken_parts import broken_mask_predictor
 
 from lt_bench.detector import box_head
 from lt_bench.selftest.detector import mask_predictor, masks, post_processing
-from lt_bench.selftest.result import Bench
+from lt_bench.selftest.result import CheckContext
 from lt_bench.testing.result import Wrong
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(torch.device("cpu"), tmp_path)
+def context(tmp_path: Path) -> CheckContext:
+    return CheckContext(torch.device("cpu"), tmp_path)
 
 
-def test_a_broken_mask_predictor_shows_in_logits_and_masks(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_mask_predictor_shows_in_logits_and_masks(
+    context: CheckContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken_mask_predictor(monkeypatch)
     with pytest.raises(Wrong, match="plain predictor: logits"):
-        mask_predictor(bench, amp=False)
+        mask_predictor(context, amp=False)
     with pytest.raises(Wrong, match="pixels differ from stock mmdet's"):
-        masks(bench)
+        masks(context)
 
 
-def test_post_processing_that_loses_a_detection_is_found_out(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_post_processing_that_loses_a_detection_is_found_out(
+    context: CheckContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     right = box_head.early_exit_nms
 
     def short(*given: Any) -> Any:
@@ -36,4 +40,4 @@ def test_post_processing_that_loses_a_detection_is_found_out(bench: Bench, monke
 
     monkeypatch.setattr(box_head, "early_exit_nms", short)
     with pytest.raises(Wrong, match="299 detections, stock mmdet has 300"):
-        post_processing(bench)
+        post_processing(context)

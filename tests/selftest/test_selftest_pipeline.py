@@ -11,16 +11,16 @@ import torch
 
 from lt_bench.evaluation.ap import average_precision
 from lt_bench.selftest import pipeline
-from lt_bench.selftest.result import Bench
+from lt_bench.selftest.result import CheckContext
 from lt_bench.testing.result import Wrong
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(torch.device("cpu"), tmp_path)
+def context(tmp_path: Path) -> CheckContext:
+    return CheckContext(torch.device("cpu"), tmp_path)
 
 
-def test_one_value_that_the_evaluators_disagree_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_value_that_the_evaluators_disagree_on(context: CheckContext, monkeypatch: pytest.MonkeyPatch) -> None:
     right = average_precision.precision_recall
 
     def wrong(truth: Any, detections: Any, kind: Any, evaluator: str) -> Any:
@@ -32,7 +32,7 @@ def test_one_value_that_the_evaluators_disagree_on(bench: Bench, monkeypatch: py
 
     monkeypatch.setattr(average_precision, "precision_recall", wrong)
     with pytest.raises(Wrong, match="mask: 1 values of precision are not lvis-api's"):
-        pipeline.evaluators(bench)
+        pipeline.evaluators(context)
 
 
 @pytest.mark.parametrize(
@@ -45,11 +45,11 @@ def test_one_value_that_the_evaluators_disagree_on(bench: Bench, monkeypatch: py
     ],
 )
 def test_a_run_must_resume_after_its_checkpoint_and_predict_the_same(
-    said: str, iterations: int, score: float, wrong: str | None, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    said: str, iterations: int, score: float, wrong: str | None, context: CheckContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    work = bench.folder / "work"
+    work = context.folder / "work"
 
-    def run(bench: Bench, verb: str, *arguments: str) -> str:
+    def run(context: CheckContext, verb: str, *arguments: str) -> str:
         folder = work / "eval" if verb == "eval" else work
         folder.mkdir(parents=True, exist_ok=True)
         detections = [{"score": score if verb == "eval" else 0.5}]
@@ -61,7 +61,7 @@ def test_a_run_must_resume_after_its_checkpoint_and_predict_the_same(
 
     monkeypatch.setattr(pipeline, "lt_bench", run)
     if wrong is None:
-        assert "predicts the run's 1 detections" in pipeline.run_and_resume(bench).detail
+        assert "predicts the run's 1 detections" in pipeline.run_and_resume(context).detail
     else:
         with pytest.raises(Wrong, match=wrong):
-            pipeline.run_and_resume(bench)
+            pipeline.run_and_resume(context)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lt_bench.selftest import ranks
-from lt_bench.selftest.result import Bench
+from lt_bench.selftest.result import CheckContext
 from lt_bench.testing.result import Wrong
 
 STATE = {"weight": torch.ones(2), "counts": torch.tensor([3, 4])}
@@ -18,14 +18,14 @@ STATE = {"weight": torch.ones(2), "counts": torch.tensor([3, 4])}
 def two_ranks(folder: Path, other: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch) -> str:
     """What the check says of ranks that end with STATE and with `other`."""
 
-    def run(bench: Bench, *arguments: str, environment: dict[str, str]) -> str:
+    def run(context: CheckContext, *arguments: str, environment: dict[str, str]) -> str:
         assert {"--gpus", "2", "seesaw"} <= set(arguments)
         for rank, state in enumerate((STATE, other)):
-            torch.save(state, bench.folder / f"rank{rank}.pth")
+            torch.save(state, context.folder / f"rank{rank}.pth")
         return ""
 
     monkeypatch.setattr(ranks, "lt_bench", run)
-    return ranks.two_ranks(Bench(torch.device("cpu"), folder)).detail
+    return ranks.two_ranks(CheckContext(torch.device("cpu"), folder)).detail
 
 
 def test_ranks_that_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,18 +7,18 @@ import torch
 
 from lt_bench.errors import UserError
 from lt_bench.selftest import suite
-from lt_bench.selftest.result import Bench, Check, Found
+from lt_bench.selftest.result import Check, CheckContext, Outcome
 from lt_bench.testing.result import NotApplicable, Wrong
 
 
 def test_what_a_check_raises_is_its_row() -> None:
-    def fail(bench: Bench) -> Found:
+    def fail(context: CheckContext) -> Outcome:
         raise OSError("no such\nlibrary")
 
-    def skip(bench: Bench) -> Found:
+    def skip(context: CheckContext) -> Outcome:
         raise NotApplicable("no GPU")
 
-    def wrong(bench: Bench) -> Found:
+    def wrong(context: CheckContext) -> Outcome:
         raise Wrong("off by 1")
 
     checks = [Check("g", run.__name__, run) for run in (fail, skip, wrong)]
