@@ -7,20 +7,20 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from lt_bench.selftest.result import Bench
+from lt_bench.selftest.result import CheckContext
 from lt_bench.testing.result import Wrong
 
 FEW_IMAGES = ("--set", "+test_dataloader.dataset.indices=8")
 SECONDS = 240  # a process that takes longer hangs
 
 
-def lt_bench(bench: Bench, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
-    """Run a command in the bench's folder; returns what it said. Raises Wrong, with its last words, when it fails."""
-    chosen = bench.environment() if environment is None else environment
+def lt_bench(context: CheckContext, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
+    """Run a command in the context's folder and return what it said. Raises Wrong, with its last words, if it fails."""
+    chosen = context.environment() if environment is None else environment
     try:
         done = subprocess.run(
             (sys.executable, "-m", "lt_bench", *arguments),
-            cwd=bench.folder,
+            cwd=context.folder,
             env={**os.environ, **chosen},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lt_bench.selftest.result import Bench, Check, Found
+from lt_bench.selftest.result import Check, CheckContext, Outcome
 from lt_bench.testing.result import Wrong
 
 CLASSES = 1203
@@ -24,15 +24,15 @@ PREDICTORS: Mapping[str, dict[str, Any]] = {
 SLACK = {torch.float32: 1e-5, torch.float16: 1e-3, torch.bfloat16: 5e-3}
 
 
-def mask_predictor(bench: Bench, amp: bool) -> Found:
+def mask_predictor(context: CheckContext, amp: bool) -> Outcome:
     """Logits of each RoI's own class, the mask loss and all gradients."""
-    dtype = bench.half if amp else torch.float32
+    dtype = context.half if amp else torch.float32
     worst: dict[str, float] = {"ours": 0.0, "stock": 0.0}
     for kind, predictor in PREDICTORS.items():
-        exact = _mask_outputs(_mask_head("FCNMaskHead", predictor, bench).double(), bench, torch.float64)
+        exact = _mask_outputs(_mask_head("FCNMaskHead", predictor, context).double(), context, torch.float64)
         errors = {}
         for name, head in (("ours", "LongTailMaskHead"), ("stock", "FCNMaskHead")):
-            found = _mask_outputs(_mask_head(head, predictor, bench), bench, dtype)
+            found = _mask_outputs(_mask_head(head, predictor, context), context, dtype)
             errors[name] = {key: _error(found[key], exact[key]) for key in exact}
         for key, error in errors["ours"].items():
             if not error <= 1.2 * errors["stock"][key] + SLACK[dtype]:
@@ -40,12 +40,12 @@ def mask_predictor(bench: Bench, amp: bool) -> Found:
                     f"{kind} predictor: {key} is {error:.1e} off float64, stock mmdet's {errors['stock'][key]:.1e}"
                 )
         worst = {name: max(worst[name], *errors[name].values()) for name in worst}
-    return Found(
+    return Outcome(
         f"logits, loss and gradients at most {worst['ours']:.0e} off float64, stock mmdet {worst['stock']:.0e}", worst
     )
 
 
-def _mask_head(kind: str, predictor: dict[str, Any], bench: Bench) -> Any:
+def _mask_head(kind: str, predictor: dict[str, Any], context: CheckContext) -> Any:
     """A small head; equal arguments give equal weights."""
     from mmdet.registry import MODELS
 
@@ -63,10 +63,10 @@ def _mask_head(kind: str, predictor: dict[str, Any], bench: Bench) -> Any:
     )
     for weight in head.parameters():
         torch.nn.init.normal_(weight, std=0.05)
-    return head.to(bench.device)
+    return head.to(context.device)
 
 
-def _mask_outputs(head: Any, bench: Bench, dtype: torch.dtype) -> dict[str, Tensor]:
+def _mask_outputs(head: Any, context: CheckContext, dtype: torch.dtype) -> dict[str, Tensor]:
     """Logits [N, 1, H, W] of the RoIs' own classes, the loss and every gradient. A half dtype is autocast's."""
     from mmdet.structures.mask import BitmapMasks
     from mmengine.config import ConfigDict
@@ -75,16 +75,16 @@ def _mask_outputs(head: Any, bench: Bench, dtype: torch.dtype) -> dict[str, Tens
     from lt_bench.detector.stock import exact_convolutions
 
     rng = np.random.default_rng(0)
-    labels = torch.tensor(rng.integers(0, CLASSES, 16), device=bench.device)
-    boxes = torch.tensor(_boxes(rng, len(labels)), dtype=torch.float32, device=bench.device)
+    labels = torch.tensor(rng.integers(0, CLASSES, 16), device=context.device)
+    boxes = torch.tensor(_boxes(rng, len(labels)), dtype=torch.float32, device=context.device)
     masks = BitmapMasks(rng.integers(0, 2, (len(labels), *IMAGE), dtype=np.uint8), *IMAGE)
-    objects = torch.arange(len(labels), device=bench.device)
+    objects = torch.arange(len(labels), device=context.device)
     sampled = InstanceData(pos_priors=boxes, pos_assigned_gt_inds=objects, pos_gt_labels=labels)
-    features = torch.tensor(rng.normal(size=(len(labels), 16, 7, 7)), dtype=torch.float32, device=bench.device)
+    features = torch.tensor(rng.normal(size=(len(labels), 16, 7, 7)), dtype=torch.float32, device=context.device)
     half = dtype in (torch.float16, torch.bfloat16)
     features = (features if half else features.to(dtype)).requires_grad_()
     selecting = head.selecting(labels) if hasattr(head, "selecting") else nullcontext()
-    autocast = torch.autocast(bench.device.type, dtype if half else bench.half, enabled=half)
+    autocast = torch.autocast(context.device.type, dtype if half else context.half, enabled=half)
     with exact_convolutions():
         with autocast, selecting:
             logits = head(features)
@@ -102,7 +102,7 @@ def _error(found: Tensor, exact: Tensor) -> float:
     return float((found.double() - exact).norm() / exact.norm().clamp(min=1e-30))
 
 
-def post_processing(bench: Bench) -> Found:
+def post_processing(context: CheckContext) -> Outcome:
     """Boxes, scores and labels to the bit, with many candidates and with few."""
     from mmdet.models.roi_heads.bbox_heads import Shared2FCBBoxHead
     from mmengine.config import ConfigDict
@@ -111,9 +111,9 @@ def post_processing(bench: Bench) -> Found:
     meta = {"img_shape": IMAGE, "scale_factor": (1.2, 1.3)}
     detections = 0
     for loss in ("ce", "ecm"):
-        head = _box_head(loss).to(bench.device)
+        head = _box_head(loss).to(context.device)
         for rois, shift in ((100, 0.0), (100, -6.0), (8, 0.0)):
-            given = [value.to(bench.device) for value in _box_outputs(head, rois, shift)]
+            given = [value.to(context.device) for value in _box_outputs(head, rois, shift)]
             with torch.inference_mode():
                 ours = head._predict_by_feat_single(*given, meta, True, cfg)
                 stock = Shared2FCBBoxHead._predict_by_feat_single(head, *given, meta, True, cfg)
@@ -124,7 +124,7 @@ def post_processing(bench: Bench) -> Found:
                 if differing:
                     raise Wrong(f"{loss}, {rois} RoIs: {differing} of {ours[key].numel()} {key} differ from mmdet's")
             detections += len(ours)
-    return Found(f"boxes, scores and labels of {detections} detections are mmdet's, every bit", {"rows": detections})
+    return Outcome(f"boxes, scores and labels of {detections} detections are mmdet's, every bit", {"rows": detections})
 
 
 def _box_head(loss: str) -> Any:
@@ -157,7 +157,7 @@ def _box_outputs(head: Any, count: int, shift: float) -> tuple[Tensor, Tensor, T
     return torch.tensor(rois).float(), torch.tensor(logits).float(), torch.tensor(deltas).float()
 
 
-def masks(bench: Bench) -> Found:
+def masks(context: CheckContext) -> Outcome:
     """Pasted masks of detections, and their run lengths."""
     from mmengine.config import ConfigDict
     from pycocotools import mask as mask_api
@@ -166,13 +166,13 @@ def masks(bench: Bench) -> Found:
     from lt_bench.detector.stock import FLIPPED, exact_convolutions
 
     rng = np.random.default_rng(0)
-    labels = torch.tensor(rng.integers(0, CLASSES, 16), device=bench.device)
-    boxes = torch.tensor(_boxes(rng, len(labels)), dtype=torch.float32, device=bench.device)
-    features = torch.tensor(rng.normal(size=(len(labels), 16, 7, 7)), dtype=torch.float32, device=bench.device)
+    labels = torch.tensor(rng.integers(0, CLASSES, 16), device=context.device)
+    boxes = torch.tensor(_boxes(rng, len(labels)), dtype=torch.float32, device=context.device)
+    features = torch.tensor(rng.normal(size=(len(labels), 16, 7, 7)), dtype=torch.float32, device=context.device)
     meta = {"ori_shape": IMAGE, "scale_factor": (1.0, 1.0)}
     pasted = {}
     for kind in ("LongTailMaskHead", "FCNMaskHead"):
-        head = _mask_head(kind, PREDICTORS["normalized"], bench)
+        head = _mask_head(kind, PREDICTORS["normalized"], context)
         selecting = head.selecting(labels) if hasattr(head, "selecting") else nullcontext()
         with torch.inference_mode(), exact_convolutions(), selecting:
             logits = head(features)
@@ -186,7 +186,7 @@ def masks(bench: Bench) -> Found:
     for number, (mask, rle) in enumerate(zip(every, encode_masks(ours), strict=True)):
         if rle["counts"] != mask_api.encode(np.asfortranarray(mask))["counts"].decode():
             raise Wrong(f"the run lengths of mask {number} are not those of pycocotools")
-    return Found(
+    return Outcome(
         f"{flipped} of {pixels} pixels differ from mmdet's; run lengths are pycocotools's",
         {"flipped": flipped, "pixels": pixels},
     )

@@ -9,48 +9,48 @@ import torch
 
 from lt_bench.functional import compiled
 from lt_bench.selftest import vectors
-from lt_bench.selftest.result import Bench, Check, Found
+from lt_bench.selftest.result import Check, CheckContext, Outcome
 from lt_bench.testing.checks.precision import LIMITS, SCORE_LIMITS
 from lt_bench.testing.result import NotApplicable, Wrong
 
 
-def float32(bench: Bench, name: str) -> Found:
+def float32(context: CheckContext, name: str) -> Outcome:
     """Value, gradient and scores; the logits are float32, and what the official code gave is too."""
     packed = vectors.load(vectors.FOLDER / f"{name}.npz")
-    found = vectors.deviation(packed, bench.device)
+    found = vectors.deviation(packed, context.device)
     return _within(found, LIMITS[torch.float32], SCORE_LIMITS[torch.float32])
 
 
-def amp(bench: Bench, name: str) -> Found:
+def amp(context: CheckContext, name: str) -> Outcome:
     """Under autocast, with float32 logits (from a normalized classifier) and with half ones (from a plain one)."""
     packed = vectors.load(vectors.FOLDER / f"{name}.npz")
     exact = LIMITS[torch.float32], SCORE_LIMITS[torch.float32]
-    _within(vectors.deviation(packed, bench.device, torch.float32, bench.half), *exact)
+    _within(vectors.deviation(packed, context.device, torch.float32, context.half), *exact)
     # The vectors are of logits that aren't rounded. Rounding moves the largest logit, 9, by half a unit in its last
     # place at most, a score by a quarter of that: within what the arithmetic of half precision is allowed anyway.
-    found = vectors.deviation(packed, bench.device, bench.half, bench.half)
-    prefix = f"{str(bench.half).removeprefix('torch.')}: "
-    return _within(found, LIMITS[bench.half], SCORE_LIMITS[bench.half], prefix)
+    found = vectors.deviation(packed, context.device, context.half, context.half)
+    prefix = f"{str(context.half).removeprefix('torch.')}: "
+    return _within(found, LIMITS[context.half], SCORE_LIMITS[context.half], prefix)
 
 
-def _within(found: vectors.Deviation, limit: float, score_limit: float, prefix: str = "") -> Found:
+def _within(found: vectors.Deviation, limit: float, score_limit: float, prefix: str = "") -> Outcome:
     for what, value in asdict(found).items():
         allowed = score_limit if what == "scores" else limit
         if not value <= allowed:
             raise Wrong(f"{prefix}the {what} is {value:.1e} off the official implementation, limit {allowed:.0e}")
-    return Found(
+    return Outcome(
         f"{prefix}value {found.value:.0e}, gradient {found.gradient:.0e}, scores {found.scores:.0e} off "
         f"(limits {limit:.0e}, {score_limit:.0e})",
         asdict(found),
     )
 
 
-def compiled_sums(bench: Bench) -> Found:
-    for dtype in (torch.float32, bench.half):
-        reason = compiled.why_not(bench.device, dtype)
+def compiled_sums(context: CheckContext) -> Outcome:
+    for dtype in (torch.float32, context.half):
+        reason = compiled.why_not(context.device, dtype)
         if reason:
             raise NotApplicable(f"not used for {str(dtype).removeprefix('torch.')} logits: {reason}")
-    return Found("used, and equal to the formulas uncompiled")
+    return Outcome("used, and equal to the formulas uncompiled")
 
 
 CHECKS = (

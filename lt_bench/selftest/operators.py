@@ -10,19 +10,19 @@ import torch
 from lt_bench.operators import in_use
 from lt_bench.operators.install import stand_in
 from lt_bench.selftest import reference
-from lt_bench.selftest.result import Bench, Check, Found
+from lt_bench.selftest.result import Check, CheckContext, Outcome
 from lt_bench.testing.result import Wrong
 
-COUNTS = (0, 1, 2, 300, 2000)  # boxes of an image; an RPN hands on up to 2,000 a level
+COUNTS = (0, 1, 2, 300, 2000)  # boxes per image; an RPN hands on up to 2,000 per level
 THRESHOLDS = (0.5, 0.7)  # of detections, and of proposals
 # The kernels calculate coordinates in the features' type: at pixel 50, half precision is 1/64 of a pixel off or more,
 # and that share of the difference between two pixels.
 LIMITS = {torch.float32: 1e-4, torch.float16: 1e-1}
 
 
-def which(bench: Bench) -> Found:
+def which(context: CheckContext) -> Outcome:
     operators = in_use()
-    if bench.cuda and operators.cuda is None:
+    if context.cuda and operators.cuda is None:
         raise Wrong(
             f"{operators} are for CPUs only: install the torchvision of torch {torch.__version__}, then "
             "`python -m lt_bench.operators`"
@@ -30,10 +30,10 @@ def which(bench: Bench) -> Found:
     cuda = f", CUDA {operators.cuda}" if operators.cuda else ", CPU"
     alone = operators.source == "mmcv" or stand_in().is_file()
     note = "" if alone else "; code that imports mmcv without lt_bench finds none until `lt_bench doctor` was run"
-    return Found(f"{operators}{cuda}{note}", {"source": operators.source, "version": operators.version})
+    return Outcome(f"{operators}{cuda}{note}", {"source": operators.source, "version": operators.version})
 
 
-def nms(bench: Bench) -> Found:
+def nms(context: CheckContext) -> Outcome:
     from mmcv.ops import nms as mmcv_nms
 
     rng = np.random.default_rng(0)
@@ -44,7 +44,7 @@ def nms(bench: Bench) -> Found:
             boxes = boxes[reference.without_borderline(boxes, threshold)]
             scores = rng.permutation(len(boxes)) / max(1, len(boxes))
             expected = reference.nms(boxes, scores, threshold)
-            given = (torch.tensor(values, dtype=torch.float32, device=bench.device) for values in (boxes, scores))
+            given = (torch.tensor(values, dtype=torch.float32, device=context.device) for values in (boxes, scores))
             found = mmcv_nms(*given, threshold)[1].tolist()
             if found != expected:
                 differing = len(set(found) ^ set(expected))
@@ -53,7 +53,7 @@ def nms(bench: Bench) -> Found:
                     f"{differing} differ" + ("" if differing else " in their order")
                 )
             kept, of = kept + len(found), of + len(boxes)
-    return Found(f"keeps the same {kept} of {of} boxes as its definition in float64", {"boxes": of, "kept": kept})
+    return Outcome(f"keeps the same {kept} of {of} boxes as its definition in float64", {"boxes": of, "kept": kept})
 
 
 def _boxes(rng: np.random.Generator, count: int) -> reference.Array:
@@ -64,7 +64,7 @@ def _boxes(rng: np.random.Generator, count: int) -> reference.Array:
     return np.concatenate([centre - half, centre + half], axis=1).astype(np.float32).astype(np.float64)
 
 
-def roi_align(bench: Bench, dtype: torch.dtype) -> Found:
+def roi_align(context: CheckContext, dtype: torch.dtype) -> Outcome:
     """Forward and backward, with a fixed number of sampling points and with one that follows the RoI's size.
 
     In half precision, RoIs lie inside the image and points are fixed: what is outside, and how many points there are,
@@ -80,13 +80,13 @@ def roi_align(bench: Bench, dtype: torch.dtype) -> Found:
         rois = _rois(rng, 40, (40 / scale, 50 / scale), margin=0.1 if exact else -0.02)
         gradient = rng.normal(size=(len(rois), 3, size, size))
         features, gradient = (_rounded(values, dtype) for values in (features, gradient))
-        leaf = torch.tensor(features, dtype=dtype, device=bench.device)
+        leaf = torch.tensor(features, dtype=dtype, device=context.device)
         if in_use().reads_channels_last:  # as runs on a CPU lay features out
             leaf = leaf.contiguous(memory_format=torch.channels_last)
         leaf.requires_grad_()
-        boxes = torch.tensor(rois, dtype=dtype, device=bench.device)
+        boxes = torch.tensor(rois, dtype=dtype, device=context.device)
         output = mmcv_roi_align(leaf, boxes, size, scale, samples, "avg", True)
-        output.backward(torch.tensor(gradient, dtype=dtype, device=bench.device))
+        output.backward(torch.tensor(gradient, dtype=dtype, device=context.device))
         assert leaf.grad is not None
         rois = boxes.double().cpu().numpy()
         expected = {
@@ -101,7 +101,7 @@ def roi_align(bench: Bench, dtype: torch.dtype) -> Found:
             if not apart <= LIMITS[dtype]:
                 raise Wrong(f"{what} is {apart:.1e} off its definition in float64, limit {LIMITS[dtype]:.0e}")
             worst = max(worst, apart)
-    return Found(f"forward and backward {worst:.1e} off float64 (limit {LIMITS[dtype]:.0e})", {"deviation": worst})
+    return Outcome(f"forward and backward {worst:.1e} off float64 (limit {LIMITS[dtype]:.0e})", {"deviation": worst})
 
 
 def _rois(rng: np.random.Generator, count: int, image: tuple[float, float], margin: float) -> reference.Array:

@@ -12,36 +12,36 @@ from numpy.typing import NDArray
 from lt_bench.evaluation.inputs.checks import IouType
 from lt_bench.run.folder import RunFolder
 from lt_bench.selftest.command import FEW_IMAGES, lt_bench
-from lt_bench.selftest.result import Bench, Check, Found
+from lt_bench.selftest.result import Check, CheckContext, Outcome
 from lt_bench.testing.result import Wrong
 
 ITERATIONS = 2
 SCORES = 1e-3  # a GPU may add in another order each time
 
 
-def run_and_resume(bench: Bench) -> Found:
+def run_and_resume(context: CheckContext) -> Outcome:
     """A run that lost what came after its first checkpoint goes on there; its last one predicts what the run did."""
-    work = RunFolder(bench.folder / "work")
+    work = RunFolder(context.folder / "work")
     steps = ("--max-iters", str(ITERATIONS), "--work-dir", "work")
     command = ("run", "--loss", "ecm", "--dataset", "glyphs", *steps, *FEW_IMAGES)
-    lt_bench(bench, *command)
+    lt_bench(context, *command)
     last = work.path / f"iter_{ITERATIONS}.pth"
     for path in (work.result, work.predictions, work.summary, last):
         path.unlink()
     work.checkpoint_pointer.write_text(str(work.path / "iter_1.pth"), encoding="utf-8")
-    said = lt_bench(bench, *command, "--resume")
+    said = lt_bench(context, *command, "--resume")
     if "continuing after iter_1.pth" not in said:
         raise Wrong("the run does not go on after its checkpoint")
     training = work.read_summary()
     if training.iterations != ITERATIONS:
         raise Wrong(f"the resumed run ends after {training.iterations} iterations of {ITERATIONS}")
-    if training.device_kind != bench.device.type:
+    if training.device_kind != context.device.type:
         raise Wrong(f"the run used the {training.device_kind}")
-    lt_bench(bench, "eval", str(last))
+    lt_bench(context, "eval", str(last))
     first, second = (_scores(folder.predictions) for folder in (work, RunFolder(work.path / "eval")))
     if len(first) != len(second) or not np.allclose(first, second, rtol=0, atol=SCORES):
         raise Wrong(f"the checkpoint predicts other detections ({len(second)}) than its run ({len(first)})")
-    return Found(
+    return Outcome(
         f"resumed after iteration 1 of {ITERATIONS}; the checkpoint predicts the run's {len(first)} detections",
         {"detections": len(first)},
     )
@@ -51,7 +51,7 @@ def _scores(predictions: Path) -> NDArray[np.float64]:
     return np.sort([detection["score"] for detection in json.loads(predictions.read_text(encoding="utf-8"))])
 
 
-def evaluators(bench: Bench) -> Found:
+def evaluators(context: CheckContext) -> Outcome:
     """vernier and lvis-api give the same precision and recall, of boxes and masks that were moved a little."""
     from lt_bench.data.dataset import find
     from lt_bench.evaluation.ap.average_precision import ap_result, precision_recall
@@ -59,7 +59,7 @@ def evaluators(bench: Bench) -> Found:
     from lt_bench.evaluation.inputs.ground_truth import load_ground_truth
 
     annotations = find("glyphs", None).val
-    predictions = bench.folder / "moved.json"
+    predictions = context.folder / "moved.json"
     predictions.write_text(json.dumps(_moved(json.loads(annotations.read_bytes())["annotations"])), encoding="utf-8")
     truth = load_ground_truth(annotations)
     detections = read_detections(predictions, truth, True, boxes=True)
@@ -75,7 +75,7 @@ def evaluators(bench: Bench) -> Found:
     if not all(0.1 < value < 1 for value in figures.values()):
         raise Wrong(f"objects that were moved a little have an AP of {figures}")
     said = ", ".join(f"{name} {100 * value:.2f}" for name, value in figures.items())
-    return Found(f"vernier and lvis-api agree in every bit ({said})", figures)
+    return Outcome(f"vernier and lvis-api agree in every bit ({said})", figures)
 
 
 def _moved(annotations: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -45,7 +45,7 @@ def roi_align(features: Array, rois: Array, size: int, scale: float, samples: in
     """RoIAlign (He et al., Mask R-CNN, ICCV 2017, section 3.1), aligned to the pixels' centres: [K, C, size, size].
 
     features [N, C, H, W]; rois [K, 5] as image, x1, y1, x2, y2 in pixels of the input; scale: from those to pixels of
-    the features; samples: points a bin and axis, 0 for as many as a bin has pixels.
+    the features; samples: points per bin and axis, 0 for as many as a bin has pixels.
     """
     return np.stack([y @ features[image] @ x.T for image, y, x in _weights(features.shape, rois, size, scale, samples)])
 

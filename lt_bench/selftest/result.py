@@ -1,4 +1,4 @@
-"""What a check is given and what it says."""
+"""What a check gets, and what it returns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Figure = float | int | str
 
 
 @dataclass(frozen=True)
-class Bench:
+class CheckContext:
     """Where the checks run. device: of the tensors and models. folder: empty, for whatever a check writes."""
 
     device: torch.device
@@ -35,8 +35,8 @@ class Bench:
 
 
 @dataclass(frozen=True)
-class Found:
-    """A check that passed. detail: in words. figures: name with unit -> value, for JSON."""
+class Outcome:
+    """What a check found. detail: in words. figures: name with unit -> value, for JSON."""
 
     detail: str
     figures: Mapping[str, Figure] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Check:
 
     group: str
     name: str
-    run: Callable[[Bench], Found]
+    run: Callable[[CheckContext], Outcome]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import torch
 
 from lt_bench.errors import UserError, did_you_mean
 from lt_bench.selftest import detector, losses, operators, pipeline, ranks, training
-from lt_bench.selftest.result import Bench, Check, Found, Row, Status
+from lt_bench.selftest.result import Check, CheckContext, Outcome, Row, Status
 from lt_bench.testing.result import NotApplicable, reason
 
 CHECKS: tuple[Check, ...] = (
@@ -55,7 +55,7 @@ def run(device: torch.device, checks: Sequence[Check]) -> Iterator[Row]:
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of other packages
             started = time.perf_counter()
-            status, found = _verdict(check, Bench(device, Path(folder)))
+            status, found = _verdict(check, CheckContext(device, Path(folder)))
             seconds = time.perf_counter() - started
         yield Row(check.group, check.name, status, found.detail, seconds, found.figures)
         gc.collect()
@@ -63,10 +63,10 @@ def run(device: torch.device, checks: Sequence[Check]) -> Iterator[Row]:
             torch.cuda.empty_cache()
 
 
-def _verdict(check: Check, bench: Bench) -> tuple[Status, Found]:
+def _verdict(check: Check, context: CheckContext) -> tuple[Status, Outcome]:
     try:
-        return "passed", check.run(bench)
+        return "passed", check.run(context)
     except NotApplicable as why:
-        return "skipped", Found(str(why))
+        return "skipped", Outcome(str(why))
     except (Exception, SystemExit) as error:  # a broken installation can fail in any way
-        return "failed", Found(reason(error))
+        return "failed", Outcome(reason(error))

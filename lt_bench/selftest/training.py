@@ -16,7 +16,7 @@ from lt_bench.data.dataset import find
 from lt_bench.data.dataset import load as load_dataset
 from lt_bench.run.config import resolve
 from lt_bench.run.experiment import Experiment
-from lt_bench.selftest.result import Bench, Check, Found
+from lt_bench.selftest.result import Check, CheckContext, Outcome
 from lt_bench.testing.measure import Prepare, interleaved_seconds, peak_bytes
 from lt_bench.testing.result import NotApplicable, Wrong
 
@@ -24,41 +24,41 @@ if TYPE_CHECKING:
     from lt_bench.detector.stock import Detector  # imports mmdet
 
 NAMES = ("lt_bench", "mmdet")
-UNCOUNTED = 5  # iterations of a GPU in which kernels are chosen and compiled
+WARMUP = 5  # iterations of a GPU that are not counted: kernels are chosen and compiled in them
 
 
 @dataclass(frozen=True)
-class Load:
-    """What a training row does. images: of a batch, None for as many as the data set's recipe has."""
+class Workload:
+    """What a training row does. images: per batch, None for as many as the data set's recipe has."""
 
     iterations: int
     images: int | None
-    uncounted: int
+    warmup: int
 
 
-LOADS = {"cuda": Load(30, None, UNCOUNTED), "cpu": Load(3, 2, 1)}
+WORKLOADS = {"cuda": Workload(30, None, WARMUP), "cpu": Workload(3, 2, 1)}
 
 
-def train(bench: Bench, dataset: str, amp: bool) -> Found:
+def train(context: CheckContext, dataset: str, amp: bool) -> Outcome:
     """Losses and gradients of the first batch are stock mmdet's; all losses are finite, and the weights move."""
-    if amp and not bench.cuda:
+    if amp and not context.cuda:
         raise NotApplicable("training under AMP needs a GPU, as --amp does")
-    load = LOADS[bench.device.type]
+    workload = WORKLOADS[context.device.type]
     cfg = _config(dataset, amp)
-    batches = _batches(cfg, load)
-    detectors = _build(cfg, bench)
+    batches = _batches(cfg, workload)
+    detectors = _build(cfg, context)
     _compare(detectors, batches[0], amp)
-    seconds, peaks = _run(detectors, batches, bench)
+    seconds, peaks = _run(detectors, batches, context)
     images = len(batches[0]["inputs"])
-    rate = {name: images / median(seconds[name][load.uncounted :]) for name in NAMES}
+    rate = {name: images / median(seconds[name][workload.warmup :]) for name in NAMES}
     memory = {name: peaks[name] / 2**30 for name in NAMES}
-    fewer = "" if bench.cuda else f" of {images} images"
-    return Found(
-        f"{load.iterations} iterations{fewer}: {rate['lt_bench']:.1f} images/s (mmdet {rate['mmdet']:.1f}), peak "
+    fewer = "" if context.cuda else f" of {images} images"
+    return Outcome(
+        f"{workload.iterations} iterations{fewer}: {rate['lt_bench']:.1f} images/s (mmdet {rate['mmdet']:.1f}), peak "
         f"{memory['lt_bench']:.2f} GiB (mmdet {memory['mmdet']:.2f})",
         {
-            "iterations": load.iterations,
-            "images an iteration": images,
+            "iterations": workload.iterations,
+            "images per iteration": images,
             **{f"images/s, {name}": rate[name] for name in NAMES},
             **{f"peak GiB, {name}": memory[name] for name in NAMES},
         },
@@ -77,7 +77,7 @@ def _config(dataset: str, amp: bool) -> Any:
     return cfg
 
 
-def _batches(cfg: Any, load: Load) -> list[dict[str, Any]]:
+def _batches(cfg: Any, workload: Workload) -> list[dict[str, Any]]:
     """As many as there are iterations, loaded before anything is timed."""
     from mmdet.registry import DATASETS
     from mmengine.dataset import pseudo_collate
@@ -85,18 +85,18 @@ def _batches(cfg: Any, load: Load) -> list[dict[str, Any]]:
 
     set_random_seed(0)
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
-    images = load.images or cfg.train_dataloader.batch_size
+    images = workload.images or cfg.train_dataloader.batch_size
     order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0)).tolist()
-    found = [dataset[order[number % len(order)]] for number in range(load.iterations * images)]
+    found = [dataset[order[number % len(order)]] for number in range(workload.iterations * images)]
     return [pseudo_collate(found[start : start + images]) for start in range(0, len(found), images)]
 
 
-def _build(cfg: Any, bench: Bench) -> dict[str, Detector]:
+def _build(cfg: Any, context: CheckContext) -> dict[str, Detector]:
     """Both detectors, with equal weights."""
     from lt_bench.detector.stock import build_detector, foreign_modules, stock_config
 
     configs = {"lt_bench": cfg.model, "mmdet": stock_config(cfg.model)}
-    detectors = {name: build_detector(configs[name], cfg.optim_wrapper, bench.device) for name in NAMES}
+    detectors = {name: build_detector(configs[name], cfg.optim_wrapper, context.device) for name in NAMES}
     if foreign := foreign_modules(detectors["mmdet"].model):
         raise Wrong(f"the stock detector has {', '.join(foreign)}")
     detectors["mmdet"].model.load_state_dict(detectors["lt_bench"].model.state_dict())
@@ -113,7 +113,7 @@ def _compare(detectors: Mapping[str, Detector], batch: Any, amp: bool) -> None:
 
 
 def _run(
-    detectors: Mapping[str, Detector], batches: list[Any], bench: Bench
+    detectors: Mapping[str, Detector], batches: list[Any], context: CheckContext
 ) -> tuple[dict[str, list[float]], dict[str, int]]:
     """Seconds of each iteration, the two in turn, and the most bytes that one holds in the last."""
     from lt_bench.detector.stock import held_bytes, training_steps
@@ -131,7 +131,7 @@ def _run(
         return prepare
 
     calls = {name: recorded(name) for name in NAMES}
-    seconds = interleaved_seconds(calls, len(batches), bench.device, warmup=0)
+    seconds = interleaved_seconds(calls, len(batches), context.device, warmup=0)
     for name in NAMES:
         for number, terms in enumerate(losses[name], start=1):
             if not math.isfinite(terms["loss"]):
@@ -139,7 +139,7 @@ def _run(
                 raise Wrong(f"{name}: the loss of iteration {number} is not finite: {shown}")
         if torch.equal(classifiers[name].weight, before[name]):
             raise Wrong(f"{name}: {len(batches)} iterations did not change the classifier")
-    peaks = {name: held_bytes(detectors[name].model) + peak_bytes(steps[name](), bench.device) for name in NAMES}
+    peaks = {name: held_bytes(detectors[name].model) + peak_bytes(steps[name](), context.device) for name in NAMES}
     return seconds, peaks
 
 

@@ -1,6 +1,6 @@
 """Losses, gradients and scores of the official implementations, for three consecutive calls of each loss.
 
-Beside this file, `vectors/` holds one .npz for each built-in loss, with made-up class counts.
+Beside this file, `vectors/` holds one .npz for each built-in loss, with synthetic class counts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Class statistics from an annotation file: json.loads of the file is the truth."""
+"""Class statistics: what is refused, what counts as one, and what is read from a file (the truth is json.loads)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from lt_bench import ClassStats
 from lt_bench.data.lvis import load
@@ -34,6 +36,40 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def write(path: Path, content: Any, prefix: bytes = b"") -> Path:
     path.write_bytes(prefix + json.dumps(content).encode())
     return path
+
+
+def test_counts_are_kept_as_they_are_given() -> None:
+    stats = ClassStats(np.array([5, 50]), [6, 70], 60, ["a", "b"])  # type: ignore[arg-type]
+    assert (stats.image_count, stats.instance_count, stats.num_images) == ((5, 50), (6, 70), 60)
+    assert (stats.names, stats.num_classes) == (("a", "b"), 2)
+    assert stats == ClassStats((5, 50), (6, 70), 60, ("a", "b"))
+
+
+def test_an_empty_class_counts_as_one_with_a_warning() -> None:
+    with pytest.warns(UserWarning, match="2 of 3 classes have no training instance; each counts as one") as caught:
+        stats = ClassStats([0, 5, 0], [0, 9, 0], 10)
+    assert caught[0].filename == __file__
+    assert stats.instance_count == (0, 9, 0)
+    torch.testing.assert_close(stats.instances(), torch.tensor([1.0, 9.0, 1.0], dtype=torch.float64))
+    torch.testing.assert_close(stats.images(), torch.tensor([1.0, 5.0, 1.0], dtype=torch.float64))
+
+
+@pytest.mark.parametrize(
+    ("images", "instances", "num_images", "names", "said"),
+    [
+        ([], [], 1, (), "there is no class"),
+        ([1, 2], [1], 3, (), "image_count has 2 classes, instance_count has 1"),
+        ([1, -2], [1, 2], 3, (), "image_count has a negative count: -2"),
+        ([1, 2], [1, -3], 3, (), "instance_count has a negative count: -3"),
+        ([1, 2], [1, 2], 0, (), "num_images is 0"),
+        ([1, 2], [1, 2], 3, ("a",), "1 names for 2 classes"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    images: list[int], instances: list[int], num_images: int, names: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        ClassStats(images, instances, num_images, names)
 
 
 @pytest.mark.parametrize("prefix", [b"", b"\xef\xbb\xbf"])

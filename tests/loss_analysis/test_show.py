@@ -11,7 +11,6 @@ import pytest
 from click.testing import CliRunner, Result
 from profile_cases import Tiny, Unfinished
 
-from lt_bench.api import registry
 from lt_bench.api.loss import LongTailLoss
 from lt_bench.api.registry import LossInfo
 from lt_bench.cli import main
@@ -123,15 +122,3 @@ def test_mistakes_are_explained(
     assert said in done.stderr
     assert not isinstance(done.exception, Exception) or isinstance(done.exception, SystemExit)
     assert not list(tmp_path.rglob("*.png"))
-
-
-def test_listing_is_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    infos = [LossInfo("good", "a", "1", "Paper", {"x": 1}), LossInfo("bad", "b", "2", problem="it is broken")]
-    monkeypatch.setattr(registry, "list_losses", lambda load: infos)
-    expected = "good  (a 1)\n  Paper\n  hyper-parameters: x=1\nbad  (b 2)\n  BROKEN: it is broken\n"
-    listed, checked = lt_bench("losses"), lt_bench("losses", "--check")
-    assert (listed.exit_code, listed.stdout) == (0, expected)
-    assert (checked.exit_code, checked.stdout) == (1, expected)
-    unknown = lt_bench("losses", "shwo")
-    assert unknown.exit_code == 2
-    assert "did you mean 'show'" in unknown.stderr

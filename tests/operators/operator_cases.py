@@ -1,14 +1,42 @@
-"""Inputs of nms and RoIAlign: usual ones, and those at which two implementations part first."""
+"""Every source of operators that is here, and inputs at which two implementations part first."""
 
 from __future__ import annotations
 
+import importlib
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from lt_bench.operators import by_compiler, by_torchvision, in_use
+from lt_bench.operators.choose import Kernels
+
+BOTH = ("torchvision", "compiled")
 THRESHOLDS = (0.5, 0.7, 0.3, 0.0, 1.0)
+
+
+def available() -> dict[str, Kernels]:
+    found = {}
+    for name, source in (("compiled", by_compiler), ("torchvision", by_torchvision)):
+        try:
+            found[name] = source.load()
+        except (ImportError, OSError, RuntimeError, AttributeError):
+            continue
+    if in_use().source == "mmcv":
+        own = importlib.import_module("mmcv._ext")
+        found["mmcv"] = Kernels(
+            "mmcv", "", own.nms, own.roi_align_forward, own.roi_align_backward, own.get_compiling_cuda_version, ""
+        )
+    return found
+
+
+SOURCES = available()
 
 
 def nms_inputs() -> Iterator[tuple[str, Tensor, Tensor, float, int]]:
@@ -102,3 +130,31 @@ def roi_align(kernels: Any, features: Tensor, rois: Tensor, arguments: dict[str,
     gradient = features.new_zeros(features.shape)
     kernels.roi_align_backward(weights, rois, none, none, gradient, **arguments)
     return output, gradient
+
+
+def plain_nms(boxes: Tensor, order: list[int], threshold: float) -> list[int]:
+    """Of the boxes in this order, each that overlaps none that was kept by more than the threshold."""
+    kept: list[int] = []
+    x1, y1, x2, y2 = boxes.numpy().T
+    areas = (x2 - x1) * (y2 - y1)
+    for one in order:
+        width = np.maximum(0, np.minimum(x2[one], x2[kept]) - np.maximum(x1[one], x1[kept]))
+        height = np.maximum(0, np.minimum(y2[one], y2[kept]) - np.maximum(y1[one], y1[kept]))
+        both = width * height
+        with np.errstate(invalid="ignore", divide="ignore"):  # empty boxes
+            overlaps = both / (areas[one] + areas[kept] - both) > np.float64(threshold)  # not rounded to a float
+        if not overlaps.any():
+            kept.append(one)
+    return kept
+
+
+def python(code: str, path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a process that finds what is in `path` first."""
+    return subprocess.run(
+        (sys.executable, "-c", code),
+        cwd=path,
+        env={**os.environ, "PYTHONPATH": str(path), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from operator_cases import roi_align
-from test_kernels import SOURCES
+from operator_cases import SOURCES, roi_align
 from torch import Tensor
 
 from lt_bench.operators import in_parallel

@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from operator_cases import nms_inputs, roi_align, roi_align_inputs
+from operator_cases import BOTH, SOURCES, nms_inputs, plain_nms, roi_align, roi_align_inputs
 from torch import Tensor
 
-from lt_bench.operators import by_compiler, by_torchvision, in_use
-from lt_bench.operators.choose import Kernels, MissingOperatorError
+from lt_bench.operators import in_use
+from lt_bench.operators.choose import Kernels
 
 DTYPES = (torch.float32, torch.float64, torch.float16)
-
-
-def available() -> dict[str, Kernels]:
-    found = {}
-    for name, source in (("compiled", by_compiler), ("torchvision", by_torchvision)):
-        try:
-            found[name] = source.load()
-        except (ImportError, OSError, RuntimeError, AttributeError):
-            continue
-    if in_use().source == "mmcv":
-        own = importlib.import_module("mmcv._ext")
-        found["mmcv"] = Kernels(
-            "mmcv", "", own.nms, own.roi_align_forward, own.roi_align_backward, own.get_compiling_cuda_version, ""
-        )
-    return found
-
-
-SOURCES = available()
-
-BOTH = ("torchvision", "compiled")
 
 
 @pytest.fixture(params=list(SOURCES))
@@ -46,22 +24,6 @@ def kernels(request: pytest.FixtureRequest) -> Kernels:
 def equal(ours: Tensor, others: Tensor) -> bool:
     """To the bit, but for the sign of a zero."""
     return ours.dtype == others.dtype and np.array_equal(ours.numpy(), others.numpy(), equal_nan=True)
-
-
-def plain_nms(boxes: Tensor, order: list[int], threshold: float) -> list[int]:
-    """Of the boxes in this order, each that overlaps none that was kept by more than the threshold."""
-    kept: list[int] = []
-    x1, y1, x2, y2 = boxes.numpy().T
-    areas = (x2 - x1) * (y2 - y1)
-    for one in order:
-        width = np.maximum(0, np.minimum(x2[one], x2[kept]) - np.maximum(x1[one], x1[kept]))
-        height = np.maximum(0, np.minimum(y2[one], y2[kept]) - np.maximum(y1[one], y1[kept]))
-        both = width * height
-        with np.errstate(invalid="ignore", divide="ignore"):  # empty boxes
-            overlaps = both / (areas[one] + areas[kept] - both) > np.float64(threshold)  # not rounded to a float
-        if not overlaps.any():
-            kept.append(one)
-    return kept
 
 
 def test_there_are_operators() -> None:
@@ -148,34 +110,3 @@ def test_torchvision_and_compiled_agree_to_the_bit() -> None:
             ours_found = roi_align(ours, features, rois, arguments)
             theirs_found = roi_align(theirs, features, rois, arguments)
             assert all(map(equal, ours_found, theirs_found)), name
-
-
-@pytest.mark.skipif("compiled" not in SOURCES, reason="compares with mmcv's own nms")
-def test_nms_by_torchvision_keeps_mmcvs_order_and_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a torchvision whose sort is stable and whose threshold is a double, as the real one's are."""
-
-    def nms(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
-        assert boxes.dtype == scores.dtype == torch.float32
-        return torch.tensor(plain_nms(boxes, scores.argsort(stable=True, descending=True).tolist(), threshold))
-
-    monkeypatch.setattr(torch.ops, "torchvision", SimpleNamespace(nms=nms), raising=False)
-    compared = 0
-    for name, boxes, scores, threshold, offset in nms_inputs():
-        if boxes.isfinite().all():
-            found = by_torchvision.nms(boxes, scores, threshold, offset)
-            assert found.tolist() == SOURCES["compiled"].nms(boxes, scores, threshold, offset).tolist(), name
-            compared += 1
-    assert compared > 300
-    boxes, scores = torch.tensor([[0.0, 0, 9, 9], [0, 0, 9, 8]]), torch.tensor([0.5, 0.9])
-    assert by_torchvision.nms(boxes.half(), scores.half(), 0.5, 0).tolist() == [1]
-
-
-def test_max_pooling_by_torchvision_names_what_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        by_torchvision, "load", lambda: Kernels("torchvision", "0", print, print, print, lambda: "", "REMEDY")
-    )
-    empty = torch.zeros(0)
-    with pytest.raises(MissingOperatorError, match=r"(?s)pool_mode='max'.*REMEDY"):
-        by_torchvision.roi_align_forward(empty, empty, empty, empty, empty, 1, 1, 1.0, 0, 0, True)
-    with pytest.raises(MissingOperatorError, match="pool_mode='max'"):
-        by_torchvision.roi_align_backward(empty, empty, empty, empty, empty, 1, 1, 1.0, 0, 0, True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_kernels import BOTH, SOURCES
+from operator_cases import BOTH, SOURCES
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "tools" / "carry.sh"
 BUILT = ("onedl-mmcv", "onedl-mmdetection")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from broken_losses import BROKEN, Counting, Sigmoid, Softmax, Weighted
+from lt_bench.losses.seesaw import Seesaw
 
 from lt_bench.api.loss import LongTailLoss
 from lt_bench.testing import CHECKS, run_checks
@@ -26,3 +27,17 @@ def test_what_the_broken_losses_derive_from_passes(cls: type[LongTailLoss]) -> N
 def test_exactly_its_check_fails(check: str, cls: type[LongTailLoss]) -> None:
     failed = {result.check: result.detail for result in run_checks(cls) if result.status == "failed"}
     assert failed.keys() == {check}, failed
+
+
+def test_the_gradient_check_says_what_it_held_constant() -> None:
+    (result,) = run_checks(Seesaw, only=["gradient"])
+    assert "with q=0.0" in result.detail
+
+
+def test_a_class_that_no_other_process_can_import_has_no_ranks() -> None:
+    class Local(Counting):
+        pass
+
+    (result,) = run_checks(Local, only=["ranks"])
+    assert result.status == "not applicable"
+    assert "pickled" in result.detail

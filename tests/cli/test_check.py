@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from command_line import forked, lt_bench
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1] / "testing"
 PLUGINS = {
     "softmax": "broken_losses:Softmax",
     "half_broken": "broken_losses:BrokenOrder",

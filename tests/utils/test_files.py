@@ -1,0 +1,149 @@
+"""Files are whole or not there, locks are held by one process at a time, and what can't be written is said early."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lt_bench.errors import UserError
+from lt_bench.utils.files import (
+    locked,
+    refuse_unwritable,
+    refuse_unwritable_folder,
+    sha256_of,
+    write_atomic,
+)
+
+HOLD = """
+import sys
+from pathlib import Path
+from lt_bench.utils.files import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_what_is_written_is_there_with_its_digest(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "file"
+    digest = write_atomic(path, [b"one ", b"two"])
+    assert path.read_bytes() == b"one two"
+    assert digest == sha256_of(path) == hashlib.sha256(b"one two").hexdigest()
+
+
+def test_readers_see_the_old_content_until_the_new_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    def chunks() -> Iterator[bytes]:
+        for _ in range(3):
+            assert path.read_bytes() == b"old"
+            yield b"new"
+
+    write_atomic(path, chunks())
+    assert path.read_bytes() == b"newnewnew"
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
+def test_what_fails_leaves_the_old_file_and_nothing_else(error: BaseException, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    def chunks() -> Iterator[bytes]:
+        yield b"new"
+        raise error
+
+    with pytest.raises(type(error)):
+        write_atomic(path, chunks())
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_files_are_for_everybody_whom_the_umask_allows(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_atomic(tmp_path / "file", [b""])
+        assert os.umask(0o027) == 0o027
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
+
+
+def test_a_file_larger_than_a_piece_has_its_digest(tmp_path: Path) -> None:
+    content = os.urandom(3 << 20)
+    (tmp_path / "file").write_bytes(content)
+    assert sha256_of(tmp_path / "file") == hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the lock `tmp_path / "lock"` until it gets a line."""
+    command = (sys.executable, "-c", HOLD, str(tmp_path / "lock"))
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdin is not None
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_who_does_not_wait_for_a_lock_is_told(holder: subprocess.Popen[str], tmp_path: Path) -> None:
+    with pytest.raises(TimeoutError), locked(tmp_path / "lock", wait=False):
+        pass
+    holder.communicate("go\n")
+    with locked(tmp_path / "lock", wait=False):
+        pass
+
+
+def test_who_waits_for_a_lock_gets_it(holder: subprocess.Popen[str], tmp_path: Path) -> None:
+    waiting = subprocess.Popen(holder.args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with pytest.raises(subprocess.TimeoutExpired):
+        waiting.wait(timeout=1)
+    holder.communicate("go\n")
+    assert waiting.communicate("go\n", timeout=30)[0] == "held\n"
+
+
+def test_the_lock_of_a_killed_process_is_free(holder: subprocess.Popen[str], tmp_path: Path) -> None:
+    holder.kill()
+    holder.wait()
+    with locked(tmp_path / "lock", wait=False):
+        pass
+
+
+def test_a_lock_makes_its_folder_and_is_free_afterwards(tmp_path: Path) -> None:
+    for _ in range(2):
+        with locked(tmp_path / "new" / "lock", wait=False):
+            assert (tmp_path / "new" / "lock").is_file()
+
+
+def test_what_can_be_written_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("content")
+    refuse_unwritable(tmp_path / "there")
+    refuse_unwritable(tmp_path / "new" / "file")
+    refuse_unwritable_folder(tmp_path / "other")
+    assert (tmp_path / "there").read_text() == "content"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["new", "other", "there"]
+
+
+def test_what_can_not_be_written_is_a_users_mistake(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"file/below can't be written to: (Not a directory|File exists)"):
+        refuse_unwritable(tmp_path / "file" / "below")
+    with pytest.raises(UserError, match="can't be written to: Is a directory"):
+        refuse_unwritable(tmp_path)
+    with pytest.raises(UserError, match="file can't be written to: File exists"):
+        refuse_unwritable_folder(tmp_path / "file")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_folder_without_permission_is_a_users_mistake(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(UserError, match="Permission denied"):
+        refuse_unwritable(tmp_path / "file")
