@@ -10,9 +10,10 @@ from typing import TypeVar
 import click
 
 from lt_bench.errors import RunFailedError, UserError, did_you_mean
+from lt_bench.evaluation.metrics import METRICS
 
 PATH = click.Path(path_type=Path)
-METRICS_HELP = "What to measure: ap, ap_fixed, ap_boundary, errors, with commas."
+METRICS_HELP = f"What to measure: {', '.join(metric.name for metric in METRICS)}, with commas."
 
 Decorated = TypeVar("Decorated", bound=Callable[..., object])
 

@@ -13,7 +13,7 @@ from lt_bench.errors import UserError
 
 if TYPE_CHECKING:
     from lt_bench.evaluation.ap.average_precision import Evaluator
-    from lt_bench.evaluation.metrics import Kind
+    from lt_bench.evaluation.terms import BoxOrMask
 
 logger = logging.getLogger(__name__)
 
@@ -38,31 +38,30 @@ def evaluate(
     csv: Path | None,
 ) -> None:
     """LVIS AP and further metrics of TARGET: a predictions file (.json) or a checkpoint (.pth)."""
-    from lt_bench.evaluation.metrics import CUT, check_metrics, measure, parse_metrics
+    from lt_bench.evaluation.metrics import check_metrics, chosen, detections_per_image, measure, parse_metrics
     from lt_bench.evaluation.report import class_rows, results_table, write_per_class
-    from lt_bench.run.experiment import FIXED_DETECTIONS_PER_IMAGE
     from lt_bench.run.folder import RunFolder
     from lt_bench.utils.files import refuse_unwritable
 
     asked = parse_metrics(metrics)
-    kinds: tuple[Kind, ...] = ("bbox",) if box_only else ("bbox", "segm")
+    kinds: tuple[BoxOrMask, ...] = ("bbox",) if box_only else ("bbox", "segm")
     check_metrics(asked, kinds, evaluator)
     if not target.is_file():
         raise UserError(f"{target} is no file", "give a predictions file (.json) or a checkpoint (.pth)")
     if csv is not None:
-        if set(asked) == {"errors"}:
+        if not any(metric.has_classes for metric in chosen(asked)):
             raise UserError("--csv is for AP by class, and no AP was asked for", "add ap to --metrics")
         refuse_unwritable(csv)  # before hours of predicting
     if target.suffix == ".pth":
-        more = FIXED_DETECTIONS_PER_IMAGE if "ap_fixed" in asked else 0
+        more = detections_per_image(asked) or 0
         beside = config or RunFolder(target.parent).config
         target, from_config = _predict(target, beside, out or target.parent / "eval", more)
         annotations = annotations or from_config
     if annotations is None:
         raise UserError("predictions alone do not say what is true", "give the annotation file with --annotations")
     measured = measure(annotations, target, asked, kinds, evaluator)
-    if measured.ap_fixed and measured.cut:
-        logger.warning(f"warning: {CUT}")
+    for warning in measured.warnings():
+        logger.warning(f"warning: {warning}")
     click.echo(results_table(measured.blocks()))
     if csv is not None:
         write_per_class(csv, class_rows(measured.categories, measured.per_class()))

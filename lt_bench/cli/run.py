@@ -74,9 +74,9 @@ def run(
     asked for further metrics: with ap_fixed it is another run, since the model is asked for 1,000 detections per image.
     """
     from lt_bench.data import dataset as datasets
-    from lt_bench.evaluation.metrics import check_metrics, parse_metrics
+    from lt_bench.evaluation.metrics import check_metrics, detections_per_image, parse_metrics
     from lt_bench.run import distributed
-    from lt_bench.run.experiment import FIXED_DETECTIONS_PER_IMAGE, Experiment, parse_assignments
+    from lt_bench.run.experiment import Experiment, parse_assignments
     from lt_bench.run.folder import RunFolder
     from lt_bench.run.pipeline import RunOptions, run_other_rank
     from lt_bench.run.pipeline import run as run_experiment
@@ -103,7 +103,7 @@ def run(
             hyper_parameters=parse_assignments(loss_set, "--loss-set"),
             overrides=parse_assignments(settings, "--set"),
             exclude=_read_ids(exclude_images),
-            detections_per_image=FIXED_DETECTIONS_PER_IMAGE if "ap_fixed" in asked else None,
+            detections_per_image=detections_per_image(asked),
         )
         data = datasets.load(datasets.find(experiment.dataset, data_root))
         datasets.verify(data, experiment.exclude)

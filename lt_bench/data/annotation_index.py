@@ -27,6 +27,7 @@ from lt_bench.data.columns import Columns, DamagedError, pack, unpack
 from lt_bench.data.json_stream import JSONStream, Piece, Readable
 from lt_bench.errors import UserError
 from lt_bench.utils.files import locked, sha256_of, write_atomic
+from lt_bench.utils.frequency import FREQUENCIES
 
 FORMAT = 2  # part of the file's name: raise it whenever its content changes
 FOLDER = "annotations"
@@ -280,7 +281,7 @@ class _Builder:
                 names = f"{before.get('name')!r} and {after.get('name')!r}"
                 raise self._malformed(f"category id {after['id']} occurs twice: {names}")
         for category in categories:
-            if category["frequency"] not in ("r", "c", "f"):
+            if category["frequency"] not in FREQUENCIES:
                 frequency = category["frequency"]
                 raise self._malformed(f"category {category['id']}: frequency is {frequency!r}, not r, c or f")
         version = "v0.5" if any("file_name" in names for names in self.names) else "v1"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,16 @@ from mmengine.evaluator import BaseMetric
 
 from lt_bench.detector.mask_encoding import encode_masks
 from lt_bench.errors import RunFailedError
-from lt_bench.evaluation.inputs.predictions import PREDICTIONS_FILE, write_predictions
+from lt_bench.evaluation.inputs.predictions import PREDICTIONS_FILE, encode, write_encoded
 
 
 @METRICS.register_module()
 class PredictionWriter(BaseMetric):
     """Streams detections to `<folder>/predictions.json` in COCO's result form.
 
-    Each rank appends one line an image to a part file; when all images are done, rank 0 merges the parts and
-    drops the images that the distributed sampler repeated to even out the ranks.
+    Each rank appends every image to a part file: a line with the image's id, the number of its detections and of their
+    bytes, then the detections as they will stand in the list. When all images are done, rank 0 copies the parts into
+    one list, without the images that the distributed sampler repeated to even out the ranks.
 
     folder: where the file goes; the runner sets it to the run's work dir. Nothing is computed here: lt_bench
     evaluates from the file, and mmdet's own Runner gets the number of detections as its metric.
@@ -36,18 +36,19 @@ class PredictionWriter(BaseMetric):
         self._part: Any = None
 
     def _part_path(self, rank: int) -> Path:
-        return self.folder / f"predictions.part{rank}.jsonl"
+        return self.folder / f"predictions.part{rank}"
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """data_samples: mmdet's predictions as dicts with img_id and pred_instances (boxes in x1, y1, x2, y2)."""
         if self._part is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             rank = dist.get_rank() if dist.is_initialized() else 0
-            self._part = self._part_path(rank).open("w", encoding="utf-8")
+            self._part = self._part_path(rank).open("wb")
         assert self.dataset_meta is not None
         for sample in data_samples:
             detections = list(detections_of(sample, self.dataset_meta["category_ids"]))
-            self._part.write(json.dumps({"image_id": sample["img_id"], "detections": detections}) + "\n")
+            text = encode(detections)
+            self._part.write(b"%d %d %d\n%b" % (sample["img_id"], len(detections), len(text), text))
 
     def compute_metrics(self, results: list[Any]) -> dict[str, float]:
         """Not used: `evaluate` works from the part files."""
@@ -65,25 +66,25 @@ class PredictionWriter(BaseMetric):
         counts = {"detections": 0.0, "images": 0.0}
         if not dist.is_initialized() or dist.get_rank() == 0:
             parts = [path for rank in range(world_size) if (path := self._part_path(rank)).exists()]
-            write_predictions(self.folder / PREDICTIONS_FILE, _merge(parts, size, counts))
+            write_encoded(self.folder / PREDICTIONS_FILE, _merge(parts, size, counts))
             for path in parts:
                 path.unlink()
         return {f"{self.prefix}/{name}": count for name, count in counts.items()}
 
 
-def _merge(parts: Sequence[Path], size: int, counts: dict[str, float]) -> Iterator[dict[str, Any]]:
-    """Every detection once. Raises RunFailedError when there are fewer images than `size`: a part is missing."""
+def _merge(parts: Sequence[Path], size: int, counts: dict[str, float]) -> Iterator[bytes]:
+    """The detections of every image once. Raises RunFailedError when there are fewer images than `size`."""
     seen: set[int] = set()
     for part in parts:
-        with part.open(encoding="utf-8") as lines:
-            for line in lines:
-                image = json.loads(line)
-                if image["image_id"] in seen:
-                    continue
-                seen.add(image["image_id"])
-                counts["images"] += 1
-                counts["detections"] += len(image["detections"])
-                yield from image["detections"]
+        with part.open("rb") as stream:
+            for header in stream:
+                image, detections, length = map(int, header.split())
+                text = stream.read(length)
+                if image not in seen and len(text) == length:
+                    seen.add(image)
+                    counts["detections"] += detections
+                    yield text
+    counts["images"] = len(seen)
     if len(seen) < size:
         raise RunFailedError(
             f"predictions of {size - len(seen)} of {size} images are missing in {[str(part) for part in parts]}: "
@@ -92,7 +93,7 @@ def _merge(parts: Sequence[Path], size: int, counts: dict[str, float]) -> Iterat
 
 
 def detections_of(sample: dict[str, Any], category_ids: Sequence[int]) -> Iterator[dict[str, Any]]:
-    """One image's detections in COCO's result form, boxes in x, y, width, height, masks as compressed RLE."""
+    """The detections of one image in COCO's result form, boxes in x, y, width, height, masks as compressed RLE."""
     instances = sample["pred_instances"]
     boxes = instances["bboxes"].detach().cpu().numpy().astype(np.float64)
     boxes[:, 2:] -= boxes[:, :2]

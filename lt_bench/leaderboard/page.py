@@ -1,4 +1,4 @@
-"""The published pages: one markdown file a data set, made from the records alone."""
+"""The published pages: one markdown file per data set, made from the records alone."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from lt_bench.evaluation import metrics as registry
 from lt_bench.leaderboard import markdown
 from lt_bench.leaderboard.markdown import escape
 from lt_bench.leaderboard.store import read_all, slug
@@ -18,12 +19,6 @@ from lt_bench.utils.files import write_atomic
 MARK = "<!-- Made from the records in results/ by `python -m lt_bench leaderboard`. Changes here are lost. -->"
 FULL_SIZE = {"lvis_v1": (1203, 19809), "lvis_v0.5": (1230, 5000)}  # categories and validation images
 PUBLISHED = "lvis_v1"
-FURTHER = {
-    "ap_fixed": "AP_fixed: the best 10,000 detections of each class count, and no limit an image (Dave et al., 2021).",
-    "ap_boundary": "Boundary AP: masks by the smaller one of mask IoU and boundary IoU (Cheng et al., CVPR 2021).",
-    "errors": "What kind of error costs how much AP50 of masks, in points: AP50 if all errors of the kind were mended, "
-    "minus AP50 (after TIDE, Bolya et al., ECCV 2020). A mended confusion can raise two groups of classes.",
-}
 
 
 def regenerate(folder: Path, published: bool = False) -> tuple[list[Path], list[str]]:
@@ -69,7 +64,7 @@ def _introduction(dataset: str, made: Sequence[Table]) -> list[str]:
         "Every row is a loss that was trained and evaluated here, by one program. Within a table everything but the "
         "loss and the seed is the same, and the fingerprint, a hash of the resolved configuration, says so. Between "
         "tables nothing is comparable.",
-        "AP is LVIS AP in percent, as lvis-api defines it, at 300 detections an image; the records in `results/` "
+        "AP is LVIS AP in percent, as lvis-api defines it, at 300 detections per image; the records in `results/` "
         'hold it unrounded. APr, APc, APf, AP50 and AP75 are of masks. A "-" stands where the data has no ground '
         "truth to measure, or no ce to compare with.",
     ]
@@ -77,7 +72,7 @@ def _introduction(dataset: str, made: Sequence[Table]) -> list[str]:
         parts.append(
             "**What this page is:** small runs on synthetic data that the package makes itself: rendered glyphs with "
             "a long tail. They show that the whole path works, from data to table, and how the losses behave on a "
-            "toy long tail. (On `glyphs` a detector keeps 100 detections an image, of which about six can be right.) "
+            "toy long tail. (On `glyphs` a detector keeps 100 detections per image, of which about six can be right.) "
             "**What it is not:** a ranking of the losses. Their order here says nothing about their "
             "order on LVIS."
         )
@@ -112,7 +107,7 @@ def _caption(table: Table) -> list[str]:
         f"fingerprint: `{first.fingerprint}`",
     ]
     if first.detections_per_image is not None:
-        facts.append(f"asked of the model: {first.detections_per_image:,} detections an image")
+        facts.append(f"asked of the model: {first.detections_per_image:,} detections per image")
     overrides = sorted({override for record in table.records for override in record.overrides})
     if overrides:
         facts.append(f"changed by hand: {_listed(overrides)}")
@@ -144,8 +139,10 @@ def _note(table: Table) -> str:
 
 def _further(table: Table) -> list[str]:
     parts = []
-    for field, frame in table.further.items():
-        parts += [f"**{FURTHER[field]}**", markdown.table(frame, left={"loss", "classes"})]
+    for metric in registry.METRICS:
+        if metric.name in table.further:
+            frame = table.further[metric.name]
+            parts += [f"**{metric.title}**", markdown.table(frame, left={"loss", "classes"})]
     return parts
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import timezone
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +23,8 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
+
+from lt_bench.evaluation import metrics as registry
 
 Text = Annotated[str, StringConstraints(strict=True, max_length=1000)]
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
@@ -49,18 +51,21 @@ class Model(BaseModel):
 
 
 class Extended(Model):
-    """A model that a later version of the schema extended. on_request: its fields that a record may lack."""
-
-    on_request: ClassVar[tuple[str, ...]] = ()
+    """A model that a later version of the schema extended by fields that a record may lack: those with default None."""
 
     @model_serializer(mode="wrap")
     def _without_what_was_not_asked_for(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         content: dict[str, Any] = serialize(self)
-        return {key: value for key, value in content.items() if value is not None or key not in self.on_request}
+        absent = {key for key in self._on_request() if getattr(self, key) is None}
+        return {key: value for key, value in content.items() if key not in absent}
 
     def extensions(self) -> list[str]:
         """The fields that version 1 did not have and that this model has."""
-        return [key for key in self.on_request if getattr(self, key) is not None]
+        return [key for key in self._on_request() if getattr(self, key) is not None]
+
+    @classmethod
+    def _on_request(cls) -> list[str]:
+        return [key for key, field in cls.model_fields.items() if field.default is None]
 
 
 class Loss(Model):
@@ -120,7 +125,7 @@ class BoxAndMask(Model):
 
 
 class Gains(Model):
-    """What AP at IoU 0.5 gains when all errors of a kind are mended (see error_analysis.decomposition)."""
+    """ΔAP50: AP at IoU 0.5 with all errors of a kind fixed, minus AP50 (see error_analysis.decomposition)."""
 
     classification: Difference
     localisation: Difference
@@ -165,8 +170,6 @@ class ClassResult(Extended):
     """id, name and frequency of a category, its counts in the training set, its box AP and mask AP, its AP_fixed of
     boxes and of masks and its boundary AP.
     """
-
-    on_request = ("bbox_fixed", "segm_fixed", "boundary")
 
     id: Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
     name: Name
@@ -213,12 +216,10 @@ class Data(Model):
 class ResultRecord(Extended):
     """One run: one loss, one seed, one track.
 
-    metrics: LVIS AP, at 300 detections an image. ap_fixed: AP with the best 10,000 detections of each class instead.
+    metrics: LVIS AP, at 300 detections per image. ap_fixed: AP with the best 10,000 detections of each class instead.
     ap_boundary: LVIS AP by boundary IoU. errors: what costs how much AP. detections_per_image: how many the model was
     asked for, where a run's protocol says so.
     """
-
-    on_request = ("ap_fixed", "ap_boundary", "errors", "detections_per_image")
 
     schema_version: Literal[1, 2] = 2
     loss: Loss
@@ -263,8 +264,8 @@ class ResultRecord(Extended):
         return self
 
     def measured(self) -> set[str]:
-        """Which of the metrics that can be asked for it has, by their names in `lt_bench.evaluation.metrics`."""
-        return {"ap", *self.extensions()} - {"detections_per_image"}
+        """The names of the metrics that it has, of those in `lt_bench.evaluation.metrics`."""
+        return {metric.name for metric in registry.METRICS if getattr(self, metric.record_field, None) is not None}
 
     def identity(self) -> str:
         """sha256 (hex) of what was run, without how it came out: the same run again has the same identity."""

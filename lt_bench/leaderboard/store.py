@@ -1,4 +1,4 @@
-"""Records on disk: one JSON file a run, in a folder that anybody may have put anything into."""
+"""Records on disk: one JSON file per run, in a folder that anybody may have put anything into."""
 
 from __future__ import annotations
 

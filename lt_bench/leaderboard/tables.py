@@ -4,44 +4,28 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import groupby
 
 import pandas as pd
 
+from lt_bench.evaluation import metrics as registry
+from lt_bench.evaluation.metrics.ap import AP
+from lt_bench.evaluation.metrics.metric import Metric
 from lt_bench.leaderboard.markdown import escape
-from lt_bench.leaderboard.schema import Gains, ResultRecord
+from lt_bench.leaderboard.schema import ResultRecord
 
 OWN = "lt_bench"  # the distribution of the built-in losses
 BASELINE = "ce"
 ABSENT = "-"
-Columns = Mapping[str, tuple[str, ...]]  # column -> where the record has it
-METRICS: Columns = {
-    "mask AP": ("metrics", "segm", "AP"),
-    "APr": ("metrics", "segm", "APr"),
-    "APc": ("metrics", "segm", "APc"),
-    "APf": ("metrics", "segm", "APf"),
-    "AP50": ("metrics", "segm", "AP50"),
-    "AP75": ("metrics", "segm", "AP75"),
-    "box AP": ("metrics", "bbox", "AP"),
-}
-FURTHER: dict[str, Columns] = {  # field of the record -> its table, shown where a record has the field
-    "ap_fixed": {
-        "mask AP_fixed": ("segm", "AP"),
-        **{name: ("segm", name) for name in ("APr", "APc", "APf")},
-        "box AP_fixed": ("bbox", "AP"),
-    },
-    "ap_boundary": {"boundary AP": ("AP",), **{name: (name,) for name in ("APr", "APc", "APf", "AP50", "AP75")}},
-}
-GROUPS = {"all": "all", "r": "rare", "c": "common", "f": "frequent"}
 
 
 @dataclass(frozen=True)
 class Table:
-    """records: the runs in it, sorted. frame: a row a loss, best mask AP first, cells formatted and escaped. further:
-    the same of the fields in FURTHER and of "errors", where a record has one, with as many seeds as have it.
+    """records: the runs in it, sorted. frame: a row per loss, best mask AP first, cells formatted and escaped. further:
+    the same of other metrics than LVIS AP by their names, where a record has them, with as many seeds as have them.
     """
 
     records: tuple[ResultRecord, ...]
@@ -50,7 +34,7 @@ class Table:
 
 
 def tables(records: Iterable[ResultRecord]) -> tuple[list[Table], list[str]]:
-    """One table a track, fingerprint, data and initialisation, ordered by these, and which runs were left out."""
+    """One table per track, fingerprint, data and initialisation, ordered by these, and which runs were left out."""
     problems: list[str] = []
     unique = _newest(records, problems)
     groups = groupby(sorted(unique, key=_run_key), key=_table_key)
@@ -98,63 +82,59 @@ def _newest(records: Iterable[ResultRecord], problems: list[str]) -> list[Result
     return list(newest.values())
 
 
+@dataclass(frozen=True)
+class _Row:
+    """The runs of one loss. ap: their mean mask AP."""
+
+    label: str
+    runs: tuple[ResultRecord, ...]
+    ap: float
+
+
 def _table(records: tuple[ResultRecord, ...]) -> Table:
-    keys = sorted({_row_key(record) for record in records})
-    members = [[record for record in records if _row_key(record) == key] for key in keys]
-    labels = _labels([group[0] for group in members])
-    means = [_mean(group, METRICS["mask AP"]) for group in members]
-    order = sorted(range(len(keys)), key=lambda row: (math.isnan(means[row]), -means[row]))
-    rows = []
-    for row in order:
-        baseline = _baseline(keys, row)
-        rows.append(
-            {
-                "loss": labels[row],
-                "seeds": str(len(members[row])),
-                **{name: _percent(members[row], path) for name, path in METRICS.items()},
-                f"to {BASELINE}": ABSENT if baseline is None else _difference(means[row], means[baseline]),
-                "training": duration(sum(run.training_seconds for run in members[row]) / len(members[row])),
-                "memory": _memory(members[row]),
-            }
-        )
-    ordered = [(labels[row], members[row]) for row in order]
-    further = {field: _further(ordered, field, columns) for field, columns in FURTHER.items()}
-    further["errors"] = _errors(ordered)
-    return Table(records, pd.DataFrame(rows), {field: frame for field, frame in further.items() if len(frame)})
+    groups = [tuple(runs) for _, runs in groupby(records, key=_row_key)]
+    labels = _labels([runs[0] for runs in groups])
+    rows = [_Row(label, runs, _mean_ap(runs)) for label, runs in zip(labels, groups, strict=True)]
+    rows.sort(key=lambda row: (math.isnan(row.ap), -row.ap))
+    frame = pd.DataFrame(
+        {
+            "loss": row.label,
+            "seeds": str(len(row.runs)),
+            **_cells(AP, row.runs),
+            f"Δ vs {BASELINE}": _difference(row.ap, _baseline(rows, row)),
+            "training": duration(sum(run.training_seconds for run in row.runs) / len(row.runs)),
+            "memory": _memory(row.runs),
+        }
+        for row in rows
+    )
+    further = {metric.name: pd.DataFrame(_further(rows, metric)) for metric in registry.METRICS if metric is not AP}
+    return Table(records, frame, {name: made for name, made in further.items() if len(made)})
 
 
-def _further(rows: Sequence[tuple[str, Sequence[ResultRecord]]], field: str, columns: Columns) -> pd.DataFrame:
-    """A row a loss that has a run with the field."""
-    made = []
-    for label, group in rows:
-        having = [record for record in group if getattr(record, field) is not None]
-        if having:
-            cells = {name: _percent(having, (field, *path)) for name, path in columns.items()}
-            made.append({"loss": label, "seeds": str(len(having)), **cells})
-    return pd.DataFrame(made)
+def _further(rows: Iterable[_Row], metric: Metric) -> Iterator[dict[str, str]]:
+    """The rows of each loss that has a run with the metric."""
+    for row in rows:
+        runs = [run for run in row.runs if metric.name in run.measured()]
+        for group, path in metric.groups.items() if runs else ():
+            classes = {"classes": group} if group else {}
+            yield {"loss": row.label, "seeds": str(len(runs)), **classes, **_cells(metric, runs, path)}
 
 
-def _errors(rows: Sequence[tuple[str, Sequence[ResultRecord]]]) -> pd.DataFrame:
-    """A row a loss and frequency group: AP50 of masks, and what every kind of error costs."""
-    made = []
-    for label, group in rows:
-        having = [record for record in group if record.errors is not None]
-        for key, name in GROUPS.items() if having else ():
-            path = ("errors", "segm", key)
-            gains = {kind: _percent(having, (*path, "gain", kind), signed=True) for kind in Gains.model_fields}
-            shown = {"loss": label, "seeds": str(len(having)), "classes": name}
-            made.append({**shown, "AP50": _percent(having, (*path, "AP50")), **gains})
-    return pd.DataFrame(made)
+def _cells(metric: Metric, runs: Sequence[ResultRecord], group: tuple[str, ...] = ()) -> dict[str, str]:
+    return {
+        column.name: _percent(_values(runs, (metric.record_field, *group, *column.path), column.difference))
+        for column in metric.columns
+    }
 
 
-def _values(records: Iterable[ResultRecord], path: Sequence[str], signed: bool) -> pd.Series[float]:
+def _values(records: Iterable[ResultRecord], path: Iterable[str], difference: bool = False) -> pd.Series[float]:
     """What the records have at `path`; NaN for -1, which stands for no ground truth, unless it is a difference."""
     values = [float(reduce(getattr, path, record)) for record in records]  # type: ignore[arg-type]
-    return pd.Series([value if signed or value >= 0 else math.nan for value in values])
+    return pd.Series([value if difference or value >= 0 else math.nan for value in values])
 
 
-def _mean(records: Sequence[ResultRecord], path: Sequence[str]) -> float:
-    return float(_values(records, path, signed=False).mean())
+def _mean_ap(records: Iterable[ResultRecord]) -> float:
+    return float(_values(records, ("metrics", "segm", "AP")).mean())
 
 
 def _labels(losses: Sequence[ResultRecord]) -> list[str]:
@@ -181,25 +161,27 @@ def _differ(one: object, other: object) -> bool:
     return (type(one), one) != (type(other), other)
 
 
-def _baseline(keys: Sequence[tuple[str, ...]], row: int) -> int | None:
-    """The row of the built-in cross-entropy to compare `row` with: of the same version, else the only one."""
-    candidates = [index for index, key in enumerate(keys) if key[:2] == (BASELINE, OWN)]
-    same = [index for index in candidates if keys[index][1:3] == keys[row][1:3]]
-    chosen = same or candidates
-    return chosen[0] if len(chosen) == 1 else None
+def _baseline(rows: Iterable[_Row], row: _Row) -> float:
+    """The AP of the built-in cross-entropy to compare `row` with: of the same version, else the only one, else NaN."""
+
+    def source(row: _Row) -> tuple[str, str]:
+        return row.runs[0].loss.distribution, row.runs[0].loss.distribution_version
+
+    candidates = [other for other in rows if other.runs[0].loss.name == BASELINE and source(other)[0] == OWN]
+    chosen = [other for other in candidates if source(other) == source(row)] or candidates
+    return chosen[0].ap if len(chosen) == 1 else math.nan
 
 
-def _percent(records: Sequence[ResultRecord], path: Sequence[str], signed: bool = False) -> str:
+def _percent(values: pd.Series[float]) -> str:
     """Mean and sample standard deviation over the runs."""
-    values = _values(records, path, signed)
     mean, deviation = float(values.mean()), float(values.std(ddof=1))
-    if pd.isna(mean):
+    if math.isnan(mean):
         return ABSENT
-    return f"{100 * mean:.2f}" + ("" if pd.isna(deviation) else f" ± {100 * deviation:.2f}")
+    return f"{100 * mean:.2f}" + ("" if math.isnan(deviation) else f" ± {100 * deviation:.2f}")
 
 
 def _difference(value: float, baseline: float) -> str:
-    if pd.isna(value) or pd.isna(baseline):
+    if math.isnan(value - baseline):
         return ABSENT
     points = round(100 * (value - baseline), 2)
     return f"{points:+.2f}" if points else "0.00"

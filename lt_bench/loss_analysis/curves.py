@@ -8,7 +8,7 @@ from itertools import groupby, pairwise
 import numpy as np
 import numpy.typing as npt
 
-from lt_bench.loss_analysis.profile import RARE
+from lt_bench.utils.frequency import RARE
 
 Array = npt.NDArray[np.float64]
 

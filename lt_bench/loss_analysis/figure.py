@@ -15,7 +15,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.loss_analysis.curves import bins, medians, spread, stretches
-from lt_bench.loss_analysis.profile import COMMON, RARE, LossProfile
+from lt_bench.loss_analysis.profile import LossProfile
+from lt_bench.utils.frequency import COMMON, FREQUENCIES, RARE
 
 Array = npt.NDArray[np.float64]
 
@@ -163,7 +164,7 @@ def _mark_groups(ax: Any) -> None:
     for border in edges[1:3]:
         if left < border < right:
             ax.axvline(border, color="#d0d0d0", linewidth=0.7, zorder=0)
-    for name, low, high in zip(("rare", "common", "frequent"), edges, edges[1:], strict=False):
+    for name, low, high in zip(FREQUENCIES.values(), edges, edges[1:], strict=False):
         low, high = max(low, left), min(high, right)
         if low < high:
             middle = np.sqrt(low * high)

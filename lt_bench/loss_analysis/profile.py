@@ -14,12 +14,12 @@ from lt_bench.api.loss import LongTailLoss
 from lt_bench.loss_analysis.batches import label_shares
 from lt_bench.loss_analysis.gradients import averaged_gradients, exact_gradients, is_separable, train
 from lt_bench.loss_analysis.margins import margins_and_weights
+from lt_bench.utils.frequency import COMMON, FREQUENCIES, RARE
 
 Array = npt.NDArray[np.float64]
 Report = Callable[[int, int], None]
 
-RARE, COMMON = 10, 100  # LVIS: the most images of a rare and of a common class
-GROUPS = ("rare", "common", "frequent", "background")
+GROUPS = (*FREQUENCIES.values(), "background")
 
 
 @dataclass(frozen=True)
@@ -79,5 +79,5 @@ def measure(
 def frequency_groups(stats: ClassStats) -> npt.NDArray[np.str_]:
     """LVIS's groups by training images, background last: [C + 1]. Rare up to 10, common up to 100."""
     images = np.array(stats.image_count)
-    groups = np.select([images <= RARE, images <= COMMON], ["rare", "common"], "frequent")
+    groups = np.array(GROUPS)[np.searchsorted((RARE, COMMON), images)]
     return np.append(groups, "background")

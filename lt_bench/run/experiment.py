@@ -22,8 +22,6 @@ SCHEDULES = ("1x", "2x")
 DATASETS = ("lvis_v1", "lvis_v0.5", "glyphs", "glyphs-1203")
 RECIPES = ("common", "paper")
 INITS = ("pretrained", "random")
-# AP_fixed counts up to 10,000 detections of each class: on LVIS v1 12 million in all, 607 per image.
-FIXED_DETECTIONS_PER_IMAGE = 1000
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from lt_bench.data.dataset import Dataset
 from lt_bench.data.lvis import LVISFile
 from lt_bench.errors import UserError
 from lt_bench.evaluation.ap.average_precision import Evaluator
-from lt_bench.evaluation.metrics import CUT, Measured, measure
+from lt_bench.evaluation.metrics import Measured, measure
 from lt_bench.evaluation.report import class_rows
 from lt_bench.leaderboard.schema import Device, Memory, ResultRecord
 from lt_bench.run.environment import git_state, versions
@@ -85,7 +85,7 @@ def make_record(
             "started": run.started,
             "overrides": _overrides(experiment),
             "amp": experiment.amp,
-            "notes": [*run.notes, *([CUT] if measured.ap_fixed and measured.cut else [])],
+            "notes": [*run.notes, *measured.warnings()],
             "detections_per_image": run.detections_per_image,
         }
     )

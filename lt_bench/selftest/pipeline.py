@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lt_bench.evaluation.inputs.checks import IouType
+from lt_bench.evaluation.terms import KINDS
 from lt_bench.run.folder import RunFolder
 from lt_bench.selftest.command import FEW_IMAGES, lt_bench
 from lt_bench.selftest.result import Check, CheckContext, Outcome
@@ -64,8 +64,7 @@ def evaluators(context: CheckContext) -> Outcome:
     truth = load_ground_truth(annotations)
     detections = read_detections(predictions, truth, True, boxes=True)
     figures: dict[str, float] = {}
-    kinds: dict[IouType, str] = {"bbox": "box", "segm": "mask"}
-    for kind, name in kinds.items():
+    for kind, name in KINDS.items():
         vernier = precision_recall(truth, detections, kind, "vernier")
         lvis = precision_recall(truth, detections, kind, "lvis")
         for what, ours, theirs in zip(("precision", "recall"), vernier, lvis, strict=True):

@@ -1,9 +1,10 @@
-"""Predictions reach the disk in COCO's result form, once an image."""
+"""Predictions reach the disk in COCO's result form, once per image."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ import pytest
 import torch
 from pycocotools import mask as mask_api
 
-from lt_bench.detector.prediction_writer import PredictionWriter
+from lt_bench.detector import prediction_writer
+from lt_bench.detector.prediction_writer import PredictionWriter, detections_of
 from lt_bench.errors import RunFailedError
+from lt_bench.evaluation.inputs.predictions import write_predictions
 
 CATEGORY_IDS = (3, 7, 8)
 
@@ -50,7 +53,7 @@ def test_written_as_coco_results(tmp_path: Path) -> None:
     expected = np.zeros((6, 8), dtype=np.uint8)
     expected[1:3, 2:7] = 1
     assert np.array_equal(mask, expected)
-    assert not list(tmp_path.glob("*.jsonl"))
+    assert [path.name for path in tmp_path.iterdir()] == ["predictions.json"]
 
 
 def test_repeated_images_count_once(tmp_path: Path) -> None:
@@ -59,6 +62,23 @@ def test_repeated_images_count_once(tmp_path: Path) -> None:
     metric.process(None, [sample(5, [2]), sample(6, [1])])
     metric.process(None, [sample(5, [2])])
     assert metric.evaluate(2)["predictions/detections"] == 2.0
+
+
+def test_parts_of_several_ranks_are_one_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = [[sample(5, [2, 0]), sample(6, []), sample(9, [1])], [sample(7, [1, 1]), sample(5, [2, 0])]]
+    for rank in (1, 0):
+        ranks = SimpleNamespace(
+            is_initialized=lambda: True, get_rank=lambda rank=rank: rank, get_world_size=lambda: 2, barrier=lambda: None
+        )
+        monkeypatch.setattr(prediction_writer, "dist", ranks)
+        metric = writer(tmp_path)
+        for one in samples[rank]:
+            metric.process(None, [one])
+        counts = metric.evaluate(4)
+    assert counts == {"predictions/detections": 5.0, "predictions/images": 4.0}
+    once = (*samples[0], samples[1][0])
+    write_predictions(tmp_path / "once.json", (row for one in once for row in detections_of(one, CATEGORY_IDS)))
+    assert (tmp_path / "predictions.json").read_bytes() == (tmp_path / "once.json").read_bytes()
 
 
 def test_no_detection_at_all_is_an_empty_list(tmp_path: Path) -> None:
@@ -82,3 +102,21 @@ def test_a_lost_part_is_noticed(tmp_path: Path) -> None:
     with pytest.raises(RunFailedError, match="1 of 2 images are missing"):
         metric.evaluate(2)
     assert not (tmp_path / "predictions.json").exists()
+
+
+def test_a_part_that_ends_early_is_noticed(tmp_path: Path) -> None:
+    metric = writer(tmp_path)
+    metric.process(None, [sample(5, [0]), sample(6, [1])])
+    metric._part.close()
+    (part,) = tmp_path.iterdir()
+    part.write_bytes(part.read_bytes()[:-1])
+    with pytest.raises(RunFailedError, match="1 of 2 images are missing"):
+        metric.evaluate(2)
+    assert not (tmp_path / "predictions.json").exists()
+
+
+def test_not_a_number_stops_the_run(tmp_path: Path) -> None:
+    broken = sample(5, [0, 1])
+    broken["pred_instances"]["scores"][1] = float("nan")
+    with pytest.raises(RunFailedError, match=r"'image_id': 5, .*nan"):
+        writer(tmp_path).process(None, [broken])

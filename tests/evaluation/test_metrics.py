@@ -21,11 +21,10 @@ from lvis import LVISEval
 
 from lt_bench.cli import main
 from lt_bench.errors import UserError
-from lt_bench.evaluation import metrics as metrics_module
-from lt_bench.evaluation.metrics import check_metrics, measure, parse_metrics
+from lt_bench.evaluation.metrics import ap_fixed, check_metrics, measure, parse_metrics
 from lt_bench.evaluation.report import class_rows, write_per_class
+from lt_bench.evaluation.terms import KINDS
 
-KINDS = ("bbox", "segm")
 Rows = list[dict[str, Any]]
 
 
@@ -59,21 +58,21 @@ def best_of_each_class(rows: Rows, count: int) -> Rows:
 @pytest.mark.parametrize(
     ("quirks", "limit"), [(("many",), 40), (("many",), 10_000), (("many", "ties", "contradictions"), 3)], ids=str
 )
-def test_ap_fixed_is_that_of_lvis_api_without_a_limit_an_image(
+def test_ap_fixed_is_that_of_lvis_api_without_a_limit_per_image(
     made_set: Any, write: Any, monkeypatch: Any, quirks: tuple[str, ...], kind: str, limit: int
 ) -> None:
-    assert metrics_module.PER_CLASS == 10_000
-    monkeypatch.setattr(metrics_module, "PER_CLASS", limit)
+    assert ap_fixed.PER_CLASS == 10_000
+    monkeypatch.setattr(ap_fixed, "PER_CLASS", limit)
     truth, rows = made_set(3, *quirks)
     annotations = write("truth.json", truth)
-    found = measure(annotations, write("found.json", rows), ("ap", "ap_fixed"), (kind,))  # type: ignore[arg-type]
+    found = measure(annotations, write("found.json", rows), ("ap", "ap_fixed"), (kind,)).found  # type: ignore[arg-type]
     expected = lvis_api(annotations, best_of_each_class(rows, limit), kind, max_dets=-1)
-    assert np.array_equal(found.ap_fixed[kind].precision, expected.eval["precision"])  # type: ignore[index]
+    assert np.array_equal(found["ap_fixed"].results[f"{kind}_fixed"].precision, expected.eval["precision"])
     usual = lvis_api(annotations, rows, kind, max_dets=300)
-    assert np.array_equal(found.ap[kind].precision, usual.eval["precision"])  # type: ignore[index]
-    assert not found.cut
+    assert np.array_equal(found["ap"].results[kind].precision, usual.eval["precision"])
+    assert not found["ap_fixed"].warning
     if limit != 40:  # the best of a class are among the best of their images here
-        assert not np.array_equal(found.ap_fixed[kind].precision, found.ap[kind].precision)  # type: ignore[index]
+        assert not np.array_equal(expected.eval["precision"], usual.eval["precision"])
 
 
 def boundary(mask: np.ndarray) -> np.ndarray:
@@ -106,11 +105,10 @@ class BoundaryEvaluation(LVISEval):  # type: ignore[misc]
 
 
 def assert_boundary_ap(annotations: Path, rows: Rows, predictions: Path) -> None:
-    found = measure(annotations, predictions, ("ap_boundary",))
+    found = measure(annotations, predictions, ("ap", "ap_boundary")).results()
     expected = lvis_api(annotations, rows, "segm", 300, BoundaryEvaluation)
-    assert found.ap_boundary is not None
-    assert np.array_equal(found.ap_boundary.precision, expected.eval["precision"])
-    assert 0 < found.ap_boundary.metrics["AP"] < measure(annotations, predictions).ap["segm"].metrics["AP"]
+    assert np.array_equal(found["boundary"].precision, expected.eval["precision"])
+    assert 0 < found["boundary"].metrics["AP"] < found["segm"].metrics["AP"]
 
 
 @pytest.mark.parametrize("quirks", [(), ("ties",), ("no area", "ignore"), ("large",)], ids="+".join)
@@ -152,7 +150,7 @@ def test_what_cannot_be_measured() -> None:
     check_metrics(("ap", "ap_fixed", "errors"), ("bbox",), "lvis")
     with pytest.raises(UserError, match="of masks"):
         check_metrics(("ap_boundary",), ("bbox",), "vernier")
-    with pytest.raises(UserError, match="no boundary AP"):
+    with pytest.raises(UserError, match="lvis can't measure ap_boundary"):
         check_metrics(("ap_boundary",), KINDS, "lvis")
 
 
@@ -169,7 +167,7 @@ def command(made_set: Any, write: Any) -> Callable[..., Any]:
 def test_eval_shows_what_it_is_asked_for(command: Callable[..., Any]) -> None:
     assert [line.split()[0] for line in command().stdout.splitlines()[2:]] == ["box", "mask"]
     shown = command("--metrics", "ap,ap_fixed,ap_boundary,errors").stdout
-    for name in ("box, AP_fixed", "mask, AP_fixed", "mask, boundary AP", "box: AP50 gained", "mask: AP50 gained"):
+    for name in ("box, AP_fixed", "mask, AP_fixed", "mask, boundary AP", "box: ΔAP50", "mask: ΔAP50"):
         assert name in shown
     assert "AP_fixed" not in command("--metrics", "errors", "--box-only").stdout
     refused = command("--metrics", "ap_bundary")
@@ -178,7 +176,7 @@ def test_eval_shows_what_it_is_asked_for(command: Callable[..., Any]) -> None:
 
 
 def test_eval_warns_of_predictions_that_were_cut(command: Callable[..., Any]) -> None:
-    assert "limit an image was probably applied" in command("--metrics", "ap_fixed").stderr
+    assert "limit per image was probably applied" in command("--metrics", "ap_fixed").stderr
     assert "warning" not in command("--metrics", "ap").stderr
     assert "warning" not in command("--metrics", "ap_fixed", many=True).stderr
 

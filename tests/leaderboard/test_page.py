@@ -82,8 +82,8 @@ def test_further_metrics_follow_the_table(make_record, publish) -> None:
     fixed = {"bbox": metrics(0.5), "segm": metrics(0.375)}
     record = make_record(ap_fixed=fixed, ap_boundary=metrics(0.125), errors=errors(), detections_per_image=1000)
     text = regenerate(publish(record))[0][0].read_text()
-    assert "asked of the model: 1,000 detections an image" in text
-    headings = ["A row of one seed", "**AP_fixed:", "**Boundary AP:", "**What kind of error"]
+    assert "asked of the model: 1,000 detections per image" in text
+    headings = ["A row of one seed", "**AP_fixed:", "**Boundary AP:", "**ΔAP50 of masks"]
     assert [text.index(heading) for heading in headings] == sorted(text.index(heading) for heading in headings)
     assert "37.50" in text and "| frequent " in text
     assert "**AP_fixed" not in regenerate(publish(make_record()))[0][0].read_text()

@@ -32,18 +32,18 @@ def test_one_seed_has_no_deviation(make_record) -> None:
 
 def test_sorted_by_mask_ap_with_the_difference_to_ce(make_record) -> None:
     records = [make_record("ce", ap=0.20), make_record("ecm", ap=0.3021), make_record("eql", ap=0.1)]
-    assert [(row["loss"], row["to ce"]) for row in rows(*records)] == [
+    assert [(row["loss"], row["Δ vs ce"]) for row in rows(*records)] == [
         ("ecm", "+10.21"),
         ("ce", "0.00"),
         ("eql", "-10.00"),
     ]
-    assert [(row["loss"], row["to ce"]) for row in rows(*records[1:])] == [("ecm", "-"), ("eql", "-")]
+    assert [(row["loss"], row["Δ vs ce"]) for row in rows(*records[1:])] == [("ecm", "-"), ("eql", "-")]
 
 
 def test_a_plugin_named_ce_is_not_the_baseline(make_record) -> None:
     plugin = {"name": "ce", "distribution": "other", "distribution_version": "2"}
     table = rows(make_record(plugin, ap=0.4), make_record("ecm", ap=0.3))
-    assert [(row["loss"], row["to ce"]) for row in table] == [("ce (other 2)", "-"), ("ecm", "-")]
+    assert [(row["loss"], row["Δ vs ce"]) for row in table] == [("ce (other 2)", "-"), ("ecm", "-")]
 
 
 @pytest.mark.parametrize("iou_type", ["bbox", "segm"])
@@ -75,7 +75,7 @@ def test_what_differs_in_more_than_the_loss_is_never_in_one_table(make_record, d
     assert problems == []
     assert sorted(len(table.frame) for table in made) == [1, 2]
     alone = next(table for table in made if len(table.frame) == 1)
-    assert alone.frame["to ce"].tolist() == ["-"]
+    assert alone.frame["Δ vs ce"].tolist() == ["-"]
 
 
 @pytest.mark.parametrize("field", ["detector", "backbone", "schedule", "recipe"])
@@ -120,7 +120,7 @@ def test_versions_are_not_averaged(make_record) -> None:
         make_record({"name": "ecm", **new}, ap=0.3),
         make_record({"name": "mine", "distribution": "other"}, ap=0.4),
     )
-    assert [(row["loss"], row["to ce"]) for row in table] == [
+    assert [(row["loss"], row["Δ vs ce"]) for row in table] == [
         ("mine (other 0.1.0)", "-"),  # two to choose from
         ("ecm (lt\\_bench 0.2.0)", "+10.00"),
         ("ce (lt\\_bench 0.2.0)", "0.00"),

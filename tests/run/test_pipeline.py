@@ -213,7 +213,7 @@ def test_a_finished_run_is_measured_further(small: Path) -> None:
     assert (after.metrics, after.versions, after.git) == (before.metrics, before.versions, before.git)
     assert after.identity() == before.identity()
     assert {row.boundary for row in after.per_class} != {None}
-    assert "mask, boundary AP" in done.stdout and "mask: AP50 gained" in done.stdout
+    assert "mask, boundary AP" in done.stdout and "mask: ΔAP50" in done.stdout
     kept = (work / "result.json").read_bytes()
     assert "this run is finished" in run(small, *ECM, "--work-dir", "further").stderr
     assert (work / "result.json").read_bytes() == kept

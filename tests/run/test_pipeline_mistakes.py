@@ -33,7 +33,7 @@ def test_an_unknown_optimizer_is_a_mistake(tmp_path: Path) -> None:
 def test_a_mistaken_metric_shows_before_anything_is_computed(tmp_path: Path) -> None:
     for arguments, message in (
         (("--metrics", "ap,ap_fixd"), "did you mean 'ap_fixed'"),
-        (("--metrics", "ap_boundary", "--evaluator", "lvis"), "no boundary AP"),
+        (("--metrics", "ap_boundary", "--evaluator", "lvis"), "lvis can't measure ap_boundary"),
     ):
         done = forked("run", "--loss", "ecm", "--dataset", "glyphs", "--work-dir", "w", *arguments, cwd=tmp_path)
         assert done.returncode == 2, done.stderr

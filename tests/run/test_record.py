@@ -16,6 +16,7 @@ from lt_bench.data.lvis import load
 from lt_bench.errors import UserError
 from lt_bench.evaluation.ap.average_precision import APResult
 from lt_bench.evaluation.metrics import Measured
+from lt_bench.evaluation.metrics.metric import Measurement
 from lt_bench.leaderboard.schema import Loss
 from lt_bench.run.folder import RunFolder
 from lt_bench.run.record import _evaluators, _plain, make_record
@@ -52,7 +53,12 @@ def test_the_record_says_who_evaluated() -> None:
         return APResult({}, {}, np.empty(0), evaluator)
 
     vernier, lvis = f"vernier {version('vernier')}", f"lvis {version('lvis')}"
-    as_asked = Measured(ap={"bbox": result("vernier"), "segm": result("vernier")})
+    as_asked = Measured({"ap": Measurement({}, {"bbox": result("vernier"), "segm": result("vernier")})})
     assert _evaluators("vernier", as_asked) == vernier
-    fallen_back = Measured(ap={"bbox": result("lvis"), "segm": result("vernier")}, ap_fixed={"segm": result("lvis")})
+    fallen_back = Measured(
+        {
+            "ap": Measurement({}, {"bbox": result("lvis"), "segm": result("vernier")}),
+            "ap_fixed": Measurement({}, {"segm_fixed": result("lvis")}),
+        }
+    )
     assert _evaluators("vernier", fallen_back) == f"{vernier}; bbox, segm_fixed by {lvis}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 
-RARE_MAX_IMAGES = 10  # LVIS (Gupta et al., CVPR 2019): rare 1-10, common 11-100, frequent > 100 training images
-COMMON_MAX_IMAGES = 100
+from lt_bench.utils.frequency import COMMON, RARE
+
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Preset:
 
 def frequency(image_count: int) -> str:
     """LVIS's letter for a class that `image_count` training images show: r, c or f."""
-    return "r" if image_count <= RARE_MAX_IMAGES else "c" if image_count <= COMMON_MAX_IMAGES else "f"
+    return "r" if image_count <= RARE else "c" if image_count <= COMMON else "f"
 
 
 PRESETS = MappingProxyType(

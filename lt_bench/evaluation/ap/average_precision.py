@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 from lt_bench.errors import UserError
 from lt_bench.evaluation.ap import lvis_backend, vernier_backend
 from lt_bench.evaluation.ap.crosscheck import disagreement
-from lt_bench.evaluation.inputs.checks import IouType
 from lt_bench.evaluation.inputs.detections import Detections, read_detections
-from lt_bench.evaluation.inputs.ground_truth import FREQUENCIES, GroundTruth, load_ground_truth
+from lt_bench.evaluation.inputs.ground_truth import GroundTruth, load_ground_truth
+from lt_bench.evaluation.terms import AP_NAMES, IouType
+from lt_bench.utils.frequency import FREQUENCIES
 
-METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "APr", "APc", "APf", "AR")
 Evaluator = Literal["vernier", "lvis"]
 EVALUATORS: tuple[Evaluator, ...] = ("vernier", "lvis")
 
 
 @dataclass(frozen=True, eq=False)
 class APResult:
-    """metrics: METRICS -> value in [0, 1], or -1 where there is no ground truth; AR is AR@max_dets.
+    """metrics: AP_NAMES -> value in [0, 1], or -1 where there is no ground truth; AR is AR@max_dets.
     per_class: category id -> AP in [0, 1], or -1 without ground truth.
     precision: float64 [T, R, K, A], -1 without ground truth. T: the IoU thresholds 0.50, 0.55, ..., 0.95.
     R: recall 0.00, 0.01, ..., 1.00. K: the categories, ids ascending. A: the areas all, small (under 32^2 pixels),
@@ -83,7 +83,7 @@ def evaluate_all(
 def average_precision(
     truth: GroundTruth, detections: Detections, iou_type: IouType, evaluator: Evaluator = "vernier"
 ) -> APResult:
-    """AP of `detections`, all of which count, however many an image has.
+    """AP of `detections`, all of which count, however many there are per image.
 
     Before vernier is believed, it must give lvis-api's arrays on a sample of the images. Where it doesn't, or takes no
     such annotations, lvis-api evaluates, a warning says why, and `evaluator` of the result names it. Boundary AP is not
@@ -105,7 +105,7 @@ def average_precision(
 def precision_recall(
     truth: GroundTruth, detections: Detections, iou_type: IouType, evaluator: Evaluator = "vernier"
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Precision [T, R, K, A] and recall [T, K, A] of `detections`, all of which count, however many an image has.
+    """Precision [T, R, K, A] and recall [T, K, A] of `detections`, all of which count, however many per image.
 
     Of the evaluator alone, without the check by the other one. Raises Refused when vernier takes no such annotations.
     """
@@ -127,7 +127,7 @@ def ap_result(
 def summarize(
     precision: NDArray[np.float64], recall: NDArray[np.float64], frequency: Sequence[str]
 ) -> dict[str, float]:
-    """METRICS from precision [T, R, K, A], recall [T, K, A] and the frequency ("r", "c", "f") of each category."""
+    """AP_NAMES from precision [T, R, K, A], recall [T, K, A] and the frequency ("r", "c", "f") of each category."""
     everywhere = precision[..., 0]
     groups = [[index for index, group in enumerate(frequency) if group == name] for name in FREQUENCIES]
     values = (
@@ -140,7 +140,7 @@ def summarize(
         *(everywhere[:, :, group] for group in groups),
         recall[..., 0],
     )
-    return {name: _mean(value) for name, value in zip(METRICS, values, strict=True)}
+    return {name: _mean(value) for name, value in zip(AP_NAMES, values, strict=True)}
 
 
 def _mean(values: NDArray[np.float64]) -> float:

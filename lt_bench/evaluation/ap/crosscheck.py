@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from lt_bench.errors import UserError
 from lt_bench.evaluation.ap import lvis_backend, vernier_backend
-from lt_bench.evaluation.inputs.checks import IouType
 from lt_bench.evaluation.inputs.detections import Detections
 from lt_bench.evaluation.inputs.ground_truth import GroundTruth, only
+from lt_bench.evaluation.terms import IouType
 
 IMAGES = 64  # at most, in a sample
 PAIRS = 300_000  # of a detection and an object of an image, at most; what lvis-api takes goes with them

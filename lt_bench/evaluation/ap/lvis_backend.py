@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lt_bench.errors import UserError
-from lt_bench.evaluation.inputs.checks import IouType
 from lt_bench.evaluation.inputs.detections import Detections
 from lt_bench.evaluation.inputs.ground_truth import REMEDY, GroundTruth
+from lt_bench.evaluation.terms import IouType
 
 
 def precision_recall(

@@ -17,10 +17,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lt_bench.errors import UserError
-from lt_bench.evaluation.inputs.checks import IouType
 from lt_bench.evaluation.inputs.chunk_reader import buffers
 from lt_bench.evaluation.inputs.detections import Detections
 from lt_bench.evaluation.inputs.ground_truth import REMEDY, GroundTruth
+from lt_bench.evaluation.terms import IouType
 
 THRESHOLDS, RECALLS, AREAS = 10, 101, 4
 CELLS = 1 << 18  # (category, image) pairs of a part; vernier spends time and memory on each, occupied or not

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lt_bench.evaluation.error_analysis.matching import Matching, match
 from lt_bench.evaluation.inputs.detections import Detections
-from lt_bench.evaluation.inputs.ground_truth import FREQUENCIES, GroundTruth
+from lt_bench.evaluation.inputs.ground_truth import GroundTruth
+from lt_bench.evaluation.terms import ERRORS, GROUPS, BoxOrMask
 
-ERRORS = ("classification", "localisation", "both", "duplicate", "background", "missed")
 CLASSIFICATION, LOCALISATION, BOTH, DUPLICATE, BACKGROUND, MISSED = range(len(ERRORS))
 CORRECT, FORGIVEN = -1, -2  # what a detection is that is no error
-GROUPS = ("all", *FREQUENCIES)
 MATCH_IOU, BACKGROUND_IOU = 0.5, 0.1  # t_f and t_b in the paper
 RECALLS = np.linspace(0, 1, 101)
 
@@ -33,36 +31,36 @@ Bools = NDArray[np.bool_]
 @dataclass(frozen=True)
 class Decomposition:
     """ap: group -> AP at IoU 0.5 in [0, 1], -1 without ground truth; the groups are "all", "r", "c" and "f".
-    gain: group -> error -> AP when all errors of this kind, and no others, are mended, minus `ap`; 0 without ground
+    delta_ap: group -> error -> AP when all errors of this kind, and no others, are fixed, minus `ap`; 0 without ground
     truth. count: group -> error -> how many; a detection is booked under the group of the category that it predicts,
     a missed object under its own.
     """
 
     ap: dict[str, float]
-    gain: dict[str, dict[str, float]]
+    delta_ap: dict[str, dict[str, float]]
     count: dict[str, dict[str, int]]
 
 
-def decompose(truth: GroundTruth, detections: Detections, iou_type: Literal["bbox", "segm"]) -> Decomposition:
+def decompose(truth: GroundTruth, detections: Detections, iou_type: BoxOrMask) -> Decomposition:
     """The errors among detections that are cut already (for LVIS AP, to those with `image_rank` < 300).
 
     Detections are matched at IoU 0.5 as lvis-api does it. An unmatched one is judged by its highest IoU with an object
     of its own category and by that with an object of another one, in TIDE's order:
 
-    - localisation: own in [0.1, 0.5). Mended: it matches that object.
-    - classification: other >= 0.5. Mended: it matches that object, as a detection of the object's category.
-    - duplicate: own >= 0.5, so the object has a better scored match. Mended: removed.
-    - both wrong: other in [0.1, 0.5). Mended: removed, since it is not known which object was meant.
-    - background: the rest. Mended: removed.
+    - localisation: own in [0.1, 0.5). Fixed: it matches that object.
+    - classification: other >= 0.5. Fixed: it matches that object, as a detection of the object's category.
+    - duplicate: own >= 0.5, so the object has a better scored match. Fixed: removed.
+    - both wrong: other in [0.1, 0.5). Fixed: removed, since it is not known which object was meant.
+    - background: the rest. Fixed: removed.
 
-    Where a mended detection would match an object that has a match already, or that another mended one would match as
-    well, the best scored of them does and the others are removed. (So says the paper; its code removes every mended
+    Where a fixed detection would match an object that has a match already, or that another fixed one would match as
+    well, the best scored of them does and the others are removed. (So says the paper; its code removes every fixed
     one whose object has a match.) A missed object is one without a match that no localisation or classification error
-    points to. Mended: it is no longer asked for. A category that keeps no object leaves the mean, as everywhere in LVIS
+    points to. Fixed: it is no longer asked for. A category that keeps no object leaves the mean, as everywhere in LVIS
     AP; where all categories of a group do, its AP counts as 1.
 
-    A mended confusion takes a false positive from the predicted category and gives a match to the object's, so it can
-    raise the AP of two groups; `gain` has both, `count` only the first.
+    A fixed classification error takes a false positive from the predicted category and gives a match to the object's,
+    so it can raise the AP of two groups; `delta_ap` has both, `count` only the first.
     """
     matching = match(truth, detections, iou_type, MATCH_IOU)
     category, image, score = truth.category_places(detections.category), detections.image, detections.score
@@ -80,8 +78,8 @@ def decompose(truth: GroundTruth, detections: Detections, iou_type: Literal["bbo
     before = average_precisions(category, image, score, right, counted, objects)
     after = {}
     for kind in (CLASSIFICATION, LOCALISATION, BOTH, DUPLICATE, BACKGROUND):
-        mended = (error == kind) & pointing
-        claim = np.where(mended, target, np.where(right, matching.match, -1))
+        fixed = (error == kind) & pointing
+        claim = np.where(fixed, target, np.where(right, matching.match, -1))
         winners = _best_of_each(claim, score)
         new_category, new_right = category.copy(), np.zeros_like(right)
         new_category[winners], new_right[winners] = owner[claim[winners]], True
@@ -137,16 +135,16 @@ def average_precisions(
 def _by_group(
     before: Floats, after: Mapping[str, Floats], errors: Mapping[str, Ints], frequency: NDArray[np.str_]
 ) -> Decomposition:
-    ap, gain, count = {}, {}, {}
+    ap, delta_ap, count = {}, {}, {}
     for group in GROUPS:
         member = (frequency == group) | (group == "all")
         exists = member & ~np.isnan(before)
         ap[group] = float(before[exists].mean()) if exists.any() else -1.0
-        gain[group] = {
+        delta_ap[group] = {
             name: _mean(values[exists]) - ap[group] if exists.any() else 0.0 for name, values in after.items()
         }
         count[group] = {name: int(member[categories].sum()) for name, categories in errors.items()}
-    return Decomposition(ap, gain, count)
+    return Decomposition(ap, delta_ap, count)
 
 
 def _mean(values: Floats) -> float:

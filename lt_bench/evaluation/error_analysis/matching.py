@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from pycocotools import mask as mask_api
 
 from lt_bench.evaluation.inputs.detections import Detections
 from lt_bench.evaluation.inputs.ground_truth import GroundTruth
+from lt_bench.evaluation.terms import BoxOrMask
 
 LARGEST_AREA = 1e10  # pixels; lvis-api ignores what is larger
 
@@ -40,7 +41,7 @@ class Matching:
     ignored: Bools
 
 
-def match(truth: GroundTruth, detections: Detections, iou_type: Literal["bbox", "segm"], threshold: float) -> Matching:
+def match(truth: GroundTruth, detections: Detections, iou_type: BoxOrMask, threshold: float) -> Matching:
     """Match detections, one image after the other. Memory grows with the detections alone."""
     objects, size = truth.objects, len(detections)
     image = truth.image_places(detections.image)
@@ -98,9 +99,7 @@ def _greedy(ious: Floats, same: Bools, ignored: Bools, threshold: float) -> Iter
             yield row, column
 
 
-def _ious(
-    truth: GroundTruth, detections: Detections, found: Ints, present: Ints, iou_type: Literal["bbox", "segm"]
-) -> Floats:
+def _ious(truth: GroundTruth, detections: Detections, found: Ints, present: Ints, iou_type: BoxOrMask) -> Floats:
     """IoU [D, G] of an image's detections with its objects, by the functions that lvis-api calls."""
     no_crowd = [0] * len(present)
     if iou_type == "bbox":

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from lt_bench.data.rle import mask_pixels
 from lt_bench.errors import UserError
 from lt_bench.evaluation.inputs.ground_truth import GroundTruth, is_box, is_finite, load_ground_truth
 from lt_bench.evaluation.inputs.predictions import REMEDY, read_predictions
+from lt_bench.evaluation.terms import IouType
 
-IouType = Literal["bbox", "segm", "boundary"]
 BATCH = 512  # detections whose masks are measured at once
 EXAMPLES = 3  # of each kind of mistake
 

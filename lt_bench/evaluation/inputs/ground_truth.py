@@ -17,7 +17,6 @@ from lt_bench.data.lvis import LVISFile, load
 from lt_bench.data.rle import mask_pixels
 from lt_bench.errors import UserError
 
-FREQUENCIES = ("r", "c", "f")
 REMEDY = "`python -m lt_bench data check` lists everything that is wrong with a data set."
 LONGEST_SIDE = (1 << 31) - 1  # pixels
 BATCH = 1 << 12  # masks checked at once

@@ -26,25 +26,38 @@ REMEDY = (
 
 
 def write_predictions(path: Path, detections: Iterable[Mapping[str, Any]]) -> str:
-    """Write detections as a JSON list, one a line, and return the file's sha256 (hex).
+    """Write detections as a JSON list, one per line, and return the file's sha256 (hex).
 
     The file appears under its name only when it is complete (see `write_atomic`). numpy scalars and the bytes that
     pycocotools gives as RLE counts are accepted. Raises RunFailedError when a number is NaN or infinite.
     """
-    return write_atomic(path, _lines(path, detections))
+    return write_encoded(path, (encode([detection]) for detection in detections))
 
 
-def _lines(path: Path, detections: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
-    encoder = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain)
-    separator = "[\n"
-    for index, detection in enumerate(detections):
-        try:
-            line = encoder.encode(dict(detection))
-        except ValueError as error:
-            raise RunFailedError(f"{path}: detection {index} cannot be written: {error}: {detection}") from error
-        yield f"{separator}{line}".encode()
-        separator = ",\n"
-    yield b"\n]\n" if separator == ",\n" else b"[]\n"
+def write_encoded(path: Path, batches: Iterable[bytes]) -> str:
+    """`write_predictions` of detections in batches that `encode` has made."""
+    return write_atomic(path, _list_of(batches))
+
+
+def encode(detections: Iterable[Mapping[str, Any]]) -> bytes:
+    """Detections as they stand in the list, one per line, with commas between them. Raises as `write_predictions`."""
+    return b",\n".join(map(_line, detections))
+
+
+def _line(detection: Mapping[str, Any]) -> bytes:
+    try:
+        return ENCODER.encode(dict(detection)).encode()
+    except ValueError as error:
+        raise RunFailedError(f"a detection cannot be written: {error}: {detection}") from error
+
+
+def _list_of(batches: Iterable[bytes]) -> Iterator[bytes]:
+    separator = b"[\n"
+    for batch in filter(None, batches):
+        yield separator
+        yield batch
+        separator = b",\n"
+    yield b"\n]\n" if separator == b",\n" else b"[]\n"
 
 
 def _plain(value: Any) -> Any:
@@ -54,6 +67,9 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} is not a JSON value")
+
+
+ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain)
 
 
 def read_predictions(path: Path) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,8 @@ import pycocotools.mask as mask_utils
 import pytest
 
 from lt_bench.errors import UserError
-from lt_bench.evaluation import METRICS, evaluate, evaluate_all
+from lt_bench.evaluation.ap.average_precision import evaluate, evaluate_all
+from lt_bench.evaluation.terms import AP_NAMES
 
 EVALUATORS = ("vernier", "lvis")
 IOU_TYPES = ("bbox", "segm")
@@ -33,7 +34,7 @@ QUIRKS = [
 def assert_is_lvis_api(result, truth) -> None:
     np.testing.assert_array_equal(result.precision, truth.eval["precision"])
     expected = {name.replace("AR@300", "AR"): float(value) for name, value in truth.get_results().items()}
-    assert result.metrics == {name: expected[name] for name in METRICS}
+    assert result.metrics == {name: expected[name] for name in AP_NAMES}
 
 
 @pytest.mark.parametrize("iou_type", IOU_TYPES)
@@ -153,7 +154,7 @@ def test_no_predictions_are_zero_where_there_is_something_to_find(write, iou_typ
     annotations = write("truth.json", one_class([[0, 0, 20, 20]], frequency="c"))
     result = evaluate(annotations, write("rows.json", []), iou_type, evaluator)
     zero = {"AP", "AP50", "AP75", "APs", "APc", "AR"}
-    assert result.metrics == {name: 0.0 if name in zero else -1.0 for name in METRICS}
+    assert result.metrics == {name: 0.0 if name in zero else -1.0 for name in AP_NAMES}
     assert result.per_class == {1: 0.0, 2: -1.0}
 
 
@@ -174,7 +175,7 @@ def test_files_stay_as_they_are_and_nothing_is_said(made_set, write) -> None:
     code = (
         "import logging, sys, numpy as np\n"
         "from pathlib import Path\n"
-        "from lt_bench.evaluation import evaluate\n"
+        "from lt_bench.evaluation.ap.average_precision import evaluate\n"
         "for evaluator in ('lvis', 'vernier'):\n"
         "    for iou_type in ('bbox', 'segm'):\n"
         "        evaluate(Path(sys.argv[1]), Path(sys.argv[2]), iou_type, evaluator)\n"

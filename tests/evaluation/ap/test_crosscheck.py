@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lt_bench.evaluation import evaluate
 from lt_bench.evaluation.ap import crosscheck, lvis_backend, vernier_backend
+from lt_bench.evaluation.ap.average_precision import evaluate
 from lt_bench.evaluation.ap.crosscheck import disagreement
 from lt_bench.evaluation.inputs.detections import read_detections
 from lt_bench.evaluation.inputs.ground_truth import load_ground_truth

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from odd_sets import QUIRKS, odd_set
 
-from lt_bench.evaluation import write_predictions
 from lt_bench.evaluation.ap.average_precision import precision_recall
 from lt_bench.evaluation.inputs.detections import read_detections
 from lt_bench.evaluation.inputs.ground_truth import load_ground_truth
+from lt_bench.evaluation.inputs.predictions import write_predictions
 
 
 class Numpy:

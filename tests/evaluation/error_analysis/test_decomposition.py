@@ -14,11 +14,10 @@ import pycocotools.mask as mask_utils
 import pytest
 from rectangles import HEIGHT, WIDTH, Rows, rectangle_mask
 
-from lt_bench.evaluation.error_analysis.decomposition import ERRORS, GROUPS, Decomposition, decompose
+from lt_bench.evaluation.error_analysis.decomposition import Decomposition, decompose
 from lt_bench.evaluation.inputs.detections import read_detections
 from lt_bench.evaluation.inputs.ground_truth import load_ground_truth
-
-KINDS = ("bbox", "segm")
+from lt_bench.evaluation.terms import ERRORS, GROUPS, KINDS
 
 
 def decomposition(truth: Path, predictions: Path, kind: Any) -> Decomposition:
@@ -72,7 +71,7 @@ def naive(truth: dict[str, Any], rows: Rows, kind: str) -> Decomposition:
     """The definition, one detection after the other."""
     iou = box_iou if kind == "bbox" else mask_iou
     frequency = {category["id"]: category["frequency"] for category in truth["categories"]}
-    outcomes: list[tuple[Any, str, Any]] = []  # detection, what it is, the object that mending it would give it
+    outcomes: list[tuple[Any, str, Any]] = []  # detection, what it is, the object that fixing it would give it
     objects = [dict(row) for row in truth["annotations"] if row["area"] > 0]
     for image in sorted(truth["images"], key=lambda image: image["id"]):
         present = [row for row in objects if row["image_id"] == image["id"]]
@@ -143,7 +142,7 @@ def naive(truth: dict[str, Any], rows: Rows, kind: str) -> Decomposition:
             result.ap[group] = -1.0 if before is None else before
             left = [row for row in needed if all(row is not other for other in missed)] if error == "missed" else needed
             after = group_ap(entries, left, group)
-            result.gain[group][error] = 0.0 if before is None else (1.0 if after is None else after) - before
+            result.delta_ap[group][error] = 0.0 if before is None else (1.0 if after is None else after) - before
             wrong = missed if error == "missed" else [row for row, what, _ in outcomes if what == error]
             result.count[group][error] = sum(group in ("all", frequency[row["category_id"]]) for row in wrong)
     return result
@@ -162,7 +161,7 @@ def assert_equal(found: Decomposition, expected: Decomposition) -> None:
     assert found.count == expected.count
     for group in GROUPS:
         assert found.ap[group] == pytest.approx(expected.ap[group], abs=1e-12)
-        assert found.gain[group] == pytest.approx(expected.gain[group], abs=1e-12)
+        assert found.delta_ap[group] == pytest.approx(expected.delta_ap[group], abs=1e-12)
 
 
 QUIRKS = [(), ("fractions",), ("ignore", "contradictions"), ("no area", "crowd"), ("large",), ("many",)]
@@ -175,7 +174,7 @@ def test_every_number_is_that_of_the_definition(made_set: Any, write: Any, kind:
     for seed in range(1 if "many" in quirks else 4):
         truth, rows = made_set(seed, *quirks)
         if "many" in quirks:
-            rows = [row for row in rows if row["image_id"] < 3]  # 450 detections an image
+            rows = [row for row in rows if row["image_id"] < 3]  # 450 detections per image
         rows = mistakes(np.random.default_rng(seed), truth) + (rows if "many" in quirks else rows[::4])
         found = decomposition(write("truth.json", truth), write("found.json", rows), kind)
         assert_equal(found, naive(truth, rows, kind))
@@ -225,7 +224,7 @@ def perfect(truth: dict[str, Any]) -> Rows:
 
 
 def apart(truth: dict[str, Any]) -> dict[str, Any]:
-    """Objects 20 x 20 that do not touch, two of each of two categories an image."""
+    """Objects 20 x 20 that do not touch, two of each of two categories per image."""
     truth = exhaustive(truth)
     for category, frequency in zip(truth["categories"], "rrffc", strict=True):
         category["frequency"] = frequency
@@ -252,7 +251,7 @@ def apart(truth: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_gains_are_those_of_vernier_on_an_ordinary_set(made_set: Any, write: Any, kind: str) -> None:
+def test_delta_ap_is_that_of_vernier_on_an_ordinary_set(made_set: Any, write: Any, kind: str) -> None:
     """Where no two detections claim one object: what loses a claim is removed here, and stays a false positive there.
 
     To vernier every object without a match is missed, also one that another error explains. It averages over the IoU
@@ -287,7 +286,7 @@ def test_the_gains_are_those_of_vernier_on_an_ordinary_set(made_set: Any, write:
         assert all(found.count["all"].values())
         assert found.ap["all"] == pytest.approx(report["baseline_map"], abs=1e-9)
         for short, name in zip(("cls", "loc", "both", "dupe", "bkg"), ERRORS[:5], strict=True):
-            assert found.gain["all"][name] == pytest.approx(report["delta"][short], abs=1e-9), name
+            assert found.delta_ap["all"][name] == pytest.approx(report["delta"][short], abs=1e-9), name
 
 
 def spoil(truth: dict[str, Any], rows: Rows, error: str, every: int = 3) -> int:
@@ -326,10 +325,10 @@ def test_a_known_error_is_found_and_no_other(made_set: Any, write: Any, kind: st
     found = decomposition(annotations, write("found.json", rows), kind)
     assert found.count["all"] == {**dict.fromkeys(ERRORS, 0), error: number}
     # false positives of a category without objects cost nothing, whatever they are
-    assert (found.gain["all"][error] > 0) == (error != "both")
+    assert (found.delta_ap["all"][error] > 0) == (error != "both")
     for name in ERRORS:
         expected = 1 - found.ap["all"] if name == error else 0
-        assert found.gain["all"][name] == pytest.approx(expected, abs=1e-12), name
+        assert found.delta_ap["all"][name] == pytest.approx(expected, abs=1e-12), name
 
 
 def test_a_confusion_costs_the_group_of_the_object_and_is_booked_under_that_of_the_prediction(
@@ -344,11 +343,13 @@ def test_a_confusion_costs_the_group_of_the_object_and_is_booked_under_that_of_t
         row["category_id"] = frequent[row["image_id"]]
     found = decomposition(write("truth.json", truth), write("found.json", rows), "bbox")
     assert {group: found.count[group]["classification"] for group in "rcf"} == {"r": 0, "c": 0, "f": len(confused)}
-    assert found.gain["r"]["classification"] == pytest.approx(1 - found.ap["r"])  # half of its objects are not found
-    assert found.gain["f"]["classification"] == pytest.approx(1 - found.ap["f"])  # false positives
+    assert found.delta_ap["r"]["classification"] == pytest.approx(
+        1 - found.ap["r"]
+    )  # half of its objects are not found
+    assert found.delta_ap["f"]["classification"] == pytest.approx(1 - found.ap["f"])  # false positives
     assert found.ap["r"] < 0.6 < found.ap["f"] < 1
     assert found.ap["c"] == -1
-    assert found.gain["c"] == dict.fromkeys(ERRORS, 0)
+    assert found.delta_ap["c"] == dict.fromkeys(ERRORS, 0)
 
 
 def test_what_nobody_annotated_is_no_error(made_set: Any, write: Any) -> None:
@@ -373,7 +374,7 @@ def test_without_detections_everything_is_missed(made_set: Any, write: Any) -> N
     truth = apart(made_set(0)[0])
     found = decomposition(write("truth.json", truth), write("found.json", []), "segm")
     assert found.count["all"] == {**dict.fromkeys(ERRORS, 0), "missed": len(truth["annotations"])}
-    assert found.gain["all"] == {**dict.fromkeys(ERRORS, 0.0), "missed": 1.0}
+    assert found.delta_ap["all"] == {**dict.fromkeys(ERRORS, 0.0), "missed": 1.0}
 
 
 def test_an_object_that_counts_comes_before_an_ignored_one(made_set: Any, write: Any, lvis_api: Any) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from lt_bench.errors import UserError
-from lt_bench.evaluation import check_predictions
+from lt_bench.evaluation.inputs.checks import check_predictions
 
 
 def test_sound_predictions_are_counted(made_set, write) -> None:

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from odd_sets import QUIRKS, odd_set
 
 from lt_bench.errors import UserError
-from lt_bench.evaluation import write_predictions
 from lt_bench.evaluation.inputs import chunk_reader
 from lt_bench.evaluation.inputs import detections as module
 from lt_bench.evaluation.inputs.chunk_reader import Irregular, read_chunks
 from lt_bench.evaluation.inputs.detections import Detections, read_detections
 from lt_bench.evaluation.inputs.ground_truth import load_ground_truth
+from lt_bench.evaluation.inputs.predictions import write_predictions
 
 ROW = (
     '{"image_id":1,"category_id":2,"bbox":[1.5,2,3e1,4],"score":0.25,'

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from lt_bench.errors import RunFailedError, UserError
-from lt_bench.evaluation import read_predictions, write_predictions
 from lt_bench.evaluation.inputs import predictions as module
+from lt_bench.evaluation.inputs.predictions import read_predictions, write_predictions
 
 ROWS = [{"image_id": 1, "score": 0.1 + 0.2, "name": "ä,]}[{"}, {"image_id": 2, "bbox": [1, 2.5, 3, 4]}, {}]
 
@@ -37,7 +37,7 @@ def test_numpy_values_and_bytes_are_written_as_plain_json(tmp_path: Path) -> Non
 
 
 def test_not_a_number_is_not_written(tmp_path: Path) -> None:
-    with pytest.raises(RunFailedError, match="detection 1 cannot be written"):
+    with pytest.raises(RunFailedError, match=r"a detection cannot be written: .*nan"):
         write_predictions(tmp_path / "p.json", [{"score": 0.5}, {"score": float("nan")}])
     assert os.listdir(tmp_path) == []
 
@@ -64,7 +64,7 @@ def test_a_killed_process_leaves_the_old_file(tmp_path: Path) -> None:
     code = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from lt_bench.evaluation import write_predictions\n"
+        "from lt_bench.evaluation.inputs.predictions import write_predictions\n"
         "def rows():\n"
         "    yield {'image_id': 1}\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -1,0 +1,31 @@
+"""LVIS AP (Gupta et al., CVPR 2019) of boxes and masks, at 300 detections per image."""
+
+from __future__ import annotations
+
+from lt_bench.evaluation.metrics.metric import Block, Column, Inputs, Measurement, Metric, TextTable, ap_table
+from lt_bench.evaluation.terms import KINDS
+
+
+def _measure(inputs: Inputs) -> Measurement:
+    from lt_bench.evaluation.ap.average_precision import average_precision
+
+    results = {str(kind): average_precision(inputs.truth, inputs.best, kind, inputs.evaluator) for kind in inputs.kinds}
+    return Measurement({kind: result.metrics for kind, result in results.items()}, results)
+
+
+def _text_tables(block: Block) -> list[TextTable]:
+    return [ap_table({name: block[kind] for kind, name in KINDS.items() if kind in block})]
+
+
+AP = Metric(
+    name="ap",
+    record_field="metrics",
+    title="LVIS AP",
+    measure=_measure,
+    text_tables=_text_tables,
+    columns=(
+        Column("mask AP", ("segm", "AP")),
+        *(Column(name, ("segm", name)) for name in ("APr", "APc", "APf", "AP50", "AP75")),
+        Column("box AP", ("bbox", "AP")),
+    ),
+)
