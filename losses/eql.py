@@ -47,8 +47,8 @@ class EQL(LongTailLoss):
         return self.num_classes
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        # Background has no channel, so what is spared is the negatives of foreground RoIs.
-        return binary_cross_entropy(logits, labels, spared=self.rare) / max(len(labels), 1)
+        # Background has no channel, so only the negatives of foreground RoIs are ignored.
+        return binary_cross_entropy(logits, labels, ignore_negatives=self.rare) / max(len(labels), 1)
 
     def scores(self, logits: Tensor) -> Tensor:
         return F.pad(widen(logits).sigmoid(), (0, 1))
