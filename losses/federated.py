@@ -38,8 +38,13 @@ class Federated(LongTailLoss):
 
     State (in every checkpoint, changed in training mode only): seed, draw, int64 scalars.
 
-    num_sample_cats: at least 1; with fewer classes to draw from, all are taken. freq_power: at least 0.
-    Otherwise ValueError.
+    Args:
+        stats: class statistics of the training set.
+        num_sample_cats: at least 1; with fewer classes to draw from, all are taken.
+        freq_power: exponent of image_count, at least 0.
+
+    Raises:
+        ValueError: a hyper-parameter is out of range.
     """
 
     paper = "Zhou, Koltun and Krähenbühl, Probabilistic Two-Stage Detection, 2021, arXiv 2103.07461"

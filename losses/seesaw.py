@@ -21,7 +21,7 @@ class Seesaw(LongTailLoss):
     For a foreground RoI of class i, with n_j the RoIs of class j seen so far (this batch included) and
     sigma = softmax over the C classes:
 
-        M_ij = min(1, (n_j / n_i)^p)                    mitigation: spares classes rarer than i
+        M_ij = min(1, (n_j / n_i)^p)                    mitigation: less push on classes rarer than i
         C_ij = max(1, (sigma_j / sigma_i)^q)            compensation: punishes classes that beat i
         loss_cls_classes = -log( e^s_i / (e^s_i + sum over j != i of M_ij C_ij e^s_j) )
 
@@ -38,7 +38,15 @@ class Seesaw(LongTailLoss):
     State (in every checkpoint, changed in training mode only): cum_samples, int64 [C + 1], background last; equal on
     all ranks if reduce_counts.
 
-    p, q: exponents, at least 0; 0 switches the factor off. eps: in (0, 1]. Otherwise ValueError.
+    Args:
+        stats: class statistics of the training set, for the number of classes.
+        p: exponent of the mitigation, at least 0; 0 switches it off.
+        q: exponent of the compensation, at least 0; 0 switches it off.
+        eps: lower bound of sigma_i, in (0, 1].
+        reduce_counts: whether the counts are summed over ranks.
+
+    Raises:
+        ValueError: a hyper-parameter is out of range.
     """
 
     paper = "Wang et al., Seesaw Loss for Long-Tailed Instance Segmentation, CVPR 2021, arXiv 2008.10032"
@@ -84,9 +92,7 @@ class Seesaw(LongTailLoss):
         return torch.cat([classes * objectness[..., :1], objectness[..., 1:]], dim=-1)
 
 
-def plain_seesaw(
-    logits: Tensor, labels: Tensor, log_count: Tensor, q: float, log_eps: float
-) -> tuple[Tensor, Tensor]:
+def plain_seesaw(logits: Tensor, labels: Tensor, log_count: Tensor, q: float, log_eps: float) -> tuple[Tensor, Tensor]:
     """Both sums by the formulas: objectness and classes. log_count: p log(n_j) [C]."""
     classes, objectness = logits[:, :-2], logits[:, -2:]
     foreground = labels < len(log_count)

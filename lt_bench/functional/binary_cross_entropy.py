@@ -70,9 +70,7 @@ def binary_cross_entropy(
     # Both as tensors: a compiled function is compiled anew for a None in place of one.
     shift = torch.zeros_like(ones) if shift is None else shift
     ignore_negatives = torch.zeros_like(ones, dtype=torch.bool) if ignore_negatives is None else ignore_negatives
-    return compiled.call(
-        plain_binary_cross_entropy, logits, labels, negative, positive, scale, shift, ignore_negatives
-    )
+    return compiled.call(plain_binary_cross_entropy, logits, labels, negative, positive, scale, shift, ignore_negatives)
 
 
 def sigmoid_gradient_sums(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

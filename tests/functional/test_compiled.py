@@ -43,7 +43,9 @@ def test_a_compiler_that_fails_is_one_warning(monkeypatch: pytest.MonkeyPatch) -
         raise RuntimeError("no compiler here\nand a long story")
 
     monkeypatch.setattr(compiled, "_compiled", lambda formula: fail)
-    with pytest.warns(UserWarning, match="focal_loss can't be compiled: RuntimeError: no compiler here; going") as caught:
+    with pytest.warns(
+        UserWarning, match="focal_loss can't be compiled: RuntimeError: no compiler here; going"
+    ) as caught:
         for _ in range(2):
             assert compiled.problem(plain_focal_loss, *batch(), 0.25, 2.0) == "RuntimeError: no compiler here"
     assert len(caught) == 1

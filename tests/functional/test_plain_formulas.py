@@ -27,7 +27,9 @@ class NoSynchronization(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = func.__name__.split(".")[0]
-        tensors = [value for value in torch.utils._pytree.tree_leaves((args, kwargs)) if isinstance(value, torch.Tensor)]
+        tensors = [
+            value for value in torch.utils._pytree.tree_leaves((args, kwargs)) if isinstance(value, torch.Tensor)
+        ]
         on_device = any(tensor.device.type != "cpu" for tensor in tensors)
         masks = name.startswith("index") and any(tensor.dtype == torch.bool for tensor in _indices(args))
         to_cpu = name == "_to_copy" and str(kwargs.get("device", "")) == "cpu"
@@ -50,7 +52,9 @@ def loss(request: pytest.FixtureRequest) -> LongTailLoss:
 @pytest.fixture
 def no_cpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every loss takes the path of another device."""
-    users = [module for name, module in sys.modules.items() if name.startswith("lt_bench.") and hasattr(module, "on_cpu")]
+    users = [
+        module for name, module in sys.modules.items() if name.startswith("lt_bench.") and hasattr(module, "on_cpu")
+    ]
     assert len(users) >= 5
     for module in users:
         monkeypatch.setattr(module, "on_cpu", lambda logits: False)

@@ -21,7 +21,11 @@ def test_draws_fill_up_to_num_sample_cats_counting_background() -> None:
     for labels, drawn in (([0, 7], 8), ([0, 7, 40], 7), ([40], 9), ([], 10)):
         present = {label for label in labels if label < 40}
         # N = 0 has no gradient to look at: ask for the subset itself.
-        subset = subset_of(loss, torch.tensor(labels)) if labels else set(loss._subset(torch.zeros(0).long()).nonzero().flatten().tolist())
+        subset = (
+            subset_of(loss, torch.tensor(labels))
+            if labels
+            else set(loss._subset(torch.zeros(0).long()).nonzero().flatten().tolist())
+        )
         assert present <= subset
         assert len(subset) == len(present) + drawn
 
