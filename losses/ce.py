@@ -16,6 +16,9 @@ class CrossEntropy(LongTailLoss):
         L = -log softmax(s)[u]
 
     logits: [N, C + 1]. Scores: softmax. It uses no class statistics and has no hyper-parameter.
+
+    Args:
+        stats: class statistics of the training set, for the number of classes.
     """
 
     paper = "Girshick, Fast R-CNN, ICCV 2015, arXiv 1504.08083"

@@ -13,7 +13,7 @@ from lt_bench.functional import binary_cross_entropy
 
 
 class ECM(LongTailLoss):
-    """Effective Class-Margin loss: weighted binary cross-entropy with a margin for each class, set by its counts.
+    """Effective Class-Margin loss: weighted binary cross-entropy with a margin per class, set by its counts.
 
     With n_c the instance counts, n_bg = fg_bg_ratio * sum(n_c), and m_c = sum over all C + 1 channels of n, minus n_c
     (the negatives), the paper's surrogate puts weights on the two sides of each channel,
@@ -33,8 +33,14 @@ class ECM(LongTailLoss):
     11 %. The default here is exact; float32_weights=True reproduces the official rounding. The official exponentials
     overflow for large logits, these do not. The official count file is named after images but holds instances.
 
-    fg_bg_ratio: background RoIs for each foreground instance, above 0 (the default is the authors' measurement with
-    Mask R-CNN). Otherwise ValueError.
+    Args:
+        stats: class statistics of the training set.
+        fg_bg_ratio: background RoIs per foreground instance, above 0 (the default is the authors' measurement with
+            Mask R-CNN).
+        float32_weights: whether the class weights are rounded as in the official code.
+
+    Raises:
+        ValueError: fg_bg_ratio is out of range.
     """
 
     paper = "Cho and Krähenbühl, Long-tail Detection with Effective Class-Margins, ECCV 2022, arXiv 2301.09724"

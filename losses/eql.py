@@ -13,7 +13,7 @@ from lt_bench.functional import binary_cross_entropy
 
 
 class EQL(LongTailLoss):
-    """Equalization loss in its sigmoid form: rare classes are spared the negatives of other classes' objects.
+    """Equalization loss in its sigmoid form: rare classes ignore the negatives of other classes' objects.
 
     With y the one-hot label over C classes, f_j = image_count_j / num_images, E(r) = 1 for a foreground RoI r and 0
     for background, T(f) = 1 if f < lambda_ and 0 otherwise, summed over RoIs and C classes, divided by the number N
@@ -29,7 +29,12 @@ class EQL(LongTailLoss):
     The official code departs from nothing in this form; the paper's softmax form (its loss for image classification)
     is not part of it. lambda_ is tied to the data set: the paper's 0.00177 is for LVIS v0.5, the default for v1.
 
-    lambda_: frequency below which a class is rare, a fraction of images, at least 0. Otherwise ValueError.
+    Args:
+        stats: class statistics of the training set.
+        lambda_: frequency below which a class is rare, a fraction of images, at least 0.
+
+    Raises:
+        ValueError: lambda_ is out of range.
     """
 
     paper = "Tan et al., Equalization Loss for Long-Tailed Object Recognition, CVPR 2020, arXiv 2003.05176"
@@ -47,8 +52,8 @@ class EQL(LongTailLoss):
         return self.num_classes
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        # Background has no channel, so what is spared is the negatives of foreground RoIs.
-        return binary_cross_entropy(logits, labels, spared=self.rare) / max(len(labels), 1)
+        # Background has no channel, so only the negatives of foreground RoIs are ignored.
+        return binary_cross_entropy(logits, labels, ignore_negatives=self.rare) / max(len(labels), 1)
 
     def scores(self, logits: Tensor) -> Tensor:
         return F.pad(widen(logits).sigmoid(), (0, 1))

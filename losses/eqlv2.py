@@ -37,8 +37,14 @@ class EQLv2(LongTailLoss):
 
     State (in every checkpoint, equal on all ranks, changed in training mode only): pos_grad, neg_grad, float64 [C].
 
-    gamma: slope of f, at least 0. mu: centre of f, any finite ratio. alpha: gain of positives, at least 0.
-    Otherwise ValueError.
+    Args:
+        stats: class statistics of the training set, for the number of classes.
+        gamma: slope of f, at least 0.
+        mu: centre of f, any finite ratio.
+        alpha: gain of positives, at least 0.
+
+    Raises:
+        ValueError: a hyper-parameter is out of range.
     """
 
     paper = (

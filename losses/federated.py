@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import math
+from typing import Any
 
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F
 from torch import Tensor
 
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.api.loss import LongTailLoss, widen
 from lt_bench.functional import binary_cross_entropy
+from lt_bench.functional.chunks import on_cpu
 
 
 class Federated(LongTailLoss):
@@ -35,8 +38,13 @@ class Federated(LongTailLoss):
 
     State (in every checkpoint, changed in training mode only): seed, draw, int64 scalars.
 
-    num_sample_cats: at least 1; with fewer classes to draw from, all are taken. freq_power: at least 0.
-    Otherwise ValueError.
+    Args:
+        stats: class statistics of the training set.
+        num_sample_cats: at least 1; with fewer classes to draw from, all are taken.
+        freq_power: exponent of image_count, at least 0.
+
+    Raises:
+        ValueError: a hyper-parameter is out of range.
     """
 
     paper = "Zhou, Koltun and Krähenbühl, Probabilistic Two-Stage Detection, 2021, arXiv 2103.07461"
@@ -57,39 +65,51 @@ class Federated(LongTailLoss):
         self._draw_weight = (images / images.max()) ** freq_power
         self.add_state("seed", torch.tensor(torch.initial_seed() & (2**63 - 1)))
         self.add_state("draw", torch.tensor(0))
+        self._state_on_host: tuple[int, int] | None = None  # seed and draw, once they are known
 
     @property
     def num_logits(self) -> int:
         return self.num_classes + 1
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        classes = self._subset(labels)
+        subset = self._subset(labels)
+        if not on_cpu(logits):  # as a weight: a GPU would wait for the number of classes in S
+            weight = F.pad(subset.to(logits), (0, 1))
+            return binary_cross_entropy(logits, labels, weight, weight) / max(len(labels), 1)
+        classes = subset.nonzero()[:, 0]
         channel = labels.new_full((self.num_classes + 1,), len(classes))  # that of a class among those of S; none
-        channel[classes] = torch.arange(len(classes), device=labels.device)
-        subset = logits.index_select(1, classes)
-        return binary_cross_entropy(subset, channel[labels]) / max(len(labels), 1)
+        channel[classes] = torch.arange(len(classes))
+        return binary_cross_entropy(logits.index_select(1, classes), channel[labels]) / max(len(labels), 1)
 
     def _subset(self, labels: Tensor) -> Tensor:
-        """The classes of S, int64 [|S|], without background."""
-        present = torch.bincount(labels, minlength=self.num_classes + 1).nonzero().flatten()
-        classes = present[present < self.num_classes]
-        weight = self._draw_weight.clone()
-        weight[classes.cpu()] = 0
-        wanted = min(self.num_sample_cats - len(present), int(weight.count_nonzero()))
-        if wanted > 0:
-            drawn = torch.multinomial(weight, wanted, replacement=False, generator=self._generator())
-            # In order: columns are gathered several times faster then.
-            classes = torch.cat([classes, drawn.to(labels.device)]).sort().values
+        """S: bool [C]."""
+        present = torch.zeros(self.num_classes + 1, dtype=torch.bool, device=labels.device).index_fill_(0, labels, True)
+        order = self._draw_order().to(labels.device, non_blocking=True)
+        absent = ~present[order]
+        drawn = absent & (absent.cumsum(0) <= self.num_sample_cats - present.sum())
+        return present.index_put((order,), drawn | ~absent)[:-1]
+
+    def _draw_order(self) -> Tensor:
+        """The classes that may be drawn, int64 on the CPU, in the order in which torch.multinomial draws them.
+
+        The first n of them that are absent from a batch are a draw of n, and no device has to tell the CPU which are.
+        """
+        if self._state_on_host is None:
+            self._state_on_host = int(self.seed), int(self.draw)  # waits for a GPU, once
+        seed, draw = self._state_on_host
         if self.training:
             self.draw += 1
-        return classes
-
-    def _generator(self) -> torch.Generator:
+            self._state_on_host = seed, draw + 1
         rank = dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
-        key = f"{int(self.seed)}/{int(self.draw)}/{rank}"
         # The CPU generator uses the low 32 bits of a seed only, so they must depend on all of the key.
-        digest = hashlib.sha256(key.encode()).digest()
-        return torch.Generator().manual_seed(int.from_bytes(digest[:4], "little"))
+        digest = hashlib.sha256(f"{seed}/{draw}/{rank}".encode()).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(digest[:4], "little"))
+        key = self._draw_weight / torch.empty_like(self._draw_weight).exponential_(generator=generator)
+        return key.argsort(descending=True)[: int(key.count_nonzero())]
+
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        super()._load_from_state_dict(*arguments)
+        self._state_on_host = None
 
     def scores(self, logits: Tensor) -> Tensor:
         return widen(logits).sigmoid()

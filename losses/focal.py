@@ -15,8 +15,8 @@ from lt_bench.functional import focal_loss
 class Focal(LongTailLoss):
     """Sigmoid focal loss, equation 5 of the paper.
 
-    With y = 1 for the label's class and 0 for the others, p = sigmoid(s), p_t = p where y = 1 and 1 - p elsewhere,
-    and alpha_t = alpha where y = 1 and 1 - alpha elsewhere, summed over RoIs and C classes:
+    With y = 1 for the label's class and 0 for the others, p = sigmoid(s), p_t = p where y = 1, else 1 - p,
+    and alpha_t = alpha where y = 1, else 1 - alpha, summed over RoIs and C classes:
 
         FL = -alpha_t (1 - p_t)^gamma log(p_t)
 
@@ -26,7 +26,13 @@ class Focal(LongTailLoss):
     The paper trains a one-stage detector and divides by the number of anchors assigned to an object; here the RoIs of
     the second stage take the anchors' place, as in mmdet.
 
-    alpha: weight of a positive, in [0, 1]. gamma: focusing exponent, at least 0. Otherwise ValueError.
+    Args:
+        stats: class statistics of the training set, for the number of classes.
+        alpha: weight of a positive, in [0, 1].
+        gamma: focusing exponent, at least 0.
+
+    Raises:
+        ValueError: alpha or gamma is out of range.
     """
 
     paper = "Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, arXiv 1708.02002"

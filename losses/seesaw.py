@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.api.loss import LongTailLoss, widen
-from lt_bench.functional.chunks import chunks, first_order
+from lt_bench.functional.chunks import chunks, first_order, on_cpu
 
 
 class Seesaw(LongTailLoss):
@@ -21,7 +21,7 @@ class Seesaw(LongTailLoss):
     For a foreground RoI of class i, with n_j the RoIs of class j seen so far (this batch included) and
     sigma = softmax over the C classes:
 
-        M_ij = min(1, (n_j / n_i)^p)                    mitigation: spares classes rarer than i
+        M_ij = min(1, (n_j / n_i)^p)                    mitigation: less push on classes rarer than i
         C_ij = max(1, (sigma_j / sigma_i)^q)            compensation: punishes classes that beat i
         loss_cls_classes = -log( e^s_i / (e^s_i + sum over j != i of M_ij C_ij e^s_j) )
 
@@ -38,7 +38,15 @@ class Seesaw(LongTailLoss):
     State (in every checkpoint, changed in training mode only): cum_samples, int64 [C + 1], background last; equal on
     all ranks if reduce_counts.
 
-    p, q: exponents, at least 0; 0 switches the factor off. eps: in (0, 1]. Otherwise ValueError.
+    Args:
+        stats: class statistics of the training set, for the number of classes.
+        p: exponent of the mitigation, at least 0; 0 switches it off.
+        q: exponent of the compensation, at least 0; 0 switches it off.
+        eps: lower bound of sigma_i, in (0, 1].
+        reduce_counts: whether the counts are summed over ranks.
+
+    Raises:
+        ValueError: a hyper-parameter is out of range.
     """
 
     paper = "Wang et al., Seesaw Loss for Long-Tailed Instance Segmentation, CVPR 2021, arXiv 2008.10032"
@@ -67,10 +75,13 @@ class Seesaw(LongTailLoss):
 
     def forward(self, logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
         if self.training:
-            counts = torch.bincount(labels, minlength=self.num_classes + 1)
+            # not bincount: a GPU would wait for the largest label
+            counts = torch.zeros_like(self.cum_samples).index_add_(0, labels, torch.ones_like(labels))
             self.cum_samples += self.sum_over_ranks(counts) if self.reduce_counts else counts
         log_count = self.p * self.cum_samples[:-1].clamp(min=1).double().log()
-        objectness, classes = _Seesaw.apply(logits, labels, log_count.to(logits), self.q, math.log(self.eps))  # type: ignore[no-untyped-call]
+        arguments = logits, labels, log_count.to(logits), self.q, math.log(self.eps)
+        sums: tuple[Tensor, Tensor] = _Chunked.apply(*arguments) if on_cpu(logits) else plain_seesaw(*arguments)  # type: ignore[no-untyped-call]
+        objectness, classes = sums
         divisor = max(len(labels), 1)
         return {"loss_cls_objectness": objectness / divisor, "loss_cls_classes": classes / divisor}
 
@@ -81,8 +92,31 @@ class Seesaw(LongTailLoss):
         return torch.cat([classes * objectness[..., :1], objectness[..., 1:]], dim=-1)
 
 
-class _Seesaw(torch.autograd.Function):
-    """Both sums. It keeps the log-softmax of the scaled class logits of foreground RoIs, and allocates the gradient."""
+def plain_seesaw(logits: Tensor, labels: Tensor, log_count: Tensor, q: float, log_eps: float) -> tuple[Tensor, Tensor]:
+    """Both sums by the formulas: objectness and classes. log_count: p log(n_j) [C]."""
+    classes, objectness = logits[:, :-2], logits[:, -2:]
+    foreground = labels < len(log_count)
+    target = labels.clamp(max=len(log_count) - 1)[:, None]  # any for background, which is left out of the sum
+    log_softmax = (classes + _log_factors(classes.detach(), target, log_count, q, log_eps)).log_softmax(dim=1)
+    return (
+        F.cross_entropy(objectness, (~foreground).long(), reduction="sum"),
+        -torch.where(foreground[:, None], log_softmax.gather(1, target), 0.0).sum(),
+    )
+
+
+def _log_factors(classes: Tensor, target: Tensor, log_count: Tensor, q: float, log_eps: float) -> Tensor:
+    """log(M C) for class logits [n, C] and their labels [n, 1]: [n, C].
+
+    Sums of logarithms cannot overflow. They are 0 in the column of the label, so it needs no exception.
+    """
+    log_sigma = classes.log_softmax(dim=1)
+    compensation = log_sigma.sub_(log_sigma.gather(1, target).clamp(min=log_eps)).clamp_(min=0).mul_(q)
+    target_count = log_count[target]
+    return compensation.add_(torch.minimum(log_count, target_count).sub_(target_count))
+
+
+class _Chunked(torch.autograd.Function):
+    """The same on the CPU, of foreground RoIs only, whose log-softmax it keeps; it allocates the gradient."""
 
     @staticmethod
     def forward(
@@ -90,38 +124,24 @@ class _Seesaw(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         background = (labels >= len(log_count)).long()
         foreground = (background == 0).nonzero()[:, 0]
-        fg_labels = labels[foreground, None]
+        target = labels[foreground, None]
         log_softmax = logits.new_empty(len(foreground), len(log_count))
         for rows in chunks(log_softmax, temporaries=4):
             classes = logits[:, :-2].index_select(0, foreground[rows])
-            classes += _log_factors(classes, fg_labels[rows], log_count, q, log_eps)
+            classes += _log_factors(classes, target[rows], log_count, q, log_eps)
             log_softmax[rows] = classes.log_softmax(dim=1)
-        ctx.save_for_backward(logits, background, foreground, fg_labels, log_softmax)
+        ctx.save_for_backward(logits, background, foreground, target, log_softmax)
         objectness = F.cross_entropy(logits[:, -2:], background, reduction="sum")
-        return objectness, -log_softmax.gather(1, fg_labels).sum()
+        return objectness, -log_softmax.gather(1, target).sum()
 
     @staticmethod
     @first_order
     def backward(ctx: Any, grad_objectness: Tensor, grad_classes: Tensor) -> tuple[Tensor | None, ...]:
-        logits, background, foreground, fg_labels, log_softmax = ctx.saved_tensors
+        logits, background, foreground, target, log_softmax = ctx.saved_tensors
         gradient = torch.zeros_like(logits, memory_format=torch.contiguous_format)
-        target = F.one_hot(background, 2)
-        gradient[:, -2:] = (logits[:, -2:].softmax(dim=1) - target) * grad_objectness
+        gradient[:, -2:] = (logits[:, -2:].softmax(dim=1) - F.one_hot(background, 2)) * grad_objectness
         for rows in chunks(log_softmax, temporaries=4):
-            own = fg_labels[rows]
             slope = log_softmax[rows].exp()
-            slope.scatter_(1, own, slope.gather(1, own) - 1)
+            slope.scatter_(1, target[rows], slope.gather(1, target[rows]) - 1)
             gradient[:, :-2].index_copy_(0, foreground[rows], slope.mul_(grad_classes))
         return gradient, None, None, None, None
-
-
-def _log_factors(classes: Tensor, labels: Tensor, log_count: Tensor, q: float, log_eps: float) -> Tensor:
-    """log(M C) for class logits [n, C], labels [n, 1] and log_count = p log(n_j) [C]: [n, C].
-
-    Sums of logarithms cannot overflow. They are 0 in the column of the label, so it needs no exception.
-    """
-    log_sigma = classes.log_softmax(dim=1)
-    own = log_sigma.gather(1, labels).clamp(min=log_eps)
-    compensation = log_sigma.sub_(own).clamp_(min=0).mul_(q)
-    own_count = log_count[labels]
-    return compensation.add_(torch.minimum(log_count, own_count).sub_(own_count))

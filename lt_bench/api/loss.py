@@ -21,7 +21,8 @@ class LongTailLoss(nn.Module, ABC):
 
     A subclass takes `stats` first and its hyper-parameters as keywords, calls `super().__init__(stats)`, and
     defines `num_logits`, `forward` and `scores`. It is called as `loss(logits, labels)`; `forward` then gets
-    checked arguments, with float16 and bfloat16 logits already widened to float32.
+    checked arguments, with float16 and bfloat16 logits already widened to float32. A label out of range is a ValueError
+    on the CPU; a GPU stops at its next synchronisation with an assertion, so that no call has to wait for it.
 
     `paper` is the reference shown by `lt_bench losses`. `differentiable_with` are hyper-parameters under which
     `forward` holds nothing constant that depends on the logits, so that its gradient is its derivative: the gradient
@@ -67,13 +68,14 @@ class LongTailLoss(nn.Module, ABC):
             raise ValueError(f"{name}: labels are {labels.dtype}, expected torch.int64")
         if labels.shape != logits.shape[:1]:
             raise ValueError(f"{name}: labels have shape {list(labels.shape)}, expected [{logits.shape[0]}]")
-        if labels.numel():
+        expected = f"expected 0..{self.num_classes} ({self.num_classes} is background)"
+        if labels.device.type != "cpu":  # to read the bounds would wait for the device, so it checks them itself
+            in_range = ((labels >= 0) & (labels <= self.num_classes)).all()
+            torch._assert_async(in_range, f"{name}: a label is out of range, {expected}")
+        elif labels.numel():
             low, high = (int(bound) for bound in torch.aminmax(labels))
             if low < 0 or high > self.num_classes:
-                raise ValueError(
-                    f"{name}: labels lie in {low}..{high}, expected 0..{self.num_classes} "
-                    f"({self.num_classes} is background)"
-                )
+                raise ValueError(f"{name}: labels lie in {low}..{high}, {expected}")
 
     def add_state(self, name: str, default: Tensor) -> None:
         """Declare state that training changes: a persistent buffer, so it is in every checkpoint.

@@ -56,7 +56,8 @@ class LongTailBBoxHead(Shared2FCBBoxHead):
         losses: dict[str, Tensor] = super().loss(
             None, bbox_pred, rois, labels, label_weights, bbox_targets, bbox_weights, reduction_override
         )
-        losses.update(self.loss_cls(cls_score, labels, label_weights, reduction_override=reduction_override))
+        # Without label_weights, which are positive for every sampled RoI: to look would make a GPU wait.
+        losses.update(self.loss_cls(cls_score, labels, reduction_override=reduction_override))
         losses.update(self.loss_cls.get_accuracy(cls_score, labels))
         return losses
 
@@ -71,18 +72,19 @@ class LongTailBBoxHead(Shared2FCBBoxHead):
     ) -> InstanceData:
         """As in mmdet: roi [N, 5], cls_score [N, K], bbox_pred [N, C * 4] or [N, 4]: bboxes, scores and labels."""
         stock = super()._predict_by_feat_single
-        if roi.shape[0] == 0 or rcnn_test_cfg is None or not has_early_exit(rcnn_test_cfg.nms):
-            return stock(roi, cls_score, bbox_pred, img_meta, rescale, rcnn_test_cfg)
-        boxes: CandidateBoxes
-        if bbox_pred is not None and not self.reg_class_agnostic and type(self.bbox_coder) is DeltaXYWHBBoxCoder:
-            scores = self.loss_cls.get_activation(cls_score)
-            scale = tuple(1 / factor for factor in img_meta["scale_factor"]) if rescale else None
-            boxes = EncodedBoxes(self.bbox_coder, roi[:, 1:], bbox_pred, img_meta["img_shape"], scale)
-        else:  # no more than one box a RoI, or an encoding that isn't known
-            every = stock(roi, cls_score, bbox_pred, img_meta, rescale, None)
-            scores = every.scores
-            boxes = DecodedBoxes(every.bboxes, self.num_classes)
-        detections, labels, _ = early_exit_nms(
-            boxes, scores, rcnn_test_cfg.score_thr, rcnn_test_cfg.nms, rcnn_test_cfg.max_per_img
-        )
-        return InstanceData(bboxes=detections[:, :-1], scores=detections[:, -1], labels=labels)
+        cfg = rcnn_test_cfg
+        if len(roi) and cfg is not None and cfg.max_per_img > 0 and has_early_exit(cfg.nms):
+            boxes: CandidateBoxes
+            if bbox_pred is not None and not self.reg_class_agnostic and type(self.bbox_coder) is DeltaXYWHBBoxCoder:
+                scores = self.loss_cls.get_activation(cls_score)
+                scale = tuple(1 / factor for factor in img_meta["scale_factor"]) if rescale else None
+                boxes = EncodedBoxes(self.bbox_coder, roi[:, 1:], bbox_pred, img_meta["img_shape"], scale)
+            else:  # no more than one box per RoI, or an encoding that isn't known
+                every = stock(roi, cls_score, bbox_pred, img_meta, rescale, None)
+                scores = every.scores
+                boxes = DecodedBoxes(every.bboxes, self.num_classes)
+            if found := early_exit_nms(boxes, scores, cfg.score_thr, cfg.nms, cfg.max_per_img):
+                detections, labels, _ = found
+                return InstanceData(bboxes=detections[:, :-1], scores=detections[:, -1], labels=labels)
+        results: InstanceData = stock(roi, cls_score, bbox_pred, img_meta, rescale, cfg)
+        return results

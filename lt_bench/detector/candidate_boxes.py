@@ -1,4 +1,4 @@
-"""The boxes of an image's N x C candidates (N RoIs as each of C classes), without having them all at once.
+"""The boxes of the N x C candidates of one image (N RoIs as each of C classes), without having them all at once.
 
 Candidate i is RoI i // C as class i % C.
 """
@@ -14,7 +14,7 @@ from mmdet.structures.bbox import scale_boxes
 from torch import Tensor
 
 _FIRST_CHUNK = 8192  # candidates whose boxes are decoded first in the search for the largest coordinate
-_SAFE_COORDINATE, _SAFE_DELTA = 1e6, 1e4  # no RoI and delta within these decodes to NaN, in float16 deltas neither
+_SAFE_INPUT = 1e15  # no RoI and no delta up to this decodes to NaN
 
 
 class CandidateBoxes(ABC):
@@ -95,19 +95,11 @@ class EncodedBoxes(CandidateBoxes):
 
     def _bound(self) -> float | None:
         """What no coordinate exceeds and none being NaN is certain; None where that isn't known beforehand."""
-        if self._max_shape is None or not self._coder.clip_border or torch.finfo(self._rois.dtype).bits < 32:
+        if self._max_shape is None or not self._coder.clip_border:
             return None
         height, width = self._max_shape[:2]
         # Rounded as the boxes are: clipped to the border, then scaled.
         corner = self._scaled(self._rois.new_tensor([[width, height, width, height]])).max()
-        values = torch.stack([x.double() for x in (corner, *self._rois.aminmax(), *self._deltas.aminmax())])
-        bound, low_roi, high_roi, low_delta, high_delta = values.tolist()
-        spread = max(1.0, *map(abs, self._coder.stds), *map(abs, self._coder.means))
-        # Written so that NaN fails: comparing with it is false.
-        safe = (
-            low_roi >= -_SAFE_COORDINATE
-            and high_roi <= _SAFE_COORDINATE
-            and low_delta * spread >= -_SAFE_DELTA
-            and high_delta * spread <= _SAFE_DELTA
-        )
-        return float(bound) if safe else None
+        input_size = torch.maximum(self._rois.abs().max(), self._deltas.abs().max())  # NaN if one of them is
+        bound, size = torch.stack([corner.double(), input_size.double()]).tolist()
+        return bound if size <= _SAFE_INPUT else None

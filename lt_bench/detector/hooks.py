@@ -1,20 +1,17 @@
-"""What a run measures of itself, and what its user sees while it goes on."""
+"""What a run measures of itself, and what keeps it sound."""
 
 from __future__ import annotations
 
 import resource
 import sys
 import time
-from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import torch
 from mmdet.registry import HOOKS
-from mmengine.dist import all_reduce, is_main_process
+from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 
 @HOOKS.register_module()
@@ -120,91 +117,3 @@ def peak_memory_bytes() -> int:
         return int(torch.cuda.max_memory_allocated())
     scale = 1 if sys.platform == "darwin" else 1024  # Linux counts in KiB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
-
-
-class ProgressHook(Hook):
-    """A progress bar with ETA for training and testing on a terminal; a line now and then elsewhere.
-
-    began: whether training has begun.
-    """
-
-    priority = "VERY_LOW"
-
-    def __init__(self, seconds_between_lines: float = 30.0) -> None:
-        self.began = False
-        self.console = Console(stderr=True)
-        self.seconds_between_lines = seconds_between_lines
-        self._bar: Progress | None = None
-        self._task: Any = None
-        self._total = 0
-        self._start = 0.0
-        self._start_at = 0
-        self._last_line = 0.0
-
-    def _open(self, what: str, total: int, done: int = 0) -> None:
-        if not is_main_process():
-            return
-        self._total, self._start_at = total, done
-        self._start = self._last_line = time.monotonic()
-        self._what = what
-        if self.console.is_terminal:
-            self._bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                TextColumn("eta"),
-                TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}"),
-                console=self.console,
-            )
-            self._bar.start()
-            self._task = self._bar.add_task(what, total=total, completed=done, note="")
-        else:
-            self.console.print(f"{what}: {total} iterations")
-
-    def _advance(self, done: int, note: str = "") -> None:
-        if not is_main_process():
-            return
-        if self._bar is not None:
-            self._bar.update(self._task, completed=done, note=note)
-            return
-        now = time.monotonic()
-        if now - self._last_line >= self.seconds_between_lines and done > self._start_at:
-            self._last_line = now
-            rate = (now - self._start) / (done - self._start_at)
-            left = int(rate * (self._total - done))
-            self.console.print(f"{self._what}: {done}/{self._total}  eta {left // 60}:{left % 60:02d}  {note}")
-
-    def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
-
-    def before_train(self, runner: Runner) -> None:
-        self.began = True
-        self._open("training", runner.max_iters, runner.iter)
-
-    def after_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
-    ) -> None:
-        done = runner.iter + 1
-        note = ""
-        if done % 10 == 0 and outputs and "loss" in outputs:
-            note = f"loss {float(outputs['loss']):.3f}"
-        if note or self._bar is None:
-            self._advance(done, note)
-
-    def after_train(self, runner: Runner) -> None:
-        self._close()
-
-    def before_test(self, runner: Runner) -> None:
-        self._open("predicting", len(runner.test_dataloader))
-
-    def after_test_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Sequence[Any] | None = None
-    ) -> None:
-        self._advance(batch_idx + 1)
-
-    def after_test(self, runner: Runner) -> None:
-        self._close()

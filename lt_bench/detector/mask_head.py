@@ -23,7 +23,7 @@ from lt_bench.detector.mask_targets import mask_targets
 
 @MODELS.register_module()
 class LongTailMaskHead(FCNMaskHead):
-    """FCNMaskHead (He et al., Mask R-CNN, ICCV 2017, section 3) that can compute one channel a RoI.
+    """FCNMaskHead (He et al., Mask R-CNN, ICCV 2017, section 3) that can compute one channel per RoI.
 
     It has FCNMaskHead's arguments, weights and checkpoints, and is FCNMaskHead to whoever doesn't call `selecting`.
     A prediction of a single channel is one where the class is chosen already, here and in FCNMaskHead with one class.

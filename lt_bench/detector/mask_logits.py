@@ -1,4 +1,4 @@
-"""The logits of one channel a RoI: what a 1 x 1 convolution over all classes computes, without the other classes."""
+"""The logits of one channel per RoI: what a 1 x 1 convolution over all classes computes, without the other classes."""
 
 from __future__ import annotations
 

@@ -10,9 +10,9 @@ from torch import Tensor
 
 
 def mask_targets(masks: BitmapMasks, boxes: Tensor, objects: Tensor, size: tuple[int, int]) -> Tensor:
-    """What mmdet's mask_target computes, with one copy of an object's mask instead of one a RoI.
+    """What mmdet's mask_target computes, with one copy of an object's mask instead of one per RoI.
 
-    masks: M objects in an image; boxes float [N, 4], x1, y1, x2, y2 in pixels, are cut to the image; objects int64
+    masks: M objects of one image; boxes float [N, 4], x1, y1, x2, y2 in pixels, are cut to the image; objects int64
     [N], the mask of each; size: height and width of a target. Returns 0 or 1 in float32 [N, height, width]: RoIAlign
     (He et al., Mask R-CNN, ICCV 2017, section 3.1) of the mask, at least 0.5.
     """

@@ -1,4 +1,4 @@
-"""What the sums of `lt_bench.functional` are made with: portions of rows, scratch tensors, gradients in closed form."""
+"""How the CPU goes through large logits: portions of rows, scratch tensors, and gradients in closed form."""
 
 from __future__ import annotations
 
@@ -14,32 +14,29 @@ from torch import Tensor
 CHUNK = 2**20
 
 
-def chunks(logits: Tensor, temporaries: int = 1, entries: int | None = None) -> Iterator[slice]:
-    """The rows of logits [N, K] in portions, on a GPU all at once.
+def on_cpu(logits: Tensor) -> bool:
+    return logits.device.type == "cpu"
 
-    So many rows that the temporaries of a portion have about `entries` (default: CHUNK) together.
-    """
-    rows = len(logits)
-    if on_cpu(logits):
-        rows = (entries or CHUNK) // (temporaries * max(logits.shape[1], 1)) // 4 * 4  # fours: see _add_short_sums
+
+def chunks(logits: Tensor, temporaries: int = 1) -> Iterator[slice]:
+    """The rows of logits [N, K] in portions whose temporaries have about CHUNK entries together."""
+    rows = CHUNK // (temporaries * max(logits.shape[1], 1)) // 4 * 4  # fours: see _short_sums
     for start in range(0, len(logits), max(rows, 1)):
         yield slice(start, start + max(rows, 1))
 
 
-def scratch(like: Tensor, temporaries: int = 1) -> Iterator[Tensor]:
+def scratch(like: Tensor, temporaries: int = 1) -> list[Tensor]:
     """Tensors of the shape and type of `like` [n, K], with anything in them, until the next call in this thread.
 
     The processor needs as long to hand out fresh memory as to calculate with it. So the largest so far is kept.
     """
     size = like.numel()
-    if not on_cpu(like):
-        return iter([torch.empty_like(like) for _ in range(temporaries)])
     kept: Tensor | None = getattr(_kept, str(like.dtype), None)
     if kept is None or len(kept) < temporaries * size:
         with torch.inference_mode(False):  # a tensor made in inference mode could not be written to outside of it
             kept = torch.empty(temporaries * size, dtype=like.dtype)
         setattr(_kept, str(like.dtype), kept)
-    return iter([kept[n * size : (n + 1) * size].view(like.shape) for n in range(temporaries)])
+    return [kept[n * size : (n + 1) * size].view(like.shape) for n in range(temporaries)]
 
 
 def release_scratch() -> None:
@@ -48,10 +45,6 @@ def release_scratch() -> None:
 
 
 _kept = threading.local()
-
-
-def on_cpu(logits: Tensor) -> bool:
-    return logits.device.type == "cpu"
 
 
 def first_order(backward: Callable[..., tuple[Tensor | None, ...]]) -> Callable[..., tuple[Tensor | None, ...]]:

@@ -36,7 +36,8 @@ def train_and_predict(config: Path) -> None:
     import torch
     from mmengine.config import Config
 
-    from lt_bench.detector.hooks import ProgressHook, hook_of
+    from lt_bench.detector.hooks import hook_of
+    from lt_bench.detector.progress import ProgressHook
 
     cfg = Config.fromfile(str(config))
     folder = RunFolder(config.parent)
@@ -93,7 +94,7 @@ def _build_runner(cfg: Config, folder: RunFolder) -> Runner:
     from mmengine.logging import MMLogger
     from mmengine.runner import Runner
 
-    from lt_bench.detector.hooks import ProgressHook
+    from lt_bench.detector.progress import ProgressHook
     from lt_bench.operators import in_use
 
     class LoggedRunner(Runner):

@@ -12,13 +12,13 @@ from lt_bench.detector import early_exit_nms
 
 @pytest.fixture
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many candidates each NMS class by class was of."""
+    """How many candidates each NMS was of."""
     sizes: list[int] = []
-    nms_by_class = early_exit_nms._Candidates._nms_by_class
+    kernel = early_exit_nms._Search._kernel
 
-    def count(self: Any, candidates: Tensor, largest: Tensor | None) -> Tensor:
-        sizes.append(candidates.shape[0])
-        return nms_by_class(self, candidates, largest)
+    def count(self: Any, boxes: Tensor) -> Tensor:
+        sizes.append(len(boxes))
+        return kernel(self, boxes)
 
-    monkeypatch.setattr(early_exit_nms._Candidates, "_nms_by_class", count)
+    monkeypatch.setattr(early_exit_nms._Search, "_kernel", count)
     return sizes

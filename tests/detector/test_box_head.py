@@ -209,7 +209,6 @@ def test_the_border_is_no_bound_without_clipping() -> None:
     torch.testing.assert_close(largest, torch.tensor(190.0))  # 100 pixels, moved by 9 * 0.1 of their width
 
 
-@pytest.mark.filterwarnings("ignore:NMS of type 'soft_nms'")
 def test_head_with_soft_nms_equals_stock() -> None:
     head = make_head(2, False)
     inputs = make_inputs(head, 100, torch.Generator().manual_seed(4), spread=0.3)

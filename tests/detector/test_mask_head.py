@@ -1,4 +1,4 @@
-"""The mask head that computes one channel a RoI, against stock mmdet's."""
+"""The mask head that computes one channel per RoI, against stock mmdet's."""
 
 from __future__ import annotations
 

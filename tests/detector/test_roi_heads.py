@@ -73,7 +73,7 @@ def detectors(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 def _images(objects: Sequence[int]) -> tuple[Tensor, list[DetDataSample]]:
-    """Noise of 64 x 80 pixels, with so many objects an image."""
+    """Noise of 64 x 80 pixels, with so many objects per image."""
     rng = np.random.default_rng(0)
     samples = []
     for number in objects:

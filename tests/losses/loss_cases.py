@@ -34,7 +34,7 @@ Array = npt.NDArray[np.float64]
 
 
 def make_stats(image_count: Sequence[int] = (900, 2, 40, 1, 300)) -> ClassStats:
-    """A long tail over five classes: 1,000 images, three instances an image."""
+    """A long tail over five classes: 1,000 images, three instances per image."""
     return ClassStats(image_count, [3 * count for count in image_count], 1000)
 
 

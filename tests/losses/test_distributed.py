@@ -50,7 +50,7 @@ def worker(rank: int, folder: str) -> None:
     states: State = train(losses, rank)
     federated = losses["federated"]
     assert isinstance(federated, Federated)
-    states["draws"] = {"subset": federated._subset(torch.tensor([40])).sort().values}
+    states["draws"] = {"subset": federated._subset(torch.tensor([40]))}
     torch.save(states, Path(folder) / f"rank{rank}.pth")
     dist.destroy_process_group()
 

@@ -17,7 +17,7 @@ def test_without_its_factors_it_is_cross_entropy() -> None:
     assert terms["loss_cls_classes"].item() == pytest.approx(expected.item())
 
 
-def test_mitigation_spares_the_rarer_class() -> None:
+def test_mitigation_weakens_the_push_on_the_rarer_class() -> None:
     loss = Seesaw(make_stats(), q=0.0)
     loss(torch.zeros(20, 7), torch.tensor([0] * 19 + [1]))
     _, gradient = value_and_gradient(loss.eval(), torch.zeros(2, 7), torch.tensor([0, 2]))

@@ -1,10 +1,8 @@
-# ResNeXt-101 64x4d (Xie et al., CVPR 2017) with ImageNet weights, otherwise as r101.
-_base_ = "r101.py"
+# ResNeXt-101 64x4d (Xie et al., CVPR 2017) with ImageNet weights, otherwise as 32x4d.
+_base_ = "x101_32x4d.py"
 model = dict(
     backbone=dict(
-        type="ResNeXt",
         groups=64,
-        base_width=4,
         init_cfg=dict(checkpoint="https://download.openmmlab.com/pretrain/third_party/resnext101_64x4d-ee2c6f71.pth"),
     )
 )

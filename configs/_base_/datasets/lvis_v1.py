@@ -1,4 +1,5 @@
 # LVIS (Gupta et al., CVPR 2019): short side 640-800, long side at most 1333, as in the official LVIS baselines.
+_base_ = "loaders.py"
 _train = [
     dict(type="LoadImageFromFile", backend_args=None),
     dict(type="LoadAnnotations", with_bbox=True, with_mask=True),
@@ -22,16 +23,7 @@ train_dataloader = dict(
     batch_size=16,
     num_workers=2,
     persistent_workers=True,
-    sampler=dict(type="DefaultSampler", shuffle=True),
     batch_sampler=dict(type="AspectRatioBatchSampler"),
-    dataset=dict(type="LVISFormatDataset", filter_cfg=dict(filter_empty_gt=True, min_size=32), pipeline=_train),
+    dataset=dict(filter_cfg=dict(min_size=32), pipeline=_train),
 )
-test_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type="DefaultSampler", shuffle=False),
-    dataset=dict(type="LVISFormatDataset", test_mode=True, pipeline=_test),
-)
-test_evaluator = dict(type="PredictionWriter")
+test_dataloader = dict(batch_size=1, num_workers=2, persistent_workers=True, dataset=dict(pipeline=_test))

@@ -1,4 +1,15 @@
 # Mask R-CNN with FPN (He et al., ICCV 2017; Lin et al., CVPR 2017).
+
+
+def _roi_extractor(size):
+    return dict(
+        type="SingleRoIExtractor",
+        roi_layer=dict(type="RoIAlign", output_size=size, sampling_ratio=0),
+        out_channels=256,
+        featmap_strides=[4, 8, 16, 32],
+    )
+
+
 _proposals = dict(nms_pre=2000, max_per_img=1000, nms=dict(type="nms", iou_threshold=0.7), min_bbox_size=0)
 model = dict(
     type="MaskRCNN",
@@ -22,12 +33,7 @@ model = dict(
     ),
     roi_head=dict(
         type="LongTailRoIHead",
-        bbox_roi_extractor=dict(
-            type="SingleRoIExtractor",
-            roi_layer=dict(type="RoIAlign", output_size=7, sampling_ratio=0),
-            out_channels=256,
-            featmap_strides=[4, 8, 16, 32],
-        ),
+        bbox_roi_extractor=_roi_extractor(7),
         bbox_head=dict(
             type="LongTailBBoxHead",
             in_channels=256,
@@ -37,12 +43,7 @@ model = dict(
             reg_class_agnostic=False,
             loss_bbox=dict(type="L1Loss", loss_weight=1.0),
         ),
-        mask_roi_extractor=dict(
-            type="SingleRoIExtractor",
-            roi_layer=dict(type="RoIAlign", output_size=14, sampling_ratio=0),
-            out_channels=256,
-            featmap_strides=[4, 8, 16, 32],
-        ),
+        mask_roi_extractor=_roi_extractor(14),
         mask_head=dict(
             type="LongTailMaskHead",
             num_convs=4,
@@ -84,7 +85,7 @@ model = dict(
     ),
     test_cfg=dict(
         rpn=dict(nms_pre=1000, max_per_img=1000, nms=dict(type="nms", iou_threshold=0.7), min_bbox_size=0),
-        # LVIS evaluates 300 detections an image, and rare classes score low: hence the low threshold.
+        # LVIS evaluates 300 detections per image, and rare classes score low: hence the low threshold.
         rcnn=dict(score_thr=1e-4, nms=dict(type="nms", iou_threshold=0.5), max_per_img=300, mask_thr_binary=0.5),
     ),
 )

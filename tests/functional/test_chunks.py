@@ -1,0 +1,51 @@
+"""The CPU's way through large logits."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import torch
+from loss_cases import LOSSES, make_batch, make_stats, total, value_and_gradient
+
+from lt_bench import functional
+from lt_bench.functional import chunks
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_first_call_in_inference_mode_spoils_no_later_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "_kept", threading.local())  # the tensor that is kept does not exist yet
+    loss = LOSSES[name](make_stats()).eval()
+    logits, labels = make_batch(loss)
+    with torch.inference_mode():
+        expected = total(loss(logits, labels)).item()
+    torch.manual_seed(0)
+    assert value_and_gradient(loss, logits, labels)[0].item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_logit_that_is_no_number_is_not_hidden(name: str, bad: float) -> None:
+    loss = LOSSES[name](make_stats()).eval()
+    logits, labels = make_batch(loss)
+    logits[1, 1 - int(labels[1] == 1)] = bad  # of a foreground RoI, at another class
+    assert not total(loss(logits, labels)).isfinite()
+
+
+def test_minus_infinity_in_the_last_channel_of_a_roi_without_a_channel_is_a_negative_of_no_loss() -> None:
+    logits, labels = torch.zeros(2, 3), torch.tensor([0, 3])
+    logits[1, 2] = -torch.inf
+    log_2 = torch.log(torch.tensor(2.0))
+    torch.testing.assert_close(functional.binary_cross_entropy(logits, labels), 5 * log_2)
+    expected = 0.25 * (0.25 + 4 * 0.75) * log_2
+    torch.testing.assert_close(functional.focal_loss(logits, labels, alpha=0.25, gamma=2.0), expected)
+
+
+def test_chunks_do_not_change_a_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    loss = LOSSES["ecm"](make_stats())
+    logits, labels = make_batch(loss, num_rois=23)
+    expected = value_and_gradient(loss, logits, labels)
+    for entries in (1, 6, 30, 66):
+        monkeypatch.setattr(chunks, "CHUNK", entries)
+        for given, wanted in zip(value_and_gradient(loss, logits, labels), expected, strict=True):
+            torch.testing.assert_close(given, wanted, rtol=1e-13, atol=1e-16)
