@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lt_bench.evaluation.metrics.metric import Block, Column, Inputs, Measurement, Metric, TextTable, ap_table
+from lt_bench.evaluation.metrics.metric import Column, Inputs, Measurement, Metric, ap_table
 from lt_bench.evaluation.terms import KINDS
 
 
@@ -13,16 +13,12 @@ def _measure(inputs: Inputs) -> Measurement:
     return Measurement({kind: result.metrics for kind, result in results.items()}, results)
 
 
-def _text_tables(block: Block) -> list[TextTable]:
-    return [ap_table({name: block[kind] for kind, name in KINDS.items() if kind in block})]
-
-
 AP = Metric(
     name="ap",
     record_field="metrics",
     title="LVIS AP",
     measure=_measure,
-    text_tables=_text_tables,
+    text_tables=lambda block: [ap_table({name: block[kind] for kind, name in KINDS.items() if kind in block})],
     columns=(
         Column("mask AP", ("segm", "AP")),
         *(Column(name, ("segm", name)) for name in ("APr", "APc", "APf", "AP50", "AP75")),

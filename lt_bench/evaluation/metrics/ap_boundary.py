@@ -6,7 +6,7 @@ code for LVIS.
 
 from __future__ import annotations
 
-from lt_bench.evaluation.metrics.metric import Block, Column, Inputs, Measurement, Metric, TextTable, ap_table
+from lt_bench.evaluation.metrics.metric import Column, Inputs, Measurement, Metric, ap_table
 
 
 def _measure(inputs: Inputs) -> Measurement:
@@ -16,16 +16,12 @@ def _measure(inputs: Inputs) -> Measurement:
     return Measurement(result.metrics, {"boundary": result})
 
 
-def _text_tables(block: Block) -> list[TextTable]:
-    return [ap_table({"mask, boundary AP": block})]
-
-
 AP_BOUNDARY = Metric(
     name="ap_boundary",
     record_field="ap_boundary",
     title="Boundary AP: masks by the smaller one of mask IoU and boundary IoU (Cheng et al., CVPR 2021).",
     measure=_measure,
-    text_tables=_text_tables,
+    text_tables=lambda block: [ap_table({"mask, boundary AP": block})],
     columns=(
         Column("boundary AP", ("AP",)),
         *(Column(name, (name,)) for name in ("APr", "APc", "APf", "AP50", "AP75")),

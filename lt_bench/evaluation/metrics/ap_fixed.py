@@ -3,16 +3,7 @@ per image, so that no class takes another one's place."""
 
 from __future__ import annotations
 
-from lt_bench.evaluation.metrics.metric import (
-    PER_IMAGE,
-    Block,
-    Column,
-    Inputs,
-    Measurement,
-    Metric,
-    TextTable,
-    ap_table,
-)
+from lt_bench.evaluation.metrics.metric import PER_IMAGE, Column, Inputs, Measurement, Metric, ap_table
 from lt_bench.evaluation.terms import KINDS
 
 PER_CLASS = 10_000  # detections that count: on LVIS v1 12 million in all, 607 per image
@@ -34,16 +25,14 @@ def _measure(inputs: Inputs) -> Measurement:
     )
 
 
-def _text_tables(block: Block) -> list[TextTable]:
-    return [ap_table({f"{name}, AP_fixed": block[kind] for kind, name in KINDS.items() if kind in block})]
-
-
 AP_FIXED = Metric(
     name="ap_fixed",
     record_field="ap_fixed",
     title="AP_fixed: the best 10,000 detections of each class count, and no limit per image (Dave et al., 2021).",
     measure=_measure,
-    text_tables=_text_tables,
+    text_tables=lambda block: [
+        ap_table({f"{name}, AP_fixed": block[kind] for kind, name in KINDS.items() if kind in block})
+    ],
     columns=(
         Column("mask AP_fixed", ("segm", "AP")),
         *(Column(name, ("segm", name)) for name in ("APr", "APc", "APf")),
