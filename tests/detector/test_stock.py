@@ -16,6 +16,7 @@ def test_what_is_close() -> None:
     assert not equal({"a": 1.0, "b": 10.0}, {"a": 1.0 + 2e-4, "b": 10.0})
     assert not equal({"a": 1.0}, {"a": math.nan})
     assert not equal({"a": math.nan}, {"a": 1.0})
+    assert not equal({"a": 1.0, "b": 1.0}, {"a": 1.0, "b": math.nan})
     assert not equal({"a": 1.0}, {"b": 1.0})
     assert equal({"a": 0.0, "b": 10.0}, {"a": 1e-8, "b": 10.0})  # rounding of what cancels
     assert not equal({"a": 0.0, "b": 10.0}, {"a": 1e-6, "b": 10.0})

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from mmdet.models import FCNMaskHead, Shared2FCBBoxHead, StandardRoIHead
@@ -46,9 +48,12 @@ def test_proposals_near_objects_are_foreground(pair: Pair, monkeypatch: pytest.M
     sampler = pair.detectors[STOCK].model.roi_head.bbox_sampler
     sample = sampler.sample
     monkeypatch.setattr(sampler, "num", 512)
-    monkeypatch.setattr(
-        sampler, "sample", lambda *args, **kwargs: caught.append(sample(*args, **kwargs)) or caught[-1], raising=False
-    )
+
+    def recorded(*args: Any, **kwargs: Any) -> Any:
+        caught.append(sample(*args, **kwargs))
+        return caught[-1]
+
+    monkeypatch.setattr(sampler, "sample", recorded)
     losses_and_gradients(pair.detectors[STOCK], pair.train, amp=False)
     (result,) = caught
     assert len(result.pos_inds) > 60  # 100 proposals and the 12 objects themselves, which stock adds
