@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from lt_bench.detector.stock import Detector
+from lt_bench.selftest.stock import Detector
 from lt_bench.testing.measure import Prepare, settle
 
 REST = "the rest"

@@ -13,7 +13,7 @@ import torch
 from benchmarks.common import OURS
 from benchmarks.detector.pair import Pair
 from lt_bench.detector.prediction_writer import detections_of
-from lt_bench.detector.stock import Detector
+from lt_bench.selftest.stock import Detector
 from lt_bench.testing.measure import Prepare
 
 Encode = Callable[[dict[str, Any]], list[str]]

@@ -20,8 +20,8 @@ from benchmarks.detector.summary import EVALUATION, INFERENCE, SPARSE_INFERENCE,
 from benchmarks.evaluation.lvis_ap import compare_evaluators
 from benchmarks.evaluation.synthetic_val import CATEGORIES, write_val
 from benchmarks.startup.measure import measure_startup
-from lt_bench.detector.stock import foreign_modules, held_bytes, training_steps
 from lt_bench.errors import RunFailedError
+from lt_bench.selftest.stock import foreign_modules, held_bytes, training_steps
 from lt_bench.testing.measure import Prepare, interleaved_seconds, peak_bytes
 
 Entry = tuple[Literal["check", "result"], dict[str, Any]]

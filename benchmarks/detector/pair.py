@@ -20,9 +20,9 @@ import lt_bench.detector  # noqa: F401  registers our modules
 from benchmarks.common import OURS, STOCK
 from benchmarks.detector.synthetic_images import write_images
 from lt_bench.data.lvis import load
-from lt_bench.detector.stock import Detector, build_detector, stock_config
 from lt_bench.run.config import resolve
 from lt_bench.run.experiment import Experiment
+from lt_bench.selftest.stock import Detector, build_detector, stock_config
 
 NEAR_OBJECTS = 300  # proposals of a training image that lie near an object
 SPARSE = 0.02  # share of the scores above the threshold in a detector that has learned something

@@ -10,7 +10,7 @@ import torch
 from benchmarks.common import OURS, STOCK
 from benchmarks.detector.inference import encoder
 from benchmarks.detector.pair import Pair
-from lt_bench.detector.stock import FLIPPED, ROUNDING, compare_training, exact_convolutions
+from lt_bench.selftest.stock import FLIPPED, ROUNDING, compare_training, exact_convolutions
 
 
 @dataclass(frozen=True)

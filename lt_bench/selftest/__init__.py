@@ -1,5 +1,5 @@
 """`python -m lt_bench selftest`: whether this installation computes what it should, on a CPU or a GPU.
 
-One file a group of checks; `suite` runs them, `report` writes what they found. Nothing but the command line imports
-this package.
+One file per group of checks; `suite` runs them, `report` writes what they found, `stock` is mmdet beside our modules.
+Only the command line and the benchmarks import this package.
 """

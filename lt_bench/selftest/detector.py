@@ -72,7 +72,7 @@ def _mask_outputs(head: Any, context: CheckContext, dtype: torch.dtype) -> dict[
     from mmengine.config import ConfigDict
     from mmengine.structures import InstanceData
 
-    from lt_bench.detector.stock import exact_convolutions
+    from lt_bench.selftest.stock import exact_convolutions
 
     rng = np.random.default_rng(0)
     labels = torch.tensor(rng.integers(0, CLASSES, 16), device=context.device)
@@ -163,7 +163,7 @@ def masks(context: CheckContext) -> Outcome:
     from pycocotools import mask as mask_api
 
     from lt_bench.detector.mask_encoding import encode_masks
-    from lt_bench.detector.stock import FLIPPED, exact_convolutions
+    from lt_bench.selftest.stock import FLIPPED, exact_convolutions
 
     rng = np.random.default_rng(0)
     labels = torch.tensor(rng.integers(0, CLASSES, 16), device=context.device)

@@ -21,7 +21,7 @@ from lt_bench.testing.measure import Prepare, interleaved_seconds, peak_bytes
 from lt_bench.testing.result import NotApplicable, Wrong
 
 if TYPE_CHECKING:
-    from lt_bench.detector.stock import Detector  # imports mmdet
+    from lt_bench.selftest.stock import Detector  # imports mmdet
 
 NAMES = ("lt_bench", "mmdet")
 WARMUP = 5  # iterations of a GPU that are not counted: kernels are chosen and compiled in them
@@ -93,7 +93,7 @@ def _batches(cfg: Any, workload: Workload) -> list[dict[str, Any]]:
 
 def _build(cfg: Any, context: CheckContext) -> dict[str, Detector]:
     """Both detectors, with equal weights."""
-    from lt_bench.detector.stock import build_detector, foreign_modules, stock_config
+    from lt_bench.selftest.stock import build_detector, foreign_modules, stock_config
 
     configs = {"lt_bench": cfg.model, "mmdet": stock_config(cfg.model)}
     detectors = {name: build_detector(configs[name], cfg.optim_wrapper, context.device) for name in NAMES}
@@ -105,7 +105,7 @@ def _build(cfg: Any, context: CheckContext) -> dict[str, Detector]:
 
 def _compare(detectors: Mapping[str, Detector], batch: Any, amp: bool) -> None:
     """Raises Wrong where the first batch's losses or gradients are not stock mmdet's, within rounding."""
-    from lt_bench.detector.stock import ROUNDING, compare_training
+    from lt_bench.selftest.stock import ROUNDING, compare_training
 
     for what, (largest, where) in compare_training(detectors["mmdet"], detectors["lt_bench"], batch, amp).items():
         if not largest <= ROUNDING[amp]:
@@ -116,7 +116,7 @@ def _run(
     detectors: Mapping[str, Detector], batches: list[Any], context: CheckContext
 ) -> tuple[dict[str, list[float]], dict[str, int]]:
     """Seconds of each iteration, the two in turn, and the most bytes that one holds in the last."""
-    from lt_bench.detector.stock import held_bytes, training_steps
+    from lt_bench.selftest.stock import held_bytes, training_steps
 
     classifiers = {name: detectors[name].model.roi_head.bbox_head.fc_cls for name in NAMES}
     before = {name: classifiers[name].weight.detach().clone() for name in NAMES}

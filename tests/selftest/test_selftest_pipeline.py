@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from lt_bench.evaluation.ap import average_precision
+from lt_bench.run.folder import RunFolder
+from lt_bench.run.manifest import TrainingSummary
 from lt_bench.selftest import pipeline
 from lt_bench.selftest.result import CheckContext
 from lt_bench.testing.result import Wrong
@@ -47,16 +49,24 @@ def test_one_value_that_the_evaluators_disagree_on(context: CheckContext, monkey
 def test_a_run_must_resume_after_its_checkpoint_and_predict_the_same(
     said: str, iterations: int, score: float, wrong: str | None, context: CheckContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    work = context.folder / "work"
+    work = RunFolder(context.folder / "work")
+    summary = TrainingSummary(
+        training_seconds=1.0,
+        peak_memory_bytes=1,
+        iterations=iterations,
+        epochs=1,
+        device="a processor",
+        device_kind="cpu",
+        device_count=1,
+    )
 
     def run(context: CheckContext, verb: str, *arguments: str) -> str:
-        folder = work / "eval" if verb == "eval" else work
-        folder.mkdir(parents=True, exist_ok=True)
-        detections = [{"score": score if verb == "eval" else 0.5}]
-        (folder / "predictions.json").write_text(json.dumps(detections))
-        for name in ("result.json", "iter_2.pth"):
-            (work / name).touch()
-        (work / "training.json").write_text(json.dumps({"iterations": iterations, "device_kind": "cpu"}))
+        folder = RunFolder(work.path / "eval" if verb == "eval" else work.path)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        folder.predictions.write_text(json.dumps([{"score": score if verb == "eval" else 0.5}]))
+        for path in (work.result, work.path / "iter_2.pth"):
+            path.touch()
+        work.write_summary(summary)
         return said if "--resume" in arguments else ""
 
     monkeypatch.setattr(pipeline, "lt_bench", run)

@@ -9,7 +9,7 @@ from mmdet.models import FCNMaskHead, Shared2FCBBoxHead, StandardRoIHead
 from benchmarks.common import OURS, STOCK
 from benchmarks.detector.pair import Pair, make_sparse
 from benchmarks.detector.parity import check_inference
-from lt_bench.detector.stock import foreign_modules, losses_and_gradients
+from lt_bench.selftest.stock import foreign_modules, losses_and_gradients
 
 
 @pytest.mark.slow

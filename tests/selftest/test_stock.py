@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from lt_bench.detector.stock import apart
+from lt_bench.selftest.stock import apart
 
 
 def test_what_is_close() -> None:
