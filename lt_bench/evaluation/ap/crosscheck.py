@@ -53,16 +53,16 @@ def disagreement(truth: GroundTruth, detections: Detections, iou_type: IouType) 
 
 
 def _of(truth: GroundTruth, detections: Detections, images: NDArray[np.int64]) -> Detections:
-    """The detections of images that are given by their places."""
+    """The detections of images that are given by their indices."""
     chosen = np.zeros(len(truth.image_ids), dtype=bool)
     chosen[images] = True
-    return detections.take(chosen[truth.image_places(detections.image)])
+    return detections.take(chosen[truth.image_indices(detections.image)])
 
 
 def _affordable(truth: GroundTruth, detections: Detections, images: NDArray[np.int64]) -> NDArray[np.int64]:
     """As many of `images`, which all `detections` are of, as have no more than PAIRS pairs together."""
     count = len(truth.image_ids)
-    found = np.bincount(truth.image_places(detections.image), minlength=count)
+    found = np.bincount(truth.image_indices(detections.image), minlength=count)
     pairs = (found * np.bincount(truth.objects.image, minlength=count))[images]
     images, pairs = images[pairs <= PAIRS / 4], pairs[pairs <= PAIRS / 4]
     return images[np.cumsum(pairs) <= PAIRS]

@@ -50,7 +50,7 @@ def _rows(truth: GroundTruth, detections: Detections, iou_type: IouType) -> Iter
             yield {**row, "bbox": box}
         return
     assert detections.counts is not None
-    sizes = truth.image_size[truth.image_places(detections.image)].tolist()
+    sizes = truth.image_size[truth.image_indices(detections.image)].tolist()
     for row, size, counts in zip(rows, sizes, detections.counts.to_pylist(), strict=True):
         yield {**row, "segmentation": {"size": size, "counts": counts}}
 

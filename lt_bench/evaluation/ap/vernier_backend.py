@@ -36,7 +36,7 @@ class Refused(UserError):
 @dataclass(frozen=True, eq=False)
 class Part:
     """Some categories, which nothing connects with the others once an image's detections are cut, as vernier reads
-    them. categories: int64, their places in the ground truth, ascending. dataset: vernier's, which keeps its masks.
+    them. categories: int64, their indices in the ground truth, ascending. dataset: vernier's, which keeps its masks.
     """
 
     categories: NDArray[np.int64]
@@ -76,7 +76,7 @@ def _distribute(truth: GroundTruth, parts: list[Part], detections: Detections) -
     part_of = np.full(len(truth.category_ids), len(parts), dtype=np.uint16)
     for index, part in enumerate(parts):
         part_of[part.categories] = index
-    where = part_of[truth.category_places(detections.category)]
+    where = part_of[truth.category_indices(detections.category)]
     order = np.argsort(where, kind="stable")
     bounds = np.searchsorted(where[order], np.arange(len(parts) + 1))
     for index in range(len(parts)):
@@ -116,7 +116,7 @@ def _mask_json(truth: GroundTruth, detections: Detections) -> bytes:
     """
     assert detections.counts is not None
     text = pa.large_string()
-    size = truth.image_size[truth.image_places(detections.image)]
+    size = truth.image_size[truth.image_indices(detections.image)]
     pieces: list[Any] = []
     for before, column in (
         ('{"image_id":', detections.image),

@@ -47,10 +47,10 @@ def decompose(truth: GroundTruth, detections: Detections, iou_type: BoxOrMask) -
     Detections are matched at IoU 0.5 as lvis-api does it. An unmatched one is judged by its highest IoU with an object
     of its own category and by that with an object of another one, in TIDE's order:
 
-    - localisation: own in [0.1, 0.5). Fixed: it matches that object.
-    - classification: other >= 0.5. Fixed: it matches that object, as a detection of the object's category.
-    - duplicate: own >= 0.5, so the object has a better scored match. Fixed: removed.
-    - both wrong: other in [0.1, 0.5). Fixed: removed, since it is not known which object was meant.
+    - localisation: same class in [0.1, 0.5). Fixed: it matches that object.
+    - classification: other class >= 0.5. Fixed: it matches that object, as a detection of the object's category.
+    - duplicate: same class >= 0.5, so the object has a better scored match. Fixed: removed.
+    - both wrong: other class in [0.1, 0.5). Fixed: removed, since it is not known which object was meant.
     - background: the rest. Fixed: removed.
 
     Where a fixed detection would match an object that has a match already, or that another fixed one would match as
@@ -63,10 +63,10 @@ def decompose(truth: GroundTruth, detections: Detections, iou_type: BoxOrMask) -
     so it can raise the AP of two groups; `delta_ap` has both, `count` only the first.
     """
     matching = match(truth, detections, iou_type, MATCH_IOU)
-    category, image, score = truth.category_places(detections.category), detections.image, detections.score
+    category, image, score = truth.category_indices(detections.category), detections.image, detections.score
     owner = truth.objects.category
     error = judge(matching)
-    target = np.where(error == LOCALISATION, matching.own_object, matching.other_object)
+    target = np.where(error == LOCALISATION, matching.same_class_object, matching.other_class_object)
     pointing = (error == LOCALISATION) | (error == CLASSIFICATION)
     reachable = np.zeros(len(owner), dtype=bool)
     reachable[matching.match[matching.match >= 0]] = True
@@ -94,9 +94,9 @@ def decompose(truth: GroundTruth, detections: Detections, iou_type: BoxOrMask) -
 
 def judge(matching: Matching) -> Ints:
     """What every detection is, int64 [N]: an index into ERRORS, CORRECT or FORGIVEN."""
-    own, other = matching.own, matching.other
+    same, other = matching.same_class, matching.other_class
     wrong = np.select(
-        [(own >= BACKGROUND_IOU) & (own < MATCH_IOU), other >= MATCH_IOU, own >= MATCH_IOU, other >= BACKGROUND_IOU],
+        [(same >= BACKGROUND_IOU) & (same < MATCH_IOU), other >= MATCH_IOU, same >= MATCH_IOU, other >= BACKGROUND_IOU],
         [LOCALISATION, CLASSIFICATION, DUPLICATE, BOTH],
         BACKGROUND,
     )

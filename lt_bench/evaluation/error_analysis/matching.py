@@ -25,18 +25,18 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Matching:
-    """Of N detections, in their order. match: int64 [N], the object that each is matched to, a place in
-    GroundTruth.objects, or -1. own, other: float64 [N], the highest IoU with an object of its category and with any
-    other object, among those of its image that are not ignored. own_object, other_object: int64 [N], these objects;
-    any number where the IoU is 0. forgiven: bool [N], neither right nor wrong. ignored: bool [G], objects that nobody
-    needs to find.
+    """Of N detections, in their order. match: int64 [N], the object that each is matched to, an index into
+    GroundTruth.objects, or -1. same_class, other_class: float64 [N], the highest IoU with an object of its category and
+    with any other object, among those of its image that are not ignored. same_class_object, other_class_object: int64
+    [N], these objects; any number where the IoU is 0. forgiven: bool [N], neither right nor wrong. ignored: bool [G],
+    objects that nobody needs to find.
     """
 
     match: Ints
-    own: Floats
-    own_object: Ints
-    other: Floats
-    other_object: Ints
+    same_class: Floats
+    same_class_object: Ints
+    other_class: Floats
+    other_class_object: Ints
     forgiven: Bools
     ignored: Bools
 
@@ -44,8 +44,8 @@ class Matching:
 def match(truth: GroundTruth, detections: Detections, iou_type: BoxOrMask, threshold: float) -> Matching:
     """Match detections, one image after the other. Memory grows with the detections alone."""
     objects, size = truth.objects, len(detections)
-    image = truth.image_places(detections.image)
-    category = truth.category_places(detections.category)
+    image = truth.image_indices(detections.image)
+    category = truth.category_indices(detections.category)
     if iou_type == "segm":
         assert detections.pixels is not None
         area = detections.pixels.astype(np.float64)
@@ -53,20 +53,20 @@ def match(truth: GroundTruth, detections: Detections, iou_type: BoxOrMask, thres
         area = detections.box[:, 2] * detections.box[:, 3]
     ignored = objects.ignored | (objects.area > LARGEST_AREA)
     matched = np.full(size, -1)
-    own, other = np.zeros(size), np.zeros(size)
-    own_object, other_object = np.full(size, -1), np.full(size, -1)
+    same_class, other_class = np.zeros(size), np.zeros(size)
+    same_class_object, other_class_object = np.full(size, -1), np.full(size, -1)
     for found, present in _by_image(image, detections.score, objects.image):
         ious = _ious(truth, detections, found, present, iou_type)
         same = category[found, None] == objects.category[present]
         for row, column in _greedy(ious, same, ignored[present], threshold):
             matched[found[row]] = present[column]
-        for best, where, fits in ((own, own_object, same), (other, other_object, ~same)):
+        for best, where, fits in ((same_class, same_class_object, same), (other_class, other_class_object, ~same)):
             allowed = np.where(fits & ~ignored[present], ious, 0.0)
             columns = allowed.argmax(axis=1)
             best[found], where[found] = allowed[np.arange(len(found)), columns], present[columns]
     unmatched = truth.not_exhaustive[image, category] | (area <= 0) | (area > LARGEST_AREA)
     forgiven = np.where(matched >= 0, np.append(ignored, False)[matched], unmatched)
-    return Matching(matched, own, own_object, other, other_object, forgiven, ignored)
+    return Matching(matched, same_class, same_class_object, other_class, other_class_object, forgiven, ignored)
 
 
 def _by_image(detected: Ints, score: Floats, annotated: Ints) -> Iterator[tuple[Ints, Ints]]:

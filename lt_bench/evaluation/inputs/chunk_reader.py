@@ -35,7 +35,7 @@ class Irregular(Exception):
 class Chunk:
     """Some detections of a file, one after the other.
 
-    Of all M: image, category: int32 [M], places in the ground truth; score: float64 [M]. kept: int64 [N], those that
+    Of all M: image, category: int32 [M], indices into the ground truth's; score: float64 [M]. kept: int64 [N], those that
     can count, and only of those: box: float64 [N, 4]; counts: large_binary [N]; pixels: int64 [N].
     """
 
@@ -116,8 +116,8 @@ def _chunk(text: Text, rows: int, truth: GroundTruth, masks: bool, boxes: bool) 
     table = _table(text, masks)
     if table.num_rows != rows:
         raise Irregular
-    image = truth.image_places(_values(table["image_id"]))
-    category = truth.category_places(_values(table["category_id"]))
+    image = truth.image_indices(_values(table["image_id"]))
+    category = truth.category_indices(_values(table["category_id"]))
     score = _values(table["score"])
     box = _lists(table["bbox"], 4) if boxes or b'"bbox"' in text.tobytes() else np.zeros((rows, 4))
     if min(image.min(), category.min()) < 0 or not np.isfinite(score).all() or not np.isfinite(box).all():

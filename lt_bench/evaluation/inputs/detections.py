@@ -46,18 +46,18 @@ class Detections:
         return len(self.image)
 
     def take(self, index: NDArray[np.int64] | NDArray[np.bool_]) -> Detections:
-        """Those at `index`: places, or which of them, as numpy takes them."""
-        places = np.flatnonzero(index) if index.dtype == bool else index
+        """Those at `index`: indices, or which of them, as numpy takes them."""
+        indices = np.flatnonzero(index) if index.dtype == bool else index
         return replace(
             self,
-            image=self.image[places],
-            category=self.category[places],
-            score=self.score[places],
-            box=self.box[places],
-            counts=None if self.counts is None else self.counts.take(pa.array(places)),
-            pixels=None if self.pixels is None else self.pixels[places],
-            image_rank=self.image_rank[places],
-            class_rank=self.class_rank[places],
+            image=self.image[indices],
+            category=self.category[indices],
+            score=self.score[indices],
+            box=self.box[indices],
+            counts=None if self.counts is None else self.counts.take(pa.array(indices)),
+            pixels=None if self.pixels is None else self.pixels[indices],
+            image_rank=self.image_rank[indices],
+            class_rank=self.class_rank[indices],
         )
 
 
@@ -111,8 +111,8 @@ def _chunks_one_by_one(path: Path, truth: GroundTruth, masks: bool, boxes: bool)
         batch = list(islice(rows, BATCH))
         yield select(
             truth,
-            image=truth.image_places(np.array([row["image_id"] for row in batch], dtype=np.int64)),
-            category=truth.category_places(np.array([row["category_id"] for row in batch], dtype=np.int64)),
+            image=truth.image_indices(np.array([row["image_id"] for row in batch], dtype=np.int64)),
+            category=truth.category_indices(np.array([row["category_id"] for row in batch], dtype=np.int64)),
             score=np.array([row["score"] for row in batch], dtype=np.float64),
             box=np.array([row.get("bbox", (0, 0, 0, 0)) for row in batch], dtype=np.float64).reshape(-1, 4),
             counts=pa.array([row["segmentation"]["counts"].encode() for row in batch], type=pa.large_binary())

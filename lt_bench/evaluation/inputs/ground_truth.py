@@ -26,7 +26,7 @@ BATCH = 1 << 12  # masks checked at once
 class Objects:
     """The annotations that have an area, as lvis-api takes only those, in the order of the file.
 
-    row: int64 [G], the position of each among the file's annotations. image, category: int64 [G], places in
+    row: int64 [G], the position of each among the file's annotations. image, category: int64 [G], indices into
     GroundTruth.image_ids and .category_ids. box: float64 [G, 4], x, y, width, height in pixels. area: float64 [G], as
     annotated, in pixels. ignored: bool [G].
     """
@@ -67,13 +67,13 @@ class GroundTruth:
     def path(self) -> Path:
         return self.file.path
 
-    def image_places(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    def image_indices(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Places of image ids in `image_ids`; -1 for one that is unknown."""
-        return _places(self.image_ids, ids)
+        return _indices(self.image_ids, ids)
 
-    def category_places(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    def category_indices(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Places of category ids in `category_ids`; -1 for one that is unknown."""
-        return _places(np.array(self.category_ids), ids)
+        return _indices(np.array(self.category_ids), ids)
 
     def annotations(self, objects: NDArray[np.int64]) -> list[bytes]:
         """The JSON of some objects as the file has it, but for the ids where these don't all start at 1.
@@ -88,13 +88,13 @@ class GroundTruth:
         return [json.dumps(entry).encode() for entry in renumbered]
 
 
-def _places(known: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    places = np.minimum(np.searchsorted(known, ids), len(known) - 1)
-    return np.where(known[places] == ids, places, -1)
+def _indices(known: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    indices = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+    return np.where(known[indices] == ids, indices, -1)
 
 
 def only(truth: GroundTruth, images: NDArray[np.int64]) -> GroundTruth:
-    """The ground truth of some images, given by their places, ascending, with the categories that it speaks of."""
+    """The ground truth of some images, given by their indices, ascending, with the categories that it speaks of."""
     place = np.full(len(truth.image_ids), -1)
     place[images] = np.arange(len(images))
     objects = truth.objects.take(place[truth.objects.image] >= 0)
@@ -186,7 +186,7 @@ def _assemble(file: LVISFile) -> GroundTruth:
     objects = Objects(
         row=rows,
         image=place[columns["image_row"][rows]],
-        category=_places(category_ids, columns["category_id"][rows]),
+        category=_indices(category_ids, columns["category_id"][rows]),
         box=columns["bbox"][rows],
         area=columns["area"][rows],
         ignored=columns["ignore"][rows],
@@ -212,6 +212,6 @@ def _table(file: LVISFile, name: str, place: NDArray[np.int64]) -> NDArray[np.bo
     category_ids = np.array(file.category_ids, dtype=np.int64)
     table = np.zeros((len(place), len(category_ids)), dtype=bool)
     images = np.repeat(place, np.diff(file.columns[f"{name}_first"]))
-    categories = _places(category_ids, file.columns[name])
+    categories = _indices(category_ids, file.columns[name])
     table[images[categories >= 0], categories[categories >= 0]] = True
     return table
