@@ -50,7 +50,11 @@ def test_the_other_rank_hears_of_the_config(tmp_path: Path, behaviour: str, rece
         subprocess.Popen(command, env={**os.environ, **group, "RANK": str(rank)}, stderr=subprocess.PIPE, text=True)
         for rank in (0, 1)
     ]
-    errors = [rank.communicate(timeout=120)[1] for rank in ranks]
+    try:
+        errors = [rank.communicate(timeout=100)[1] for rank in ranks]
+    finally:
+        for rank in ranks:
+            rank.kill()
     assert ranks[1].returncode == 0, errors
     assert (ranks[0].returncode == 0) is (behaviour == "succeed"), errors
     assert (tmp_path / "received").read_text(encoding="utf-8") == received
