@@ -99,7 +99,7 @@ def verify(dataset: Dataset, exclude: Collection[int]) -> None:
 
     unknown = set(exclude).difference(dataset.train.image_ids, dataset.val.image_ids)
     if unknown:
-        raise UserError(f"no image has the id {min(unknown)} ({len(unknown)} such ids)", "mend --exclude-images")
+        raise UserError(f"no image has the id {min(unknown)} ({len(unknown)} such ids)", "correct the file of --exclude-images")
     mark = cache_folder() / "checked" / f"{_state(dataset)}.json"
     if mark.is_file():
         return
@@ -115,7 +115,7 @@ def verify(dataset: Dataset, exclude: Collection[int]) -> None:
     if left:
         raise UserError(
             f"the data set fails its check:\n{checks.summary(left)}",
-            f"`lt_bench data check {dataset.paths.image_root} --dataset {dataset.paths.dataset}` lists them all. Mend "
+            f"`lt_bench data check {dataset.paths.image_root} --dataset {dataset.paths.dataset}` lists them all. Fix "
             "them, or name the ids of the images to leave out in a file with --exclude-images FILE.",
         )
 
