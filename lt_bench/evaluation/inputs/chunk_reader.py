@@ -35,8 +35,9 @@ class Irregular(Exception):
 class Chunk:
     """Some detections of a file, one after the other.
 
-    Of all M: image, category: int32 [M], indices into the ground truth's; score: float64 [M]. kept: int64 [N], those
-    that can count, and only of those: box: float64 [N, 4]; counts: large_binary [N]; pixels: int64 [N].
+    Of all M: image, category: int32 [M], indices into the ground truth's image_ids and category_ids; score: float64
+    [M]. kept: int64 [N], those that can count, and only of those: box: float64 [N, 4]; counts: large_binary [N];
+    pixels: int64 [N].
     """
 
     image: NDArray[np.int32]
