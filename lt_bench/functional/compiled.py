@@ -27,16 +27,16 @@ def call(formula: Formula, logits: Tensor, *arguments: Any) -> Tensor:
     return formula(logits, *arguments)
 
 
-def why_not(device: torch.device, dtype: torch.dtype = torch.float32) -> str:
-    """Why compiled formulas are not used for logits of that type on that device; empty where they are."""
+def why_not(device: torch.device) -> str:
+    """Why compiled formulas are not used on that device; empty where they are. Logits are float32 (LongTailLoss)."""
     from lt_bench.functional import binary_cross_entropy, focal_loss
 
     if device.type != "cuda":
         return f"the {device.type.upper()} has a path of its own"
-    logits, labels = torch.randn(64, 37, device=device, dtype=dtype), torch.arange(64, device=device)
+    logits, labels = torch.randn(64, 37, device=device), torch.arange(64, device=device)
     focal_loss(logits, labels, 0.25, 2.0)
     binary_cross_entropy(logits, labels)
-    return "; ".join(text for (_, *key), text in _problems.items() if text and key == [logits.device, dtype])
+    return "; ".join(text for (_, *key), text in _problems.items() if text and key == [logits.device, logits.dtype])
 
 
 _problems: dict[tuple[Formula, torch.device, torch.dtype], str] = {}

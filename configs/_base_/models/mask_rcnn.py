@@ -10,6 +10,21 @@ def _roi_extractor(size):
     )
 
 
+def _assigner(pos, neg, min_pos):
+    return dict(
+        type="MaxIoUAssigner",
+        pos_iou_thr=pos,
+        neg_iou_thr=neg,
+        min_pos_iou=min_pos,
+        match_low_quality=True,
+        ignore_iof_thr=-1,
+    )
+
+
+def _sampler(num, pos_fraction, add_gt):
+    return dict(type="RandomSampler", num=num, pos_fraction=pos_fraction, neg_pos_ub=-1, add_gt_as_proposals=add_gt)
+
+
 _proposals = dict(nms_pre=2000, max_per_img=1000, nms=dict(type="nms", iou_threshold=0.7), min_bbox_size=0)
 model = dict(
     type="MaskRCNN",
@@ -54,30 +69,16 @@ model = dict(
     ),
     train_cfg=dict(
         rpn=dict(
-            assigner=dict(
-                type="MaxIoUAssigner",
-                pos_iou_thr=0.7,
-                neg_iou_thr=0.3,
-                min_pos_iou=0.3,
-                match_low_quality=True,
-                ignore_iof_thr=-1,
-            ),
-            sampler=dict(type="RandomSampler", num=256, pos_fraction=0.5, neg_pos_ub=-1, add_gt_as_proposals=False),
+            assigner=_assigner(pos=0.7, neg=0.3, min_pos=0.3),
+            sampler=_sampler(num=256, pos_fraction=0.5, add_gt=False),
             allowed_border=-1,
             pos_weight=-1,
             debug=False,
         ),
         rpn_proposal=_proposals,
         rcnn=dict(
-            assigner=dict(
-                type="MaxIoUAssigner",
-                pos_iou_thr=0.5,
-                neg_iou_thr=0.5,
-                min_pos_iou=0.5,
-                match_low_quality=True,
-                ignore_iof_thr=-1,
-            ),
-            sampler=dict(type="RandomSampler", num=512, pos_fraction=0.25, neg_pos_ub=-1, add_gt_as_proposals=True),
+            assigner=_assigner(pos=0.5, neg=0.5, min_pos=0.5),
+            sampler=_sampler(num=512, pos_fraction=0.25, add_gt=True),
             mask_size=28,
             pos_weight=-1,
             debug=False,
