@@ -22,7 +22,10 @@ PREDICTORS: dict[str, dict[str, Any]] = {
     "normalized": {"type": "NormedConv2d", "temperature": 20},
     "other power": {"type": "NormedConv2d", "temperature": 7.0, "power": 2, "eps": 1e-3, "norm_over_kernel": True},
 }
-CLOSE = {torch.float64: {"rtol": 1e-10, "atol": 1e-12}, torch.float32: {"rtol": 1e-4, "atol": 2e-6}}
+CLOSE: dict[torch.dtype, dict[str, Any]] = {
+    torch.float64: {"rtol": 1e-10, "atol": 1e-12},
+    torch.float32: {"rtol": 1e-4, "atol": 2e-6},
+}
 
 
 def register() -> None:

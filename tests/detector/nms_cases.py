@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from hypothesis import strategies as st
 from torch import Tensor
@@ -68,7 +70,7 @@ def make_scores(kind: str, count: int, num_classes: int, generator: torch.Genera
 
 BOXES = ["random", "clustered", "identical", "empty", "inside out", "grid", "huge", "below zero", "not finite"]
 SCORES = ["random", "softmax", "few levels", "ties among the low", "ties within a class", "equal", "not finite"]
-CONFIGURATIONS = st.fixed_dictionaries(
+CONFIGURATIONS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"iou_threshold": st.sampled_from([0.5, 0.3, 0.0, 0.9, 1.0])},
     optional={
         "type": st.just("nms"),

@@ -7,7 +7,7 @@ import json
 import math
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 from lt_bench.data import glyphs
 from lt_bench.detector.dataset import LVISFormatDataset, RepeatFactorDataset
 
-Dataset = LVISFormatDataset | LVISV1Dataset
+Dataset: TypeAlias = "LVISFormatDataset | LVISV1Dataset"
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +110,7 @@ categories = st.lists(st.sampled_from([3, 7, 8]), max_size=4)
     empty=st.booleans(),
     min_size=st.sampled_from([0, 32]),
 )
-@settings(max_examples=settings.default.max_examples // 2, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=settings().max_examples // 2, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_equals_mmdets_whatever_the_images_show(
     images: list[tuple[list[int], int]],
     boxes: list[tuple[float, ...]],
@@ -206,7 +206,9 @@ def test_a_copy_is_the_path_and_the_images_it_holds(glyph_root: Path) -> None:
 def test_workers_read_what_the_process_reads(glyph_root: Path, method: str) -> None:
     ours, _ = pair(glyph_root)
     workers = 2 if method == "fork" else 1
-    loader = DataLoader(ours, batch_size=60, num_workers=workers, collate_fn=list, multiprocessing_context=method)
+    loader: DataLoader[Any] = DataLoader(
+        ours, batch_size=60, num_workers=workers, collate_fn=list, multiprocessing_context=method
+    )
     read = [data for batch in loader for data in batch]
     assert read == [ours[index] for index in range(len(ours))]
 

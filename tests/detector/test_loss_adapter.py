@@ -15,7 +15,11 @@ from lt_bench.api.registry import list_losses
 from lt_bench.detector.loss_adapter import LossAdapter
 
 CLASSES = 5
-COUNTS = {"image_count": [1, 5, 20, 150, 300], "instance_count": [1, 6, 40, 300, 900], "num_images": 400}
+COUNTS: dict[str, Any] = {
+    "image_count": [1, 5, 20, 150, 300],
+    "instance_count": [1, 6, 40, 300, 900],
+    "num_images": 400,
+}
 LOSSES = [info.name for info in list_losses() if info.distribution == "lt_bench"]
 
 

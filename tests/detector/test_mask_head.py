@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,8 @@ def test_equals_stock_head(
     assert torch.equal(found["mask_targets"], expected["mask_targets"])
     assert found_gradients.keys() == expected_gradients.keys()
     for name, gradient in expected_gradients.items():
-        torch.testing.assert_close(found_gradients[name], gradient, **CLOSE[dtype], msg=lambda m, n=name: f"{n}: {m}")
+        message = partial("{}: {}".format, name)
+        torch.testing.assert_close(found_gradients[name], gradient, **CLOSE[dtype], msg=message)
 
 
 @pytest.mark.parametrize("name", PREDICTORS)

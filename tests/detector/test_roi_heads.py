@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -100,13 +101,14 @@ def test_a_training_step_equals_stock(detectors: Detectors, objects: tuple[int, 
         torch.manual_seed(3)
         np.random.seed(3)
         found = model.loss(*_images(objects))
-        sum(term for name, value in found.items() if "loss" in name for term in _terms(value)).backward()
-        losses.append({name: sum(_terms(value)).detach() for name, value in found.items()})
+        terms = [term for name, value in found.items() if "loss" in name for term in _terms(value)]
+        sum(terms, torch.zeros(())).backward()
+        losses.append({name: sum(_terms(value), torch.zeros(())).detach() for name, value in found.items()})
         grads.append({name: parameter.grad for name, parameter in model.named_parameters()})
     assert list(losses[0]) == list(losses[1])
     assert any("loss_mask" in name for name in losses[0])
     for name, value in losses[0].items():
-        torch.testing.assert_close(losses[1][name], value, rtol=1e-5, atol=1e-6, msg=lambda m, n=name: f"{n}: {m}")
+        torch.testing.assert_close(losses[1][name], value, rtol=1e-5, atol=1e-6, msg=partial("{}: {}".format, name))
     for name, gradient in grads[0].items():
         other = grads[1][name]
         assert (gradient is None) == (other is None), name

@@ -23,9 +23,11 @@ from lt_bench.cli import main
 from lt_bench.errors import UserError
 from lt_bench.evaluation.metrics import ap_fixed, check_metrics, measure, parse_metrics
 from lt_bench.evaluation.report import class_rows, write_per_class
-from lt_bench.evaluation.terms import KINDS
+from lt_bench.evaluation.terms import KINDS, BoxOrMask
 
 Rows = list[dict[str, Any]]
+
+BOXES: tuple[BoxOrMask, ...] = ("bbox",)
 
 
 class Numpy:
@@ -147,9 +149,9 @@ def test_names_of_metrics() -> None:
 
 
 def test_what_cannot_be_measured() -> None:
-    check_metrics(("ap", "ap_fixed", "errors"), ("bbox",), "lvis")
+    check_metrics(("ap", "ap_fixed", "errors"), BOXES, "lvis")
     with pytest.raises(UserError, match="of masks"):
-        check_metrics(("ap_boundary",), ("bbox",), "vernier")
+        check_metrics(("ap_boundary",), BOXES, "vernier")
     with pytest.raises(UserError, match="lvis can't measure ap_boundary"):
         check_metrics(("ap_boundary",), KINDS, "lvis")
 

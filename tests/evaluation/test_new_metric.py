@@ -13,6 +13,7 @@ from lt_bench.cli import main
 from lt_bench.errors import UserError
 from lt_bench.evaluation import metrics
 from lt_bench.evaluation.metrics.metric import Block, Column, Inputs, Measurement, Metric, TextTable, percent
+from lt_bench.evaluation.terms import KINDS
 from lt_bench.leaderboard.page import render
 from lt_bench.leaderboard.schema import AveragePrecision, Model, ResultRecord
 from lt_bench.leaderboard.store import read
@@ -77,7 +78,7 @@ def test_it_says_what_it_needs() -> None:
     assert metrics.detections_per_image(("ap", "countable")) == 500
     assert metrics.detections_per_image(("ap_fixed", "countable")) == 1000
     with pytest.raises(UserError, match="lvis can't measure countable"):
-        metrics.check_metrics(("countable",), ("bbox",), "lvis")
+        metrics.check_metrics(("countable",), KINDS, "lvis")
 
 
 def test_it_is_measured_and_shown(files: tuple[Path, Path, float]) -> None:

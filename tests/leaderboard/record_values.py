@@ -13,7 +13,7 @@ def metrics(value: float, **others: float) -> dict[str, float]:
 
 def errors(**gains: float) -> dict[str, Any]:
     """The errors of boxes and masks, alike; gains of masks over all classes can be chosen."""
-    group = {
+    group: dict[str, Any] = {
         "AP50": 0.5,
         "gain": dict.fromkeys(Gains.model_fields, 0.01),
         "count": dict.fromkeys(Counts.model_fields, 7),

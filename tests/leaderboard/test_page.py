@@ -48,7 +48,7 @@ def test_two_fingerprints_are_two_tables(make_record, publish) -> None:
     ((page,), _) = regenerate(folder)
     text = page.read_text()
     headings = re.findall(r"^## .*", text, re.MULTILINE)
-    assert [re.search(r"fingerprint ([0-9a-f]+)\)", heading).group(1) for heading in headings] == [
+    assert [re.findall(r"fingerprint ([0-9a-f]+)\)", heading)[0] for heading in headings] == [
         "0123456789ab",
         "aaaaaaaaaaaa",
     ]

@@ -152,7 +152,7 @@ class Seesaw(Formula):
     def __init__(self, stats: ClassStats, p: float = 0.8, q: float = 2.0, eps: float = 1e-2) -> None:
         super().__init__(stats)
         self.p, self.q, self.eps = p, q, eps
-        self.n = np.zeros(self.C + 1)
+        self.n: Array = np.zeros(self.C + 1)
 
     def terms(self, s: Array, u: Labels, training: bool = True, seen: Array | None = None) -> dict[str, Term]:
         """`seen` are the logits that C is taken from, in place of s: what a constant to the gradient means."""

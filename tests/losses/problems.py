@@ -83,7 +83,7 @@ def batches(draw: st.DrawFn, num_classes: int, num_logits: int, min_rois: int = 
     if draw(st.integers(0, 5)) == 0:
         logits = np.full(shape, draw(kind))
     else:
-        logits = draw(arrays(np.float64, shape, elements=kind))
+        logits = draw(arrays(np.float64, shape, elements=kind))  # type: ignore[arg-type]
     return Call(logits, labels, draw(st.integers(0, 4)) > 0, draw(st.sampled_from(sorted(LAYOUTS))))
 
 

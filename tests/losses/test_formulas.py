@@ -141,7 +141,9 @@ def test_equals_the_formula_at_size(
 ) -> None:
     rng = np.random.default_rng(num_rois + num_classes)
     images = np.ceil(1000 * rng.random(num_classes) ** 4).astype(int)
-    loss, formula = make_pair(name, ClassStats(images, 3 * images, 1000), **HYPER_PARAMETERS.get(name, {}))
+    loss, formula = make_pair(
+        name, ClassStats(images.tolist(), (3 * images).tolist(), 1000), **HYPER_PARAMETERS.get(name, {})
+    )
     for _ in range(2):
         logits = rng.normal(0, rng.choice([1.0, 5.0], size=(num_rois, 1)), (num_rois, loss.num_logits))
         labels = rng.choice([num_classes, 0, *range(num_classes)], size=num_rois)

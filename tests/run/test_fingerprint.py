@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from experiments import resolved
@@ -17,7 +18,7 @@ RESULTS = Path(__file__).parents[2] / "leaderboards" / "results"
 LOSSES = ("ce", "ecm", "eql", "eqlv2", "federated", "focal", "seesaw")
 
 
-def _fingerprint(folder: Path, **arguments: object) -> str:
+def _fingerprint(folder: Path, **arguments: Any) -> str:
     cfg, digests = resolved(folder, **arguments)
     return fingerprint(cfg, digests)
 

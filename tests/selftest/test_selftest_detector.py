@@ -33,7 +33,7 @@ def test_a_broken_mask_predictor_shows_in_logits_and_masks(
 def test_post_processing_that_loses_a_detection_is_found_out(
     context: CheckContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = box_head.early_exit_nms
+    right: Any = box_head.early_exit_nms
 
     def short(*given: Any) -> Any:
         return tuple(part[:-1] for part in right(*given))

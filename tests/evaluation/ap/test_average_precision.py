@@ -10,11 +10,10 @@ import pycocotools.mask as mask_utils
 import pytest
 
 from lt_bench.errors import UserError
-from lt_bench.evaluation.ap.average_precision import evaluate, evaluate_all
-from lt_bench.evaluation.terms import AP_NAMES
+from lt_bench.evaluation.ap.average_precision import EVALUATORS, evaluate, evaluate_all
+from lt_bench.evaluation.terms import AP_NAMES, IouType
 
-EVALUATORS = ("vernier", "lvis")
-IOU_TYPES = ("bbox", "segm")
+IOU_TYPES: tuple[IouType, ...] = ("bbox", "segm")
 QUIRKS = [
     (),
     ("ties",),

@@ -95,10 +95,10 @@ def naive(truth: dict[str, Any], rows: Rows, kind: str) -> Decomposition:
             if row["category_id"] in image["not_exhaustive_category_ids"]:
                 outcomes.append((row, "forgiven", None))
                 continue
-            needed = [pair for pair in fits if not pair[1].get("ignore")]
+            counted = [pair for pair in fits if not pair[1].get("ignore")]
             same, else_ = (
                 max(
-                    (p for p in needed if (p[1]["category_id"] == row["category_id"]) == own_category),
+                    (p for p in counted if (p[1]["category_id"] == row["category_id"]) == own_category),
                     key=itemgetter(0),
                     default=(0.0, None),
                 )
@@ -280,13 +280,14 @@ def test_delta_ap_is_that_of_vernier_on_an_ordinary_set(made_set: Any, write: An
                 category = row["category_id"] if right else int(rng.choice([k for k in ids if k != row["category_id"]]))
                 found = {"image_id": row["image_id"], "category_id": category, "score": float(rng.random())}
                 rows.append({**found, "bbox": [x + shift, y, w, h], "segmentation": rectangle_mask(x + shift, y, w, h)})
-        found = decomposition(write("truth.json", truth), write("found.json", rows), kind)
+        ours = decomposition(write("truth.json", truth), write("found.json", rows), kind)
         decomposed = _core.error_decomposition_bbox if kind == "bbox" else _core.error_decomposition_segm
         report = decomposed(json.dumps(truth).encode(), json.dumps(rows).encode(), "strict", 0.5, 0.1, 300, True)
-        assert all(found.count["all"].values())
-        assert found.ap["all"] == pytest.approx(report["baseline_map"], abs=1e-9)
+        assert all(ours.count["all"].values())
+        assert ours.ap["all"] == pytest.approx(report["baseline_map"], abs=1e-9)
         for short, name in zip(("cls", "loc", "both", "dupe", "bkg"), ERRORS[:5], strict=True):
-            assert found.delta_ap["all"][name] == pytest.approx(report["delta"][short], abs=1e-9), name
+            expected = report["delta"][short]  # type: ignore[literal-required]
+            assert ours.delta_ap["all"][name] == pytest.approx(expected, abs=1e-9), name
 
 
 def spoil(truth: dict[str, Any], rows: Rows, error: str, every: int = 3) -> int:

@@ -4,6 +4,7 @@ import pytest
 
 from lt_bench.errors import UserError
 from lt_bench.evaluation.inputs.checks import check_predictions
+from lt_bench.evaluation.terms import IouType
 
 
 def test_sound_predictions_are_counted(made_set, write) -> None:
@@ -14,7 +15,7 @@ def test_sound_predictions_are_counted(made_set, write) -> None:
     assert check_predictions(write("none.json", []), annotations, "segm") == 0
 
 
-BOTH = ("bbox", "segm")
+BOTH: tuple[IouType, ...] = ("bbox", "segm")
 
 
 @pytest.mark.parametrize(

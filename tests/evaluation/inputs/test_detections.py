@@ -25,7 +25,7 @@ ROW = (
 LINES = f"[\n{ROW},\n{ROW},\n{ROW}\n]\n"
 
 
-def annotations(folder: Path) -> Path:
+def annotation_file(folder: Path) -> Path:
     image = {"id": 1, "height": 2, "width": 3, "neg_category_ids": [2], "not_exhaustive_category_ids": []}
     categories = [{"id": 2, "name": "a", "frequency": "r"}, {"id": 3, "name": "b", "frequency": "f"}]
     path = folder / "truth.json"
@@ -71,9 +71,10 @@ def test_chunks_of_any_size_give_what_stands_in_the_file(tmp_path, monkeypatch, 
     assert found.score.tolist() == [row["score"] for row in kept]
     assert found.box.tolist() == [row["bbox"] for row in kept]
     if masks:
+        assert found.counts is not None
         assert found.counts.to_pylist() == [row["segmentation"]["counts"].encode() for row in kept]
     for name, ranks in (("image_id", found.image_rank), ("category_id", found.class_rank)):
-        place = {}
+        place: dict[int, int] = {}
         for key in {row[name] for row in rows}:
             group = [index for index, row in enumerate(rows) if row[name] == key]
             group.sort(key=lambda index: -rows[index]["score"])
@@ -95,14 +96,14 @@ def test_take_takes_of_every_column(tmp_path_factory, quirks: set[str], seed: in
     chosen = np.array(index.draw(st.lists(st.booleans(), min_size=len(found), max_size=len(found))), dtype=bool)
     assert_same(found.take(chosen), found.take(np.flatnonzero(chosen)))
     assert found.take(chosen).box.tolist() == found.box[chosen].tolist()
-    assert found.take(chosen).counts.to_pylist() == [
-        text for text, take in zip(found.counts.to_pylist(), chosen, strict=True) if take
-    ]
+    taken = found.take(chosen).counts
+    assert found.counts is not None and taken is not None
+    assert taken.to_pylist() == [text for text, take in zip(found.counts.to_pylist(), chosen, strict=True) if take]
     assert found.take(chosen).total == found.total
 
 
 def assert_read_as_one_by_one(folder: Path, text: str, masks: bool, boxes: bool) -> None:
-    truth = load_ground_truth(annotations(folder))
+    truth = load_ground_truth(annotation_file(folder))
     path = folder / "rows.json"
     path.write_text(text, encoding="utf-8")
     try:
@@ -180,17 +181,18 @@ def test_a_damaged_file_is_read_as_json_says_or_refused(tmp_path_factory, edits,
 
 
 def test_what_is_no_utf_8_is_refused_wherever_it_stands(tmp_path) -> None:
-    truth = load_ground_truth(annotations(tmp_path))
+    truth = load_ground_truth(annotation_file(tmp_path))
     (tmp_path / "rows.json").write_bytes(LINES.encode().replace(b'"extra"', b'"ex\xff"'))
     with pytest.raises(UserError, match="not a predictions file: 'utf-8' codec"):
         read_detections(tmp_path / "rows.json", truth, masks=False)
 
 
 def test_the_usual_layout_is_read_in_chunks(tmp_path) -> None:
-    truth = load_ground_truth(annotations(tmp_path))
+    truth = load_ground_truth(annotation_file(tmp_path))
     (tmp_path / "rows.json").write_text(LINES)
     assert sum(len(chunk.score) for chunk in read_chunks(tmp_path / "rows.json", truth, True, True)) == 3
-    assert read_detections(tmp_path / "rows.json", truth, masks=True).pixels.tolist() == [6, 6, 6]
+    pixels = read_detections(tmp_path / "rows.json", truth, masks=True).pixels
+    assert pixels is not None and pixels.tolist() == [6, 6, 6]
 
 
 def test_many_images_and_categories_have_ranks_too(tmp_path) -> None:
