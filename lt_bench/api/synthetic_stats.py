@@ -12,7 +12,7 @@ from lt_bench.api.class_stats import ClassStats
 _GROUPS = ((337, 1, 10), (461, 11, 100), (405, 101, 2000))
 _NUM_IMAGES = 100_000
 _LARGEST = 50_000
-_MEAN_LOG_INSTANCES = 0.85  # mean of log(instances an image) over the classes of LVIS v1
+_MEAN_LOG_INSTANCES = 0.85  # mean of log(instances per image) over the classes of LVIS v1
 _MOST_INSTANCES = 30.0
 
 
@@ -21,7 +21,7 @@ def lvis_like(seed: int = 0) -> ClassStats:
 
     337 rare (1 to 10 images), 461 common (11 to 100) and 405 frequent classes (above 100), 1 to 50,000 instances each
     and about a million in all, in 100,000 images. Within a group the image counts are spread evenly on a log scale;
-    the logarithm of instances an image is exponential. The same for the same seed, on every machine.
+    the logarithm of instances per image is exponential. The same for the same seed, on every machine.
     """
     generator = random.Random(seed)
     counts = []

@@ -54,7 +54,7 @@ def _shuffled(preset: Preset, counts: list[int]) -> NDArray[np.int64]:
 
 
 def plan(preset: Preset, split: int) -> list[ImagePlan]:
-    """One plan an image of the split (TRAIN or VAL); each class is positive in as many images as its count says."""
+    """One plan per image of the split (TRAIN or VAL); each class is positive in as many images as its count says."""
     rng = np.random.default_rng([preset.seed, split])
     counts = train_image_counts(preset) if split == TRAIN else val_image_counts(preset)
     num_images = preset.num_train if split == TRAIN else preset.num_val
