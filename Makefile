@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run test test-quick test-long test-install gpu lint format venv
+.PHONY: run test test-quick test-long test-install gpu lint types types-tests format venv
 
 # Sets everything up and runs the benchmark once: on LVIS if it is there, else on the embedded data set.
 run: venv
@@ -37,18 +37,18 @@ test-install:
 gpu: venv
 	$(VENV) -m lt_bench selftest --device cuda
 
-# Tests are checked like the package, but need not annotate every fixture and may reach for what a module imports.
-MYPY_TESTS := $(VENV) -m mypy --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls \
-	--allow-any-generics --no-warn-return-any --implicit-reexport
-
 lint: venv
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
+	$(MAKE) --no-print-directory -j2 types types-tests
+
+types:
 	$(VENV) -m mypy
-	$(VENV) -m mypy benchmarks
-	$(MYPY_TESTS) tests examples
-	for file in $$(find tests -mindepth 2 -name conftest.py); do \
-		MYPYPATH=tests:$$(dirname $$file) $(MYPY_TESTS) $$file || exit 1; done
+
+# Tests are checked like the package, but need not annotate every fixture and may reach for what a module imports.
+types-tests:
+	$(VENV) -m mypy --cache-dir .mypy_cache/tests --allow-untyped-defs --allow-incomplete-defs \
+		--allow-untyped-calls --allow-any-generics --no-warn-return-any --implicit-reexport tests examples
 
 format: venv
 	$(VENV) -m ruff format .
