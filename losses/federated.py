@@ -36,7 +36,8 @@ class Federated(LongTailLoss):
     It draws from the global generator. Here a draw depends only on a seed (torch.initial_seed() at construction), the
     number of the call and the rank, so that a run resumed from a checkpoint draws what an uninterrupted one would.
 
-    State (in every checkpoint, changed in training mode only): seed, draw, int64 scalars.
+    State (in every checkpoint, changed in training mode only): seed, draw, int64 scalars. They are read at the first
+    call and after a state dict was loaded, so that a GPU need not be asked at each.
 
     Args:
         stats: class statistics of the training set.
@@ -75,6 +76,7 @@ class Federated(LongTailLoss):
         subset = self._subset(labels)
         if not on_cpu(logits):  # as a weight: a GPU would wait for the number of classes in S
             weight = F.pad(subset.to(logits), (0, 1))
+            logits = logits.masked_fill(weight == 0, 0)  # a logit outside S counts nothing, infinity neither
             return binary_cross_entropy(logits, labels, weight, weight) / max(len(labels), 1)
         classes = subset.nonzero()[:, 0]
         channel = labels.new_full((self.num_classes + 1,), len(classes))  # that of a class among those of S; none

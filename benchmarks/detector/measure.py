@@ -92,7 +92,7 @@ def _entries(
     parts: dict[str, str],
     scope: Scope,
 ) -> Iterator[Entry]:
-    say(place)
+    print_place(place)
     pair.align()
     for check in check_all(pair):
         yield "check", {**place, **asdict(check)}
@@ -118,7 +118,7 @@ def measure_files(scope: Scope, folder: Path) -> Iterator[Entry]:
         annotations, predictions = folder / "val.json", folder / "predictions.json"
         detections = write_val(annotations, predictions, scope.val_images)
         place = {"task": EVALUATION, "classes": CATEGORIES, "setting": f"{detections:,} detections"}
-        say(place)
+        print_place(place)
         found = compare_evaluators(annotations, predictions, repeats=min(scope.repeats, 3))
         for kind, equal in found.pop("equal").items():
             apart = "every bit" if equal else "the precision arrays differ"
@@ -126,7 +126,7 @@ def measure_files(scope: Scope, folder: Path) -> Iterator[Entry]:
         yield "result", {**place, **found}
     if "startup" in scope.tasks:
         place = {"task": STARTUP, "classes": CATEGORIES, "setting": f"{scope.startup_scale:g} of LVIS"}
-        say(place)
+        print_place(place)
         found = measure_startup(
             folder / "train", scope.startup_scale, repeats=min(scope.repeats, 3), ranks=0, stock_ranks=0
         )
@@ -140,5 +140,5 @@ def measure_files(scope: Scope, folder: Path) -> Iterator[Entry]:
         )
 
 
-def say(place: dict[str, Any]) -> None:
+def print_place(place: dict[str, Any]) -> None:
     click.echo(f"{place['task']}, {place['classes']:,} classes, {place['setting']}", err=True)

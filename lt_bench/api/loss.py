@@ -69,7 +69,7 @@ class LongTailLoss(nn.Module, ABC):
         if labels.shape != logits.shape[:1]:
             raise ValueError(f"{name}: labels have shape {list(labels.shape)}, expected [{logits.shape[0]}]")
         expected = f"expected 0..{self.num_classes} ({self.num_classes} is background)"
-        if labels.device.type != "cpu":  # to read the bounds would wait for the device, so it checks them itself
+        if labels.device.type in ("cuda", "meta"):  # reading the bounds would wait for it, so it checks them itself
             in_range = ((labels >= 0) & (labels <= self.num_classes)).all()
             torch._assert_async(in_range, f"{name}: a label is out of range, {expected}")
         elif labels.numel():

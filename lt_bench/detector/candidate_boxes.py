@@ -14,7 +14,7 @@ from mmdet.structures.bbox import scale_boxes
 from torch import Tensor
 
 _FIRST_CHUNK = 8192  # candidates whose boxes are decoded first in the search for the largest coordinate
-_SAFE_INPUT = 1e15  # no RoI and no delta up to this decodes to NaN
+_SAFE_INPUT = 1e15  # no RoI and no delta up to this decodes to NaN in float32
 
 
 class CandidateBoxes(ABC):

@@ -78,6 +78,8 @@ def _merge(parts: Sequence[Path], size: int, counts: dict[str, float]) -> Iterat
     for part in parts:
         with part.open("rb") as stream:
             for header in stream:
+                if not header.endswith(b"\n"):
+                    break  # cut off
                 image, detections, length = map(int, header.split())
                 text = stream.read(length)
                 if image not in seen and len(text) == length:

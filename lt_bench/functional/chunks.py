@@ -12,6 +12,8 @@ from torch import Tensor
 
 # Entries of a temporary: 4 MiB in float32 stay in the caches, and with fewer the calls themselves begin to cost.
 CHUNK = 2**20
+# The same for operators that go row by row, and so stay in the caches anyway.
+ROWWISE = 2**21
 
 
 def on_cpu(logits: Tensor) -> bool:
@@ -23,6 +25,18 @@ def chunks(logits: Tensor, temporaries: int = 1) -> Iterator[slice]:
     rows = CHUNK // (temporaries * max(logits.shape[1], 1)) // 4 * 4  # fours: see _short_sums
     for start in range(0, len(logits), max(rows, 1)):
         yield slice(start, start + max(rows, 1))
+
+
+def rowwise_chunks(logits: Tensor) -> Iterator[slice]:
+    """The rows of logits [N, K] in portions of about ROWWISE entries."""
+    rows = max(ROWWISE // max(logits.shape[1], 1) // 4 * 4, 1)
+    for start in range(0, len(logits), rows):
+        yield slice(start, start + rows)
+
+
+def is_small(logits: Tensor) -> bool:
+    """Whether one portion of `rowwise_chunks` holds all."""
+    return logits.numel() <= ROWWISE
 
 
 def scratch(like: Tensor, temporaries: int = 1) -> list[Tensor]:

@@ -100,7 +100,10 @@ class RunFolder:
 def _read(path: Path, form: type[AnyNote]) -> AnyNote:
     try:
         return form.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, row['loc'])) or 'all of it'}: {row['msg']}" for row in error.errors())
+        raise UserError(f"{path} can't be read: {wrong}", "the run is not finished: start it again") from error
+    except OSError as error:
         raise UserError(f"{path} can't be read: {error}", "the run is not finished: start it again") from error
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from errno import EISDIR
 from pathlib import Path
 
@@ -77,8 +78,15 @@ def locked(path: Path, wait: bool = True) -> Iterator[None]:
     where no lock can be had, and TimeoutError when another process holds it and this one shall not `wait`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(path, blocking=wait):
+    _refuse_without_locks(path)
+    with filelock.FileLock(path, mode=0o666 & ~_umask()).acquire(blocking=wait):  # several people may share a cache
         yield
+
+
+def _refuse_without_locks(path: Path) -> None:
+    """Raises OSError where the file system has no locks: filelock would wait for ever."""
+    with path.open("a") as file, suppress(BlockingIOError):  # held by another process, so there are locks
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
 def refuse_unwritable(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -104,12 +105,16 @@ def test_a_lost_part_is_noticed(tmp_path: Path) -> None:
     assert not (tmp_path / "predictions.json").exists()
 
 
-def test_a_part_that_ends_early_is_noticed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", ["detections", "header"])
+def test_a_part_that_ends_early_is_noticed(tmp_path: Path, where: str) -> None:
     metric = writer(tmp_path)
-    metric.process(None, [sample(5, [0]), sample(6, [1])])
-    metric._part.close()
+    metric.process(None, [sample(5, [0])])
+    metric._part.flush()
     (part,) = tmp_path.iterdir()
-    part.write_bytes(part.read_bytes()[:-1])
+    first = part.stat().st_size
+    metric.process(None, [sample(6, [1])])
+    metric._part.close()
+    os.truncate(part, part.stat().st_size - 1 if where == "detections" else first + 3)
     with pytest.raises(RunFailedError, match="1 of 2 images are missing"):
         metric.evaluate(2)
     assert not (tmp_path / "predictions.json").exists()

@@ -47,5 +47,6 @@ def test_chunks_do_not_change_a_sum(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = value_and_gradient(loss, logits, labels)
     for entries in (1, 6, 30, 66):
         monkeypatch.setattr(chunks, "CHUNK", entries)
+        monkeypatch.setattr(chunks, "ROWWISE", entries)
         for given, wanted in zip(value_and_gradient(loss, logits, labels), expected, strict=True):
             torch.testing.assert_close(given, wanted, rtol=1e-13, atol=1e-16)

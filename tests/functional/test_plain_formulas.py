@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -96,6 +96,25 @@ def test_huge_logits_have_finite_gradients_whatever_gamma(no_cpu: None) -> None:
         assert value.isfinite() and gradient.isfinite().all()
 
 
+@pytest.mark.parametrize(
+    "wait",
+    [
+        lambda x: x.sum().item(),
+        lambda x: bool(x.any()),
+        lambda x: x.nonzero(),
+        lambda x: x[x > 0],
+        lambda x: x.cpu(),
+        lambda x: x.unique(),
+        lambda x: x.long().bincount(),
+    ],
+)
+def test_what_waits_for_the_device_is_noticed(wait: Callable[[torch.Tensor], object]) -> None:
+    with simulated_device() as device:
+        x = torch.arange(3.0).to(device)
+        with pytest.raises(AssertionError, match="waits for the device"), NoSynchronization():
+            wait(x)
+
+
 def test_no_loss_waits_for_its_device_in_training(loss: LongTailLoss) -> None:
     with simulated_device() as device:
         loss.to(device)
@@ -106,3 +125,12 @@ def test_no_loss_waits_for_its_device_in_training(loss: LongTailLoss) -> None:
                 continue
             with NoSynchronization():
                 value_and_gradient(loss, logits, labels)
+
+
+def test_an_infinite_logit_outside_the_subset_counts_nothing(no_cpu: None) -> None:
+    loss = LOSSES["federated"](make_stats(), num_sample_cats=1)  # type: ignore[call-arg]
+    logits, labels = make_batch(loss, 9)
+    labels[:] = 2
+    logits[0, [0, -1]] = torch.inf
+    value, gradient = value_and_gradient(loss, logits, labels)
+    assert value.isfinite() and gradient.isfinite().all()

@@ -130,7 +130,7 @@ def test_every_built_in_loss_has_a_formula() -> None:
 def test_equals_the_formula(name: str, dtype: torch.dtype, data: st.DataObject) -> None:
     problem = data.draw(problems(name, EXTRA_CHANNELS[name]))
     loss, formula = make_pair(name, problem.stats, **problem.hyper_parameters)
-    with mock.patch.object(chunks, "CHUNK", problem.chunk):
+    with mock.patch.object(chunks, "CHUNK", problem.chunk), mock.patch.object(chunks, "ROWWISE", problem.chunk):
         for call in problem.calls:
             check_call(loss.train(call.training), formula, *tensors(call, dtype), problem.term_weights)
 

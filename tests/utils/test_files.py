@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import os
 import stat
@@ -121,6 +123,28 @@ def test_a_lock_makes_its_folder_and_is_free_afterwards(tmp_path: Path) -> None:
     for _ in range(2):
         with locked(tmp_path / "new" / "lock", wait=False):
             assert (tmp_path / "new" / "lock").is_file()
+
+
+def test_a_lock_is_for_everybody_whom_the_umask_allows(tmp_path: Path) -> None:
+    before = os.umask(0o002)
+    try:
+        with locked(tmp_path / "lock"):
+            assert stat.S_IMODE((tmp_path / "lock").stat().st_mode) == 0o664
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_file_system_without_locks_is_an_error_at_once(
+    tmp_path: Path, code: int, wait: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(file: object, operation: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(OSError, match=os.strerror(code)), locked(tmp_path / "lock", wait):
+        pass
 
 
 def test_what_can_be_written_is_left_as_it_is(tmp_path: Path) -> None:
