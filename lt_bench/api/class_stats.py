@@ -21,14 +21,17 @@ if TYPE_CHECKING:
 class ClassStats:
     """How often each class occurs in the training set, in label order (category ids ascending).
 
-    image_count: number of training images that show the class, length C.
-    instance_count: number of training instances of the class, length C.
-    num_images: number of training images.
-    names: class names, length C, or empty.
+    A class without a training instance counts as one instance in one image (`instances`, `images`), because every
+    loss divides by its counts; a warning says how many such classes there are.
 
-    Raises ValueError when the lengths differ, a count is negative or no class is given. A class without a
-    training instance counts as one instance in one image (`instances`, `images`), because every loss divides
-    by its counts; a warning says how many such classes there are.
+    Args:
+        image_count: number of training images that show the class, length C.
+        instance_count: number of training instances of the class, length C.
+        num_images: number of training images.
+        names: class names, length C, or empty.
+
+    Raises:
+        ValueError: the lengths differ, a count is negative or no class is given.
     """
 
     image_count: Sequence[int]
@@ -111,7 +114,18 @@ class ClassStats:
 
     @classmethod
     def from_categories(cls, data: Mapping[str, Any], source: str = "annotations") -> ClassStats:
-        """Read the counts from an LVIS JSON that is already parsed (`categories` and `images`)."""
+        """Take the counts from an LVIS JSON that is already parsed.
+
+        Args:
+            data: its `categories` and `images`.
+            source: what error messages call it.
+
+        Returns:
+            The counts that `data` states.
+
+        Raises:
+            ValueError: something is missing.
+        """
         try:
             categories = sorted(data["categories"], key=lambda category: category["id"])
             return cls(

@@ -48,11 +48,26 @@ class LongTailLoss(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor | dict[str, Tensor]:
-        """logits float [N, K], labels int64 [N] in 0..C: a scalar, or a dict of scalars that sum to the loss."""
+        """The loss of a batch of RoIs.
+
+        Args:
+            logits: float32 or float64 [N, K].
+            labels: int64 [N] in 0..C, background is C.
+
+        Returns:
+            A scalar, or a dict of scalars that sum to the loss.
+        """
 
     @abstractmethod
     def scores(self, logits: Tensor) -> Tensor:
-        """logits float [N, K] to scores [N, C + 1] in [0, 1]; the last column is background."""
+        """What detections are ranked by.
+
+        Args:
+            logits: float [N, K].
+
+        Returns:
+            [N, C + 1] in [0, 1]; the last column is background.
+        """
 
     def __call__(self, logits: Tensor, labels: Tensor) -> Tensor | dict[str, Tensor]:
         self._check(logits, labels)
@@ -81,14 +96,24 @@ class LongTailLoss(nn.Module, ABC):
         """Declare state that training changes: a persistent buffer, so it is in every checkpoint.
 
         Add to it only what `sum_over_ranks` returned, so that all ranks hold the same state.
+
+        Args:
+            name: the attribute that it becomes.
+            default: its value before training.
         """
         self.register_buffer(name, default, persistent=True)
 
     @staticmethod
     def sum_over_ranks(value: Tensor) -> Tensor:
-        """The sum of `value` over all ranks (detached); `value` itself without a process group.
+        """Add up over all ranks.
 
         Every rank must call it equally often, also a rank whose batch is empty.
+
+        Args:
+            value: this rank's share.
+
+        Returns:
+            The sum over all ranks, detached; `value` itself without a process group.
         """
         value = value.detach()
         if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:

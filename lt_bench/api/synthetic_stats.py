@@ -1,4 +1,4 @@
-"""Made-up class statistics at the scale of LVIS: for what needs a long tail of 1,203 classes and no annotation file."""
+"""Synthetic class statistics at the scale of LVIS: a long tail of 1,203 classes where there is no annotation file."""
 
 from __future__ import annotations
 

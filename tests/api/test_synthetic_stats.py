@@ -1,4 +1,4 @@
-"""The made-up statistics have the shape that their documentation says."""
+"""The synthetic statistics have the shape that their documentation says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of all losses share: the losses, made-up statistics and batches, values and gradients."""
+"""What the tests of all losses share: the losses, synthetic statistics and batches, values and gradients."""
 
 from __future__ import annotations
 
