@@ -41,7 +41,7 @@ def test_restart_moves_a_run_aside_and_nothing_else(tmp_path: Path) -> None:
 def test_a_checkpoint_is_found_after_the_folder_was_moved(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     assert (folder.last_checkpoint(), folder.has_results()) == (None, False)
-    folder.checkpoint_pointer.write_text("/elsewhere/work/iter_3.pth", encoding="utf-8")
+    folder.checkpoint_pointer.write_text("/elsewhere/runs/iter_3.pth", encoding="utf-8")
     assert folder.last_checkpoint() is None
     (tmp_path / "iter_3.pth").touch()
     assert (folder.last_checkpoint(), folder.has_results()) == (tmp_path / "iter_3.pth", True)
