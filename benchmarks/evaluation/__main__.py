@@ -28,7 +28,7 @@ PEER = 500  # images that lvis-api evaluates
 EVALUATION = Benchmark(
     name="evaluation",
     title="Time and memory of LVIS AP",
-    keys=("detections_an_image", "results", "beside"),
+    keys=("detections_per_image", "results", "beside"),
     table=lambda data: "\n\n".join(page.tables(data, "simple")),
     page=page.parts,
 )
@@ -53,7 +53,7 @@ def run(images: tuple[int, ...], peer: int, repeats: int) -> Data:
             sides = measure(Path(folder), peer, {STOCK: 1, OURS: repeats})
             equal = all(same_precision(Path(folder, "predictions.json")).values())
             beside = {"images": peer, "equal": equal, "lvis": sides[STOCK], "vernier": sides[OURS]}
-    return {"detections_an_image": DETECTIONS, "results": results, "beside": beside}
+    return {"detections_per_image": DETECTIONS, "results": results, "beside": beside}
 
 
 def measure(folder: Path, images: int, repeats: dict[str, int]) -> dict[str, dict[str, Any]]:

@@ -25,7 +25,7 @@ def parts(data: Mapping[str, Any]) -> list[str]:
     by_size, *compared = tables(data)
     found = [
         "Boxes and masks, from the files on disk: "
-        f"generated images with {data['detections_an_image']} detections each, 1,203 categories, as many objects and "
+        f"generated images with {data['detections_per_image']} detections each, 1,203 categories, as many objects and "
         "listed categories per image as LVIS has; the spot check by lvis-api is part of the time. Seconds are medians, "
         "CPU seconds are those of all cores; load is how many processes wanted the machine before (the evaluation "
         "itself adds two).",

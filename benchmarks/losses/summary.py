@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 # The versions of a loss, as the JSON files name them.
-OURS, REFERENCE = "ours", "straightforward"
+OURS, REFERENCE = "ours", "reference"
 # The least that forward and backward can move, in units of the logits: read, read again, write the gradient.
 LEAST_TRAFFIC = 3
 COPY_TRAFFIC = 2

@@ -38,7 +38,7 @@ def test_every_loss_is_measured_at_every_size(folder: Path) -> None:
     sizes = {(result["loss"], result["rois"], result["classes"]) for result in results}
     assert sizes == {(loss, *size) for loss in LOSSES for size in ((512, 80), (1024, 1203))}
     for result in results:
-        assert set(result["seconds"]) == {"ours", "straightforward", "cross_entropy", "copy"}
+        assert set(result["seconds"]) == {"ours", "reference", "cross_entropy", "copy"}
         assert all(len(samples) == 3 * 2 for samples in result["seconds"].values())
         assert all(math.isfinite(value) and value > 0 for samples in result["seconds"].values() for value in samples)
         channels = result["logits_bytes"] / (4 * result["rois"])
