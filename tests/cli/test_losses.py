@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import pytest
 from click.testing import CliRunner
+from command_line import lt_bench
 
 from lt_bench.api import registry
 from lt_bench.api.registry import LossInfo
 from lt_bench.cli import main
+
+
+def test_losses_lists_every_built_in_loss() -> None:
+    done = lt_bench("losses")
+    assert done.returncode == 0
+    for name in ("ce", "ecm", "eql", "eqlv2", "federated", "focal", "seesaw"):
+        assert f"{name}  (lt_bench" in done.stdout
+    assert "fg_bg_ratio=6.3313" in done.stdout
 
 
 def test_each_loss_has_its_paper_and_hyper_parameters(monkeypatch: pytest.MonkeyPatch) -> None:

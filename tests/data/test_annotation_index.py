@@ -242,20 +242,8 @@ def test_pickled_it_is_a_path(tmp_path: Path) -> None:
         pickle.loads(pickled)
 
 
-def test_a_file_written_while_in_use_is_not_read_on(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.json", annotated(5))
-    file = load(path)
-    with path.open("a") as stream:
-        stream.write(" ")
-    with pytest.raises(UserError, match="changed while it was in use"):
-        file.annotations[0]
 
 
-def test_a_file_replaced_while_in_use_is_still_the_old_one(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.json", annotated(5))
-    file = load(path)
-    write(tmp_path / "b.json", annotated(2)).replace(path)
-    assert list(file.annotations) == annotated(5)["annotations"]
 
 
 def test_the_index_is_small_beside_the_file(tmp_path: Path) -> None:

@@ -210,11 +210,6 @@ def test_names_cannot_change_the_page(make_record, publish, name) -> None:
     assert not re.search(r"[`*_\[\]<>~&\\]|https?://|www\.", bare.replace("_seed", ""))
 
 
-def test_escaped_text_is_shown_as_it_is(make_record) -> None:
-    assert escape("lvis_v1 (a|b)") == "lvis\\_v1 (a\\|b)"
-    assert escape("plain text, 0.5 = 50 %") == "plain text, 0.5 = 50 %"
-
-
 def test_regenerated_pages_come_from_what_is_on_disk(make_record, publish) -> None:
     record = make_record(ap=0.111)
     folder = publish(record)

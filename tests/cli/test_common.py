@@ -1,0 +1,72 @@
+"""How the command line says what went wrong."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from command_line import forked
+
+from lt_bench.cli.common import Group, log_to_terminal
+from lt_bench.errors import RunFailedError, UserError
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["rnu"], "did you mean 'run'"),
+        (["run"], "--loss"),
+        (["run", "--loss", "emc"], "did you mean 'ecm'"),
+        (["run", "--loss", "ecm", "--backbone", "r51"], "did you mean 'r50'"),
+        (["run", "--loss", "ecm", "--bakbone", "r50"], "--backbone"),
+        (["run", "--loss", "ecm", "--loss-set", "fg_bg=3"], "did you mean 'fg_bg_ratio'"),
+        (["run", "--loss", "ecm", "--dataset", "lvis_v1", "--data-root", "nowhere"], "lvis_v1 was not found"),
+        (["run", "--loss", "ecm", "--dataset", "lvis_v1"], "lvisdataset.org"),
+        (["run", "--loss", "ecm", "--resume", "--restart"], "exclude each other"),
+        (["run", "--loss", "ecm", "--dataset", "glyphs", "--data-root", "x"], "made on the spot"),
+        (["eval", "nothing.json"], "nothing.json is no file"),
+        (["leaderboard", "--folder", "nothing"], "holds no results"),
+        (["data", "make", "glyph"], "glyphs"),
+        (["data", "check", "nowhere"], "was not found"),
+    ],
+)
+def test_mistakes_are_explained_without_a_traceback(arguments: list[str], said: str, tmp_path: Path) -> None:
+    done = forked(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (UserError("the thing is odd", "make it even"), 2, "error: the thing is odd\nmake it even\n"),
+        (RunFailedError("the loss is NaN"), 1, "failed: the loss is NaN\n"),
+    ],
+)
+def test_a_mistake_and_a_failure_have_exit_codes_of_their_own(error: Exception, code: int, said: str) -> None:
+    @click.group(cls=Group)
+    def main() -> None:
+        pass
+
+    @main.command()
+    def verb() -> None:
+        raise error
+
+    done = CliRunner().invoke(main, ["verb"])
+    assert (done.exit_code, done.stdout, done.stderr) == (code, "", said)
+
+
+def test_log_lines_are_shown_once_and_apart_from_the_output(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logger = logging.getLogger("lt_bench")
+    for name, value in (("handlers", []), ("propagate", True), ("level", logging.NOTSET)):
+        monkeypatch.setattr(logger, name, value)
+    log_to_terminal()
+    log_to_terminal()
+    logging.getLogger("lt_bench.some.module").info("said")
+    assert tuple(capsys.readouterr()) == ("", "said\n")
