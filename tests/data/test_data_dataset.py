@@ -1,0 +1,83 @@
+"""Where a run's data comes from, and that what fails its check is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from experiments import write_annotations
+from PIL import Image
+
+from lt_bench.data import dataset as datasets
+from lt_bench.data import verify as checks
+from lt_bench.data.dataset import Dataset
+from lt_bench.errors import DataNotFoundError, UserError
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
+    """Two training images, 1 and 2, and two of validation, 11 and 12, that pass their check."""
+    monkeypatch.setenv("LT_BENCH_CACHE", str(tmp_path / "cache"))
+    root = tmp_path / "lvis"
+    paths = write_annotations(root)
+    for path in (paths.train, paths.val):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        for category in content["categories"]:
+            count = 2 if category["id"] == 7 else 0
+            category |= {"frequency": "r", "image_count": count, "instance_count": count}
+        path.write_text(json.dumps(content), encoding="utf-8")
+        for image in content["images"]:
+            file = root / "/".join(image["coco_url"].split("/")[-2:])
+            file.parent.mkdir(exist_ok=True)
+            Image.new("RGB", (image["width"], image["height"])).save(file)
+    return datasets.load(datasets.find("lvis_v1", root))
+
+
+def image(data: Dataset, number: int) -> Path:
+    (path,) = data.paths.image_root.rglob(f"{number:012d}.jpg")
+    return path
+
+
+def test_lvis_is_the_default_where_it_is_and_glyphs_elsewhere(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LT_BENCH_DATA", str(data.paths.image_root))
+    assert datasets.default(None) == "lvis_v1"
+    monkeypatch.setenv("LT_BENCH_DATA", "nowhere")
+    assert datasets.default(None) == "glyphs"
+    with pytest.raises(DataNotFoundError):
+        datasets.default(tmp_path / "nowhere")
+
+
+def test_files_of_different_classes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LT_BENCH_CACHE", str(tmp_path / "cache"))
+    paths = write_annotations(tmp_path)
+    other = write_annotations(tmp_path / "other", classes=4)
+    paths.val.write_bytes(other.val.read_bytes())
+    with pytest.raises(UserError, match="list different categories"):
+        datasets.load(paths)
+
+
+def test_a_pass_is_remembered_until_an_image_changes(data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    datasets.verify(data, ())
+    with monkeypatch.context() as context:
+        context.setattr(checks, "check", lambda *given, **options: pytest.fail("checked again"))
+        datasets.verify(data, ())
+    image(data, 12).write_bytes(b"damaged")
+    for _ in range(2):  # a failure is not remembered
+        with pytest.raises(UserError, match="fails its check"):
+            datasets.verify(data, ())
+
+
+def test_images_at_fault_can_be_left_out(data: Dataset) -> None:
+    for number in (2, 11):
+        image(data, number).unlink()
+    with pytest.raises(UserError, match="fails its check"):
+        datasets.verify(data, [2])
+    datasets.verify(data, [2, 11])
+    with pytest.raises(UserError, match="fails its check"):  # what was left out has not passed
+        datasets.verify(data, ())
+    with pytest.raises(UserError, match=r"no image has the id 13 \(2 such ids\)"):
+        datasets.verify(data, [2, 14, 13])
