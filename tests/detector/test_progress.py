@@ -27,29 +27,27 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def watched(monkeypatch: pytest.MonkeyPatch, terminal: bool = False) -> tuple[ProgressHook, io.StringIO]:
+def watched() -> tuple[ProgressHook, io.StringIO]:
     hook, text = ProgressHook(seconds_between_lines=30), io.StringIO()
-    hook.console = Console(file=text, force_terminal=terminal, width=200)
+    hook.console = Console(file=text, force_terminal=False, width=200)
     return hook, text
 
 
-def test_a_resumed_run_is_foretold_by_the_speed_since_it_went_on(
-    clock: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hook, text = watched(monkeypatch)
+def test_a_resumed_run_is_foretold_by_the_speed_since_it_went_on(clock: list[float]) -> None:
+    hook, text = watched()
     runner: Any = SimpleNamespace(iter=60, max_iters=100)
     hook.before_train(runner)
-    for runner.iter in range(60, 65):  # 10 seconds each
+    for done in range(61, 66):
         clock[0] += 10
-        done = runner.iter + 1
+        runner.iter = done - 1
         hook.after_train_iter(runner, runner.iter, outputs={"loss": 1.25 if done == 63 else Unread()})
     hook.after_train(runner)
     # 37 iterations are left, of 10 seconds each
     assert text.getvalue().splitlines() == ["training: 100 iterations", "training: 63/100  eta 6:10  loss 1.250"]
 
 
-def test_predicting_has_no_loss(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
-    hook, text = watched(monkeypatch)
+def test_predicting_has_no_loss(clock: list[float]) -> None:
+    hook, text = watched()
     runner: Any = SimpleNamespace(test_dataloader=[None] * 4)
     hook.before_test(runner)
     for index in range(4):
