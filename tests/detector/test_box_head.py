@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from typing import Any
-from unittest import mock
 
 import pytest
 import torch
+from box_head_cases import make_head, make_inputs
 from hypothesis import given
 from hypothesis import strategies as st
 from mmdet.models.roi_heads.bbox_heads import Shared2FCBBoxHead
 from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder
-from mmdet.registry import MODELS
 from mmdet.utils import register_all_modules
 from mmengine.config import ConfigDict
-from nms_cases import IMAGE, assert_same_bits, make_boxes
+from nms_cases import IMAGE, assert_same_bits
 from torch import Tensor
 
 import lt_bench.detector  # noqa: F401 - registers the modules
-from lt_bench.detector import candidate_boxes
 from lt_bench.detector.box_head import LongTailBBoxHead
-from lt_bench.detector.candidate_boxes import EncodedBoxes
 from lt_bench.operators import in_use
 from lt_bench.operators.choose import MissingOperatorError
 
@@ -28,47 +25,6 @@ from lt_bench.operators.choose import MissingOperatorError
 @pytest.fixture(scope="module", autouse=True)
 def _scope() -> None:
     register_all_modules()
-
-
-def make_head(num_classes: int, class_agnostic: bool, loss: str = "ce", **coder: Any) -> LongTailBBoxHead:
-    counts = list(range(1, num_classes + 1))
-    head: LongTailBBoxHead = MODELS.build(
-        {
-            "type": "LongTailBBoxHead",
-            "in_channels": 4,
-            "fc_out_channels": 8,
-            "roi_feat_size": 1,
-            "num_classes": num_classes,
-            "reg_class_agnostic": class_agnostic,
-            "bbox_coder": {
-                "type": "DeltaXYWHBBoxCoder",
-                "target_means": [0.0] * 4,
-                "target_stds": [0.1, 0.1, 0.2, 0.2],
-                **coder,
-            },
-            "loss_cls": {
-                "type": "LossAdapter",
-                "loss": loss,
-                "image_count": counts,
-                "instance_count": counts,
-                "num_images": num_classes,
-            },
-        }
-    )
-    return head
-
-
-def make_inputs(
-    head: LongTailBBoxHead, count: int, generator: torch.Generator, spread: float = 3.0
-) -> tuple[Tensor, Tensor, Tensor]:
-    """RoIs [count, 5], logits [count, K] and deltas [count, C * 4 or 4]."""
-    height, width = IMAGE
-    boxes = make_boxes("random", count, generator)
-    rois = torch.cat([torch.zeros(count, 1), boxes[:, 0::2].clamp(0, width), boxes[:, 1::2].clamp(0, height)], 1)
-    rois = rois[:, [0, 1, 3, 2, 4]]
-    logits = torch.randn(count, head.loss_cls.loss.num_logits, generator=generator) * spread
-    deltas = torch.randn(count, 4 if head.reg_class_agnostic else 4 * head.num_classes, generator=generator) * spread
-    return rois, logits, deltas
 
 
 def assert_head_equals_stock(
@@ -170,43 +126,6 @@ def test_decodes_few_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
     head._predict_by_feat_single(*inputs, {"img_shape": IMAGE, "scale_factor": (1.7, 1.7)}, True, cfg)
     # 1,200 candidates, 300 detections, and the first chunk of the search for the largest coordinate.
     assert 300 < sum(decoded) <= 1200 + 300 + 8192
-
-
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    count=st.integers(1, 300),
-    rescale=st.booleans(),
-    broken=st.booleans(),
-    subset=st.floats(0.01, 1.0),
-)
-def test_a_part_decodes_as_the_whole(seed: int, count: int, rescale: bool, broken: bool, subset: float) -> None:
-    """Vectorised kernels take other ways for the last elements of a tensor; the results must not depend on them."""
-    generator = torch.Generator().manual_seed(seed)
-    head = make_head(3, False)
-    rois, _, deltas = make_inputs(head, count, generator)
-    scale = (0.6, 0.61) if rescale else None
-    if broken:
-        deltas.view(-1)[int(torch.randint(0, deltas.numel(), (1,), generator=generator))] = float("nan")
-    boxes = EncodedBoxes(head.bbox_coder, rois[:, 1:], deltas, IMAGE, scale)
-    every = head.bbox_coder.decode(rois[:, 1:].repeat_interleave(3, 0), deltas.view(-1, 4), max_shape=IMAGE)
-    if scale is not None:
-        every = every * torch.tensor([scale * 2])
-    chosen = torch.rand(count, 3, generator=generator) < subset
-    chosen[0, 0] = True
-    index = chosen.flatten().nonzero().squeeze(1)
-    index = index[torch.randperm(index.shape[0], generator=generator)]
-    assert_same_bits(boxes(index), every[index])
-    with mock.patch.object(candidate_boxes, "_FIRST_CHUNK", 8):
-        torch.testing.assert_close(boxes.largest(chosen), every[index].max(), rtol=0, atol=0, equal_nan=True)
-
-
-def test_the_border_is_no_bound_without_clipping() -> None:
-    head = make_head(1, False, clip_border=False)
-    rois = torch.tensor([[0.0, 0.0, 128.0, 96.0], [0.0, 0.0, 100.0, 96.0]])
-    deltas = torch.tensor([[0.0, 0.0, 0.0, 0.0], [9.0, 0.0, 0.0, 0.0]])
-    with mock.patch.object(candidate_boxes, "_FIRST_CHUNK", 1):
-        largest = EncodedBoxes(head.bbox_coder, rois, deltas, IMAGE).largest(torch.ones(2, 1, dtype=torch.bool))
-    torch.testing.assert_close(largest, torch.tensor(190.0))  # 100 pixels, moved by 9 * 0.1 of their width
 
 
 def test_head_with_soft_nms_equals_stock() -> None:

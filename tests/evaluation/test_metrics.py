@@ -22,7 +22,6 @@ from lvis import LVISEval
 from lt_bench.cli import main
 from lt_bench.errors import UserError
 from lt_bench.evaluation.metrics import ap_fixed, check_metrics, measure, parse_metrics
-from lt_bench.evaluation.report import class_rows, write_per_class
 from lt_bench.evaluation.terms import KINDS, BoxOrMask
 
 Rows = list[dict[str, Any]]
@@ -205,10 +204,3 @@ def test_eval_says_what_it_cant_write_as_csv_before_it_measures(command: Callabl
         assert (done.exit_code, done.stdout) == (2, "")
         assert message in done.stderr
     assert not (tmp_path / "c.csv").exists()
-
-
-def test_a_class_without_ground_truth_has_an_empty_cell(tmp_path: Path) -> None:
-    per_class = {"bbox": {1: 0.5, 2: -1.0}, "segm": {1: 0.0, 2: -1.0}}
-    rows = class_rows([{"id": 1, "name": "a, b", "def": "x"}, {"id": 2, "name": "c"}], per_class)
-    write_per_class(tmp_path / "c.csv", rows)
-    assert (tmp_path / "c.csv").read_text() == 'id,name,bbox,segm\n1,"a, b",0.5,0.0\n2,c,,\n'
