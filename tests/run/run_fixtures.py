@@ -34,7 +34,7 @@ def run(
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two iterations of ecm, in the folder `work` of this one. Its tests change copies only."""
+    """Two iterations of ecm, in the folder `work` of this one. Tests leave what it wrote as it is."""
     cwd = tmp_path_factory.mktemp("small")
     run(cwd, *ECM, "--work-dir", "work")
     return cwd
