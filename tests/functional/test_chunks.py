@@ -8,7 +8,6 @@ import pytest
 import torch
 from loss_cases import LOSSES, make_batch, make_stats, total, value_and_gradient
 
-from lt_bench import functional
 from lt_bench.functional import chunks
 
 
@@ -30,15 +29,6 @@ def test_a_logit_that_is_no_number_is_not_hidden(name: str, bad: float) -> None:
     logits, labels = make_batch(loss)
     logits[1, 1 - int(labels[1] == 1)] = bad  # of a foreground RoI, at another class
     assert not total(loss(logits, labels)).isfinite()
-
-
-def test_minus_infinity_in_the_last_channel_of_a_roi_without_a_channel_is_a_negative_of_no_loss() -> None:
-    logits, labels = torch.zeros(2, 3), torch.tensor([0, 3])
-    logits[1, 2] = -torch.inf
-    log_2 = torch.log(torch.tensor(2.0))
-    torch.testing.assert_close(functional.binary_cross_entropy(logits, labels), 5 * log_2)
-    expected = 0.25 * (0.25 + 4 * 0.75) * log_2
-    torch.testing.assert_close(functional.focal_loss(logits, labels, alpha=0.25, gamma=2.0), expected)
 
 
 def test_chunks_do_not_change_a_sum(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,47 +8,26 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from command_line import forked, lt_bench, small_model
+from run_fixtures import ECM, command, run, without_lvis
 
 from lt_bench.evaluation.ap.average_precision import evaluate
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.store import read
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-FEW_IMAGES = ("--set", "+test_dataloader.dataset.indices=8")
-SMALL = small_model()
-ECM = ("ecm", "--max-iters", "2")  # what the fixture `small` ran
 Finished = tuple[Path, subprocess.CompletedProcess[str]]
 
 pytestmark = pytest.mark.slow
 
 
-def command(loss: str, *arguments: str, model: Sequence[str] = SMALL) -> tuple[str, ...]:
-    """A run of a narrow model that predicts a few images."""
-    return ("run", "--loss", loss, "--backbone", "r50", "--schedule", "1x", *FEW_IMAGES, *model, *arguments)
-
-
-def without_lvis(cwd: Path, path: Path | None = None) -> dict[str, str]:
-    return {"LT_BENCH_DATA": str(cwd / "no-lvis-here"), **({"PYTHONPATH": str(path)} if path else {})}
-
-
-def run(
-    cwd: Path, loss: str, *arguments: str, model: Sequence[str] = SMALL, path: Path | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Such a run, which must succeed. path: PYTHONPATH of the processes that the run starts."""
-    done = forked(*command(loss, *arguments, model=model), cwd=cwd, env=without_lvis(cwd, path))
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done
-
-
 def refused(cwd: Path, loss: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The same where it must be a mistake."""
+    """Such a run, which must be a mistake."""
     done = forked(*command(loss, *arguments), cwd=cwd, env=without_lvis(cwd))
     assert done.returncode == 2, done.stderr
     return done
@@ -61,14 +40,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     done = lt_bench(*command(*ECM, "--work-dir", "work", model=()), cwd=cwd, env=without_lvis(cwd))
     assert done.returncode == 0, done.stdout + done.stderr
     return cwd, done
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same run of a narrow model, in the folder `work` of this one."""
-    cwd = tmp_path_factory.mktemp("small")
-    run(cwd, *ECM, "--work-dir", "work")
-    return cwd
 
 
 def copied(cwd: Path, name: str) -> Path:
@@ -169,29 +140,6 @@ def test_restart_keeps_the_earlier_run(small: Path) -> None:
     assert read(work / "result.json").iterations == 1
 
 
-def test_eval_of_a_file_that_is_no_checkpoint(small: Path) -> None:
-    (small / "broken.pth").write_bytes(b"no checkpoint")
-    done = forked("eval", "broken.pth", "--config", "work/config.py", cwd=small)
-    assert done.returncode == 2, done.stderr
-    assert "can't be loaded" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_eval_of_another_models_checkpoint(small: Path) -> None:
-    torch.save({"state_dict": {}}, small / "other.pth")
-    done = forked("eval", "other.pth", "--config", "work/config.py", cwd=small)
-    assert done.returncode == 2, done.stderr
-    assert "lacks" in done.stderr
-
-
-def test_a_loss_that_is_nan_leaves_no_record(tmp_path: Path) -> None:
-    setting = "optim_wrapper.optimizer.lr=1e30"
-    done = forked(*command("ce", "--max-iters", "3", "--work-dir", "w", "--set", setting), cwd=tmp_path)
-    assert done.returncode == 1, done.stderr
-    assert "infinite or NaN" in done.stderr
-    assert not (tmp_path / "w" / "result.json").exists()
-
-
 def test_evaluation_alone_is_repeated_when_predictions_are_there(small: Path) -> None:
     work = copied(small, "unevaluated")
     before = read(work / "result.json")
@@ -230,13 +178,6 @@ def test_a_finished_run_without_its_predictions_is_not_trained_again(small: Path
     (work / "predictions.json").unlink()
     assert "predictions.json is gone" in refused(small, *again).stderr
     assert (work / "result.json").read_bytes() == kept
-
-
-def test_eval_of_a_checkpoint_gives_the_runs_numbers(small: Path) -> None:
-    done = forked("eval", "work/iter_2.pth", cwd=small)
-    assert done.returncode == 0, done.stderr
-    expected = (small / "work" / "predictions.json").read_bytes()
-    assert (small / "work" / "eval" / "predictions.json").read_bytes() == expected
 
 
 def test_mmdets_own_runner_trains_the_config(small: Path, tmp_path: Path) -> None:

@@ -22,14 +22,6 @@ def test_a_work_dir_that_is_a_file_is_a_mistake(tmp_path: Path) -> None:
     assert "can't be the folder of a run" in done.stderr
 
 
-def test_an_unknown_optimizer_is_a_mistake(tmp_path: Path) -> None:
-    setting = "optim_wrapper.optimizer.type=SDG"
-    done = forked("run", "--loss", "ecm", "--dataset", "glyphs", "--work-dir", "w", "--set", setting, cwd=tmp_path)
-    assert done.returncode == 2, done.stderr
-    assert "SDG" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 def test_a_mistaken_metric_shows_before_anything_is_computed(tmp_path: Path) -> None:
     for arguments, message in (
         (("--metrics", "ap,ap_fixd"), "did you mean 'ap_fixed'"),

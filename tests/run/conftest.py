@@ -1,0 +1,3 @@
+from run_fixtures import small
+
+__all__ = ["small"]
