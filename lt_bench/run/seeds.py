@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 MOST = 100  # runs in a row: more is a slip of the hand
 LARGEST = 2**32 - 1  # seed
-PATIENCE = 5.0  # seconds that a run has to end by itself
+PATIENCE = 10.0  # seconds that a run has to end by itself; in the middle of an iteration it takes several
 MISTAKE = 2  # exit code of a run that was refused
 _REASON = "LT_BENCH_REASON"  # names the file in which a run says why it failed
 
@@ -149,9 +149,10 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
     """The exit code. Whatever interrupts the waiting ends the process first."""
     try:
         return process.wait()
-    except BaseException:
+    except BaseException as error:
         # Ctrl-C on a terminal has reached the process too; a second one at once would disturb it while it cleans up.
-        for number in (0, signal.SIGINT, signal.SIGKILL):
+        signals = (signal.SIGINT, signal.SIGKILL)
+        for number in (0, *signals) if isinstance(error, KeyboardInterrupt) else signals:
             process.send_signal(number)  # 0 is none
             with suppress(subprocess.TimeoutExpired):
                 process.wait(PATIENCE)
