@@ -109,10 +109,11 @@ def _verdict(data: Data) -> str:
     few = [row["total"] for row in data["coverage"] if row["first"] == 2]
     more = [row["total"] for row in data["coverage"] if row["first"] > 2]
     return (
-        f"The total interval covers {min(more):.1f} to {max(more):.1f} % with three and more seeds a loss and "
-        f"{min(few):.1f} to {max(few):.1f} % where a loss has two. Above 95 % it is wider than it had to be: with two "
-        "or three seeds the variance between them is hardly known, and the interval has to allow for that whether or "
-        "not the seeds matter. It is never as narrow as chance would let it be."
+        f"The total interval covers {min(more):.1f} to {max(more):.1f} % with three and more seeds a loss, and "
+        f"{min(few):.1f} to {max(few):.1f} % where a loss has two. Above 95 % it is wider than it had to be: two or "
+        "three runs hardly tell the variance between seeds, and the interval allows for that also where seeds matter "
+        "little. With unequal numbers of seeds it is conservative on purpose (see `scatter` in "
+        "`lt_bench/evaluation/comparison/seeds.py`)."
     )
 
 
