@@ -65,11 +65,10 @@ def page(data: Data) -> list[str]:
     return [
         f"Boxes and masks in all four area ranges, of generated images with {data['detections_per_image']} detections "
         "each, 1,203 categories, as many objects and listed categories per image as LVIS has. Detections count where "
-        "their image is annotated with their category. Seconds, and in brackets CPU seconds of all cores, are medians: of "
-        "an evaluation from the files on disk "
-        "without evidence; of the same with it, checked against the AP that was measured; of writing and reading the "
-        "file; of AP and AP by class from what was read. Load is how many processes wanted the machine before (the evaluation "
-        "itself adds two).",
+        "their image is annotated with their category. Seconds, and in brackets CPU seconds of all cores, are medians: "
+        "of an evaluation from the files on disk without evidence; of the same with it, checked against the measured "
+        "AP; of writing and reading the file; of AP and AP by class from what was read. Load is how many processes "
+        "wanted the machine before (the evaluation itself adds two).",
         text(data),
     ]
 
