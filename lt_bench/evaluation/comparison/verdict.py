@@ -1,0 +1,78 @@
+"""What follows from a comparison, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lt_bench.evaluation.comparison.comparison import Comparison, Pair
+from lt_bench.evaluation.comparison.intervals import Interval
+from lt_bench.evaluation.comparison.total import Difference
+
+
+def verdict(pair: Pair, comparison: Comparison) -> str:
+    """One or two sentences about two losses; about their checkpoints only where one of them has a single run."""
+    found = list(pair.differences.values())
+    if not found:
+        return f"{pair.second} against {pair.first}: nothing was measured."
+    one_seed = [name for name, n in ((pair.first, found[0].n_first), (pair.second, found[0].n_second)) if n < 2]
+    return _of_checkpoints(pair, comparison, one_seed) if one_seed else _of_losses(pair, comparison)
+
+
+def _of_losses(pair: Pair, comparison: Comparison) -> str:
+    level, several = comparison.options.level, len(comparison.pairs) > 1
+    clear = [one for one in pair.differences.values() if one.p_holm is not None and one.p_holm <= level]
+    rest = [metric for metric in pair.differences if metric not in {one.metric for one in clear}]
+    basis = "seeds and images" + (", p corrected for all pairs" if several else "")
+    intervals = [(one, one.total) for one in clear]
+    return _sentence(pair.first, pair.second, intervals, rest, basis, comparison.options.confidence)
+
+
+def _of_checkpoints(pair: Pair, comparison: Comparison, one_seed: Sequence[str]) -> str:
+    level = comparison.options.level
+    clear = [one for one in pair.differences.values() if pair.p_images_holm.get(one.metric, 1.0) <= level]
+    rest = [metric for metric in pair.differences if metric not in {one.metric for one in clear}]
+    whose = " and ".join(one_seed)
+    caution = (
+        f"Whether {pair.second} is better than {pair.first} as a loss can't be said: there is one seed of {whose}."
+    )
+    if not pair.p_images_holm:
+        return caution
+    of_checkpoint = f"this checkpoint of {pair.first}", f"this checkpoint of {pair.second}"
+    intervals = [(one, one.images) for one in clear]
+    confidence = comparison.options.confidence
+    return f"{_sentence(*of_checkpoint, intervals, rest, 'images only', confidence)} {caution}"
+
+
+def _sentence(
+    first: str,
+    second: str,
+    clear: Sequence[tuple[Difference, Interval | None]],
+    rest: Sequence[str],
+    basis: str,
+    confidence: float,
+) -> str:
+    better = [_by(one, interval, confidence, basis) for one, interval in clear if one.value > 0]
+    worse = [_by(one, interval, confidence, basis) for one, interval in clear if one.value < 0]
+    claims = []
+    if better:
+        claims.append(f"{second} is better than {first} in {listed(better)}")
+    if worse:
+        claims.append(f"{second} is worse than {first} in {listed(worse)}")
+    if not claims:
+        return f"{second} against {first}: nothing can be said in {listed(rest)} ({basis})."
+    silent = f"; in {listed(rest)} nothing can be said" if rest else ""
+    return f"{'; '.join(claims)}{silent}."
+
+
+def _by(one: Difference, interval: Interval | None, confidence: float, basis: str) -> str:
+    sign = 1 if one.value > 0 else -1
+    text = f"{one.metric} by {100 * abs(one.value):.2f} points"
+    if interval is None:
+        return f"{text} ({basis})"
+    low, high = sorted((sign * interval.low, sign * interval.high))
+    return f"{text} ({100 * confidence:g} %: {100 * low:.2f} to {100 * high:.2f}, {basis})"
+
+
+def listed(words: Sequence[str]) -> str:
+    """a, b and c"""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else "nothing"
