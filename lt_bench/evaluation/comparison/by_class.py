@@ -49,9 +49,10 @@ class ClassDifference:
 class Excess:
     """How many classes differ, against how many would if each image's detections could as well be the other loss's.
 
-    level: a class counts whose own p is at most that. found: how many do. expected, high: their mean number, and the
-    number that is exceeded in `level` of the permutations, without a difference. p: of finding as many or more. after_correction: classes that are
-    left when Benjamini and Hochberg's method (1995) holds the share of false ones at `level`.
+    level: a class counts whose own p is at most that. found: how many do. Without a difference, as in the permutations:
+    expected: their mean number; high: the number that at most `level` of the permutations exceed; p: how often there
+    are as many as found, or more. after_correction: classes that are left when Benjamini and Hochberg's method (Journal
+    of the Royal Statistical Society B 57, 1995) holds the share of false ones at `level`.
     """
 
     level: float
@@ -90,9 +91,7 @@ def by_class(
     resampled = measured[1].resampled_ap - measured[0].resampled_ap
     truth = candidates[0].evidence[0]
     there = np.flatnonzero(np.isfinite(first) & np.isfinite(second))
-    images = np.bincount(
-        truth.object_category[truth.object_count[:, 0] > 0], minlength=len(truth.category_ids)
-    )
+    images = np.bincount(truth.object_category[truth.object_count[:, 0] > 0], minlength=len(truth.category_ids))
     p, excess = None, None
     if len(candidates[0].evidence) == len(candidates[1].evidence):
         swapped = swapped_differences(
@@ -152,8 +151,10 @@ def p_values(differences: Floats) -> Floats:
 
 
 def excess_of(p: Floats, level: float = LEVEL) -> Excess:
-    """p: float64 [1 + permutations, K], as from `p_values`. Classes share images, so how their numbers scatter without a
-    difference is taken from the permutations, too, not from a binomial distribution.
+    """p: float64 [1 + permutations, K], as from `p_values`.
+
+    Classes share images, so how their number scatters without a difference comes from the permutations, too, and not
+    from a binomial distribution.
     """
     counts = (p <= level).sum(axis=1)
     ordered = np.sort(p[0])

@@ -31,9 +31,7 @@ def draw_classes(found: Sequence[ByClass]) -> Figure:
         for ax, one in zip(axes, found, strict=True):
             _panel(ax, one)
         axes[-1].set_xlabel("training images of the class", color=GREY)
-        figure.text(
-            0.1 / width, 1 - 0.27 / height, "Differences in AP by class", fontsize=12, fontweight="bold"
-        )
+        figure.text(0.1 / width, 1 - 0.27 / height, "Differences in AP by class", fontsize=12, fontweight="bold")
         bars = any(len(one.classes) <= _MANY for one in found)
         words = "bars: interval by resampling the images; " if bars else ""
         figure.text(0.1 / width, 1 - 0.5 / height, f"in points; {words}dashed: mean of a group", color=GREY)
@@ -41,7 +39,7 @@ def draw_classes(found: Sequence[ByClass]) -> Figure:
 
 
 def _panel(ax: Any, found: ByClass) -> None:
-    ax.set_title(shorten(f"{found.second} − {found.first}", 90), loc="left", fontsize=9.5, fontweight="bold", pad=5)
+    ax.set_title(shorten(f"{found.second} - {found.first}", 90), loc="left", fontsize=9.5, fontweight="bold", pad=5)
     ax.axhline(0, color=GREY, linewidth=0.8, zorder=0)
     ax.set_xscale("log")
     counts = [max(one.about.training_images, 1) for one in found.classes] or [1]

@@ -18,8 +18,8 @@ def render_classes(found: ByClass, confidence: float) -> str:
     gained, lost = found.gained(), found.lost()
     about = f"{found.second} - {found.first}"
     parts = [
-        f"By class, {about}: {len(gained)} gained, {len(lost)} lost, "
-        f"{len(found.classes) - len(gained) - len(lost)} the same; AP in %, interval {100 * confidence:g} %, images only",
+        f"By class, {about}: {len(gained)} gained, {len(lost)} lost, {len(found.classes) - len(gained) - len(lost)} the "
+        f"same; AP in %; interval: {100 * confidence:g} %, images only",
         _table("gained most", gained, found),
         _table("lost most", lost, found),
         _excess(found.excess),

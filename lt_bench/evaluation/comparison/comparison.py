@@ -73,8 +73,9 @@ class Power:
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """Two losses. differences: by metric, of those that are there. p_images_holm: metric -> the swap test's p, corrected
-    for all pairs. power: by metric, where both have two runs or more. p_classes: of the t-test over classes, if it can be.
+    """Two losses. differences: by metric, of those that are there. p_images_holm: by metric, the swap test's p after
+    Holm's correction for all pairs. power: by metric, where both have two runs or more. p_classes: of the t-test over
+    classes, None where there are too few.
     """
 
     first: str
@@ -115,20 +116,21 @@ def measure(candidate: Candidate, options: Options) -> Measured:
     weights = np.concatenate(
         (np.ones((1, images), dtype=np.int32), draw_images(images, options.resamples, options.random_seed))
     )
-    values, ap, resampled, resampled_ap = [], [], [], np.zeros((options.resamples, 0))
+    values, ap, resampled = [], [], []
+    resampled_ap: Floats = np.zeros((options.resamples, len(candidate.evidence[0].category_ids)))
     for evidence in candidate.evidence:
         found = class_ap(evidence, options.kind, weights)
         metrics = found.metrics()
         values.append(metrics[0])
         resampled.append(metrics[1:])
         ap.append(found.ap[0])
-        resampled_ap = found.ap[1:] + (resampled_ap if resampled_ap.size else 0)
+        resampled_ap += found.ap[1:]
     runs = LossRuns(candidate.name, candidate.seeds, np.stack(values), np.stack(resampled))
     return Measured(runs, np.stack(ap), resampled_ap / len(candidate.evidence))
 
 
 def compare(candidates: Sequence[Candidate], measured: Sequence[Measured], options: Options) -> Comparison:
-    """Every pair of `candidates`, of which `measured` holds what `measure` gave. All must have the same ground truth."""
+    """Every pair of `candidates`, all with the same ground truth. measured: what `measure` gave of each."""
     runs = [one.runs for one in measured]
     there = [metric for metric in COMPARED if all(np.isfinite(one.measured(metric)).all() for one in runs)]
     by_metric = {metric: all_pairs(runs, metric, options.confidence) for metric in there}

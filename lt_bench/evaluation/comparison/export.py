@@ -42,9 +42,7 @@ def as_json(
         "covers": {**COVERS, "none": COVERED_BY_NONE},
         "notes": list(notes),
         "losses": [_loss(runs, sources.get(runs.name, ())) for runs in comparison.losses],
-        "differences": [
-            _difference(pair, one) for pair in comparison.pairs for one in pair.differences.values()
-        ],
+        "differences": [_difference(pair, one) for pair in comparison.pairs for one in pair.differences.values()],
         "pairs": [_pair(pair, comparison) for pair in comparison.pairs],
         "rankings": {metric: _ranking(ranking) for metric, ranking in comparison.rankings.items()},
         "by_class": [_by_class(one) for one in classes],
@@ -58,7 +56,7 @@ def as_csv(comparison: Comparison) -> str:
     rows = []
     for pair in comparison.pairs:
         for one in pair.differences.values():
-            sides = {}
+            sides: dict[str, float | None] = {}
             for side, name in (("first", pair.first), ("second", pair.second)):
                 values = by_name[name].measured(one.metric)
                 sides[f"mean_{side}"] = float(values.mean())
@@ -69,9 +67,7 @@ def as_csv(comparison: Comparison) -> str:
 
 def classes_as_csv(classes: Sequence[ByClass]) -> str:
     """A row for each pair and class."""
-    rows = [
-        {"first": one.first, "second": one.second, **_flat(_class(row))} for one in classes for row in one.classes
-    ]
+    rows = [{"first": one.first, "second": one.second, **_flat(_class(row))} for one in classes for row in one.classes]
     return _csv(rows)
 
 
@@ -101,7 +97,10 @@ def _pair(pair: Pair, comparison: Comparison) -> dict[str, Any]:
         "verdict": verdict(pair, comparison),
         "p_t_test_over_classes": pair.p_classes,
         "power": {
-            metric: {"seeds_needed": one.seeds_needed, "resolvable": {str(n): size for n, size in one.resolvable.items()}}
+            metric: {
+                "seeds_needed": one.seeds_needed,
+                "resolvable": {str(n): size for n, size in one.resolvable.items()},
+            }
             for metric, one in pair.power.items()
         },
     }

@@ -41,7 +41,7 @@ _BARS = (
 def draw_forest(comparison: Comparison) -> Figure:
     """A row for each pair, a panel for each group of classes."""
     pairs = comparison.pairs
-    labels = [shorten(f"{pair.second} − {pair.first}", _LONGEST) for pair in pairs]
+    labels = [shorten(f"{pair.second} - {pair.first}", _LONGEST) for pair in pairs]
     left = 0.3 + 0.073 * max(map(len, labels))  # inches
     width, height = left + 8.2, _HEAD + _FOOT + _ROW * max(len(pairs), 1)
     with matplotlib.rc_context(STYLE):
@@ -55,11 +55,12 @@ def draw_forest(comparison: Comparison) -> Figure:
         axes[0].set_yticks(range(len(pairs)), labels)
         axes[0].set_ylim(len(pairs) - 0.5, -0.5)
         options = comparison.options
+        about = f"{KINDS[options.kind]} AP, {comparison.images:,} validation images"
         figure.text(0.1 / width, 1 - 0.27 / height, "Differences in AP", fontsize=12, fontweight="bold")
         figure.text(
             0.1 / width,
             1 - 0.5 / height,
-            f"{KINDS[options.kind]} AP, {comparison.images:,} validation images, {100 * options.confidence:g} % intervals",
+            f"{about}, {100 * options.confidence:g} % intervals",
             color=GREY,
         )
         _key(figure, comparison)
@@ -130,9 +131,7 @@ def _key(figure: Figure, comparison: Comparison) -> None:
         )
         for bar in present
     ]
-    figure.legend(
-        handles=lines, loc="lower left", ncols=3, frameon=False, bbox_to_anchor=(0.02 / width, 0.18 / height)
-    )
+    figure.legend(handles=lines, loc="lower left", ncols=3, frameon=False, bbox_to_anchor=(0.02 / width, 0.18 / height))
     words = "points of AP; to the right of 0 the first named loss is better. Each panel has a scale of its own."
     if any(len(runs) < 2 for runs in comparison.losses):
         words = f"{words} Where a loss has one seed, seeds are not covered."

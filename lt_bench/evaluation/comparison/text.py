@@ -59,10 +59,7 @@ def _differences(comparison: Comparison) -> Iterator[str]:
     columns = _columns(comparison)
     if not several:
         pair = comparison.pairs[0]
-        rows = [
-            [metric, *_cells(pair.differences.get(metric), pair, columns)]
-            for metric in COMPARED
-        ]
+        rows = [[metric, *_cells(pair.differences.get(metric), pair, columns)] for metric in COMPARED]
         yield f"{_minus(pair)}, in points\n\n{_table(('', *columns), rows)}"
         return
     for metric in comparison.metrics():
@@ -114,7 +111,9 @@ def _legend(comparison: Comparison) -> str:
         f"  seeds and images  {COVERS['total']}",
     ]
     if any(pair.p_images_holm for pair in comparison.pairs):
-        lines.append("p swap: both losses' detections exchanged image by image; like images, it knows nothing of seeds.")
+        lines.append(
+            "p swap: both losses' detections exchanged image by image; like images, it knows nothing of seeds."
+        )
     paired = {one.paired for pair in comparison.pairs for one in pair.differences.values()}
     if True in paired and any(len(runs) > 1 for runs in comparison.losses):
         every = "" if paired == {True} else " where both have the same"
@@ -131,21 +130,26 @@ def _legend(comparison: Comparison) -> str:
 
 def _ranking(ranking: Ranking) -> str:
     rows = [
-        [str(one.rank), one.name, ABSENT if np.isnan(one.mean) else f"{100 * one.mean:.2f}", _percent(one.probability_best)]
+        [
+            ABSENT if one.rank is None else str(one.rank),
+            one.name,
+            ABSENT if np.isnan(one.mean) else f"{100 * one.mean:.2f}",
+            _percent(one.probability_best),
+        ]
         for one in ranking.ranks
     ]
-    table = _table(("rank", "loss", "AP", "probability of being best"), rows, texts=2)
-    sets = "\n".join(f"  {', '.join(names)}" for names in ranking.groups)
-    images_only = any(one.from_images_only for one in ranking.ranks)
-    caution = (
-        "\nWith one seed of a loss, the probability takes its checkpoint for the loss, and says too much."
-        if images_only
-        else ""
-    )
-    return (
-        "Ranks in AP: 1 + the number of losses that are significantly better (Holm over all pairs)\n\n"
-        f"{table}{caution}\n\nLosses that can't be told apart:\n{sets}"
-    )
+    parts = [
+        "Ranks in AP: 1 + the number of losses that are significantly better (Holm over all pairs)",
+        _table(("rank", "loss", "AP", "probability of being best"), rows, texts=2),
+    ]
+    if any(one.from_images_only for one in ranking.ranks):
+        parts.append(
+            "A loss with one seed: no rank, and its probability takes the checkpoint for the loss, and says too much."
+        )
+    if ranking.groups:
+        sets = "\n".join(f"  {', '.join(names)}" for names in ranking.groups)
+        parts.append(f"Losses that can't be told apart:\n{sets}")
+    return "\n\n".join(parts)
 
 
 def _percent(share: float | None) -> str:

@@ -22,7 +22,6 @@ from lt_bench.leaderboard.comparison.settings import loss_key, names_of, setting
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.utils.files import sha256_of
 
-
 EVIDENCE = "evidence.parquet"
 _PLURAL: dict[BoxOrMask, str] = {"bbox": "boxes", "segm": "masks"}
 
@@ -66,7 +65,7 @@ def gather(arguments: Iterable[Named], across_tracks: bool = False) -> tuple[lis
 
 
 def kind_of(losses: Sequence[Loss], asked: BoxOrMask | None) -> tuple[BoxOrMask, list[str]]:
-    """Masks, or boxes where a run has no masks, and then a note. Raises UserError when what was asked for is missing."""
+    """Masks, or boxes where a run has no masks, and then a note. Raises UserError when what is asked for is missing."""
     runs = [run for loss in losses for run in loss.runs]
     without = {kind: [run.evidence_path for run in runs if kind not in run.evidence.outcomes] for kind in _PLURAL}
     if asked is not None and without[asked]:
