@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from lt_bench.evaluation.comparison.by_class import ByClass, ClassDifference
@@ -63,6 +64,8 @@ def _panel(ax: Any, found: ByClass) -> None:
             textcoords="offset points",
             fontsize=7,
             color="#202020",
+            path_effects=[withStroke(linewidth=1.8, foreground="white")],
+            zorder=3,
         )
     ax.legend(loc="upper right", frameon=False, ncols=3, bbox_to_anchor=(1, 1.14), borderaxespad=0, handletextpad=0.2)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from lt_bench.evaluation.comparison.by_class import ByClass, ClassDifference, Excess
-from lt_bench.evaluation.comparison.text import interval, p_value
+from lt_bench.evaluation.comparison.text import interval, p_value, wrapped
 
 SHOWN = 10
 FEW = 5  # images, with fewer of which an interval by resampling them is too narrow
@@ -18,15 +18,15 @@ def render_classes(found: ByClass, confidence: float) -> str:
     gained, lost = found.gained(), found.lost()
     about = f"{found.second} - {found.first}"
     parts = [
-        f"By class, {about}: {len(gained)} gained, {len(lost)} lost, {len(found.classes) - len(gained) - len(lost)} the "
-        f"same; AP in %; interval: {100 * confidence:g} %, images only",
+        f"By class, {about}: {len(gained)} gained, {len(lost)} lost, {len(found.classes) - len(gained) - len(lost)} "
+        f"equal; AP in %; interval: {100 * confidence:g} %, images only",
         _table("gained most", gained, found),
         _table("lost most", lost, found),
         _excess(found.excess),
     ]
     if any(one.images < FEW for one in (*gained[:SHOWN], *lost[:SHOWN])):
         parts.append(
-            f"*: fewer than {FEW} validation images show the class; its interval is too narrow, and p can't be small."
+            f"*: fewer than {FEW} validation images show the class: its interval is too narrow, its p hardly ever small."
         )
     return "\n\n".join(part for part in parts if part)
 
@@ -56,10 +56,11 @@ def _table(title: str, classes: Sequence[ClassDifference], found: ByClass) -> st
 def _excess(excess: Excess | None) -> str:
     if excess is None:
         return "How many classes differ by chance can't be said: the losses have different numbers of runs."
-    more = "more than chance would give" if excess.p <= excess.level else "no more than chance would give"
-    return (
-        f"{excess.found} classes differ with p <= {excess.level:g} each; exchanging the losses image by image gives "
-        f"{excess.expected:.1f} on average and up to {excess.high} in {100 * (1 - excess.level):g} % of the cases "
-        f"(p = {p_value(excess.p)}): {more}, for these checkpoints. {excess.after_correction} are left after Benjamini "
-        "and Hochberg's correction."
+    more = "more than" if excess.p <= excess.level else "no more than"
+    without = 100 * (1 - excess.level)
+    return wrapped(
+        f"Classes that differ with p <= {excess.level:g} each: {excess.found}. Exchanging the detections of both image "
+        f"by image gives {excess.expected:.1f} on average, and at most {excess.high} in {without:g} % of the cases (p = "
+        f"{p_value(excess.p)}), so this is {more} chance would give; images only. Left after Benjamini and Hochberg's "
+        f"correction: {excess.after_correction}."
     )

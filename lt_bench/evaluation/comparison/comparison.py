@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lt_bench.evaluation.comparison.bootstrap import draw_images
 from lt_bench.evaluation.comparison.power import resolvable, seeds_needed
-from lt_bench.evaluation.comparison.ranking import Rank, all_pairs, groups, holm, ranks
+from lt_bench.evaluation.comparison.ranking import Rank, all_pairs, groups, holm, is_significant, ranks
 from lt_bench.evaluation.comparison.resampled_ap import COMPARED, class_ap
 from lt_bench.evaluation.comparison.runs import LossRuns
 from lt_bench.evaluation.comparison.swap_test import swap_test
@@ -88,9 +88,13 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """ranks: best mean first. groups: largest sets of losses that can't be told apart."""
+    """ranks: best mean first. worst: by loss, the other end of the ranks that it can have: the number of losses that are
+    not significantly worse; none for a loss without a rank. As Holm's correction holds for all pairs at once, so do the ranges of ranks
+    (Mogstad et al., Review of Economic Studies 91, 2024). groups: largest sets of losses that can't be told apart.
+    """
 
     ranks: tuple[Rank, ...]
+    worst: Mapping[str, int]
     groups: tuple[tuple[str, ...], ...]
 
 
@@ -156,12 +160,7 @@ def compare(candidates: Sequence[Candidate], measured: Sequence[Measured], optio
                 p_classes=_test_over_classes(measured[first].ap, measured[second].ap),
             )
         )
-    rankings = {
-        metric: Ranking(
-            tuple(ranks(runs, metric, differences, options.level)), tuple(groups(runs, differences, options.level))
-        )
-        for metric, differences in by_metric.items()
-    }
+    rankings = {metric: _ranking(runs, metric, found, options.level) for metric, found in by_metric.items()}
     truth = candidates[0].evidence[0]
     return Comparison(options, len(truth.image_ids), len(truth.category_ids), tuple(runs), tuple(pairs), rankings)
 
@@ -180,6 +179,15 @@ def _swap_tests(
                 (first.name, second.name),
                 swap_test(first.evidence, second.evidence, options.kind, options.resamples, options.random_seed),
             )
+
+
+def _ranking(runs: Sequence[LossRuns], metric: str, pairs: Sequence[Difference], level: float) -> Ranking:
+    placed = ranks(runs, metric, pairs, level)
+    worst = {one.name: sum(other.rank is not None for other in placed) for one in placed if one.rank is not None}
+    for pair in pairs:
+        if is_significant(pair, level):
+            worst[pair.second if pair.value > 0 else pair.first] -= 1
+    return Ranking(tuple(placed), worst, tuple(groups(runs, pairs, level)))
 
 
 def _power(one: Difference, level: float) -> Power:

@@ -17,7 +17,7 @@ from lt_bench.evaluation.terms import KINDS
 
 PANELS = {"AP": "all classes", "APr": "rare", "APc": "common", "APf": "frequent"}
 _LONGEST = 44  # characters of a pair's name
-_ROW, _HEAD, _FOOT = 0.5, 1.1, 0.95  # inches
+_ROW, _HEAD, _FOOT = 0.5, 0.92, 0.92  # inches
 
 
 class _Bar(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -17,19 +18,20 @@ from lt_bench.evaluation.terms import KINDS
 
 ABSENT = "-"
 ONE_SEED = "not known with one seed"
+WIDTH = 112  # of prose
 
 
 def render(comparison: Comparison, notes: Sequence[str] = ()) -> str:
     """Everything but the single classes."""
     parts = [
-        *(f"note: {note}" for note in notes),
+        *(wrapped(f"note: {note}") for note in notes),
         _losses(comparison),
         *_differences(comparison),
         _legend(comparison),
-        "\n".join(verdict(pair, comparison) for pair in comparison.pairs),
+        "\n".join(wrapped(verdict(pair, comparison)) for pair in comparison.pairs),
         *([_ranking(comparison.rankings["AP"])] if len(comparison.losses) > 2 and "AP" in comparison.rankings else []),
-        "\n".join(line for pair in comparison.pairs for line in _power(pair, comparison)),
-        "\n".join(_cross_check(comparison)),
+        "\n".join(wrapped(line) for pair in comparison.pairs for line in _power(pair, comparison)),
+        "\n".join(wrapped(line) for line in _cross_check(comparison)),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -69,9 +71,13 @@ def _differences(comparison: Comparison) -> Iterator[str]:
 
 def _columns(comparison: Comparison) -> list[str]:
     swapped = any(pair.p_images_holm for pair in comparison.pairs)
-    several = len(comparison.pairs) > 1
-    p = ["p total", *(["p Holm"] if several else [])]
-    return ["difference", "images", *(["p swap"] if swapped else []), "seeds", "p seeds", "seeds and images", *p]
+    seeds = ["seeds", "p seeds"] if any(_knows_seeds(pair) for pair in comparison.pairs) else []
+    p = ["p total", *(["p Holm"] if len(comparison.pairs) > 1 else [])] if seeds else []
+    return ["difference", "images", *(["p swap"] if swapped else []), *seeds, "seeds and images", *p]
+
+
+def _knows_seeds(pair: Pair) -> bool:
+    return any(one.seeds is not None for one in pair.differences.values())
 
 
 def _cells(one: Difference | None, pair: Pair, columns: Sequence[str]) -> list[str]:
@@ -103,35 +109,39 @@ def p_value(p: float | None) -> str:
 
 def _legend(comparison: Comparison) -> str:
     options = comparison.options
-    lines = [
-        f"Intervals hold {100 * options.confidence:g} %; images are resampled {options.resamples:,} times "
-        f"(random seed {options.random_seed}). What an interval covers:",
+    rows = [
+        f"Intervals hold {100 * options.confidence:g} %; images are resampled {options.resamples:,} times (random seed "
+        f"{options.random_seed}). What an interval covers:",
         f"  images            {COVERS['images']}",
         f"  seeds             {COVERS['seeds']}",
         f"  seeds and images  {COVERS['total']}",
+        COVERED_BY_NONE,
     ]
     if any(pair.p_images_holm for pair in comparison.pairs):
-        lines.append(
-            "p swap: both losses' detections exchanged image by image; like images, it knows nothing of seeds."
+        rows.append("p swap: from exchanging the detections of both image by image; it knows nothing of seeds either.")
+    paired = {one.paired for pair in comparison.pairs if _knows_seeds(pair) for one in pair.differences.values()}
+    if True in paired:
+        where = "" if paired == {True} else " where two losses have the same"
+        rows.append(
+            f"Seeds are paired{where}: the same seed gives the same first weights and the same order of images."
         )
-    paired = {one.paired for pair in comparison.pairs for one in pair.differences.values()}
-    if True in paired and any(len(runs) > 1 for runs in comparison.losses):
-        every = "" if paired == {True} else " where both have the same"
-        lines.append(f"Seeds are paired{every}: a pair starts from the same weights and sees images in the same order.")
     single = [runs.name for runs in comparison.losses if len(runs) == 1]
     if single:
-        lines.append(
-            f"Total (seeds and images): {ONE_SEED} of {listed(single)}. The images' interval is no substitute: "
-            "another seed may move AP by more."
+        rows.append(
+            f"Seeds and images: {ONE_SEED} of {listed(single)}. The images' interval does not stand in for it: another "
+            "seed may move AP by more."
         )
-    lines.append(COVERED_BY_NONE)
-    return "\n".join(lines)
+    return "\n".join(row if row.startswith(" ") else wrapped(row) for row in rows)
+
+
+def wrapped(text: str) -> str:
+    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _ranking(ranking: Ranking) -> str:
     rows = [
         [
-            ABSENT if one.rank is None else str(one.rank),
+            _ranks(one.rank, ranking.worst.get(one.name)),
             one.name,
             ABSENT if np.isnan(one.mean) else f"{100 * one.mean:.2f}",
             _percent(one.probability_best),
@@ -139,7 +149,7 @@ def _ranking(ranking: Ranking) -> str:
         for one in ranking.ranks
     ]
     parts = [
-        "Ranks in AP: 1 + the number of losses that are significantly better (Holm over all pairs)",
+        wrapped("Ranks that a loss can have in AP, from the differences that are significant (Holm over all pairs):"),
         _table(("rank", "loss", "AP", "probability of being best"), rows, texts=2),
     ]
     if any(one.from_images_only for one in ranking.ranks):
@@ -150,6 +160,12 @@ def _ranking(ranking: Ranking) -> str:
         sets = "\n".join(f"  {', '.join(names)}" for names in ranking.groups)
         parts.append(f"Losses that can't be told apart:\n{sets}")
     return "\n\n".join(parts)
+
+
+def _ranks(best: int | None, worst: int | None) -> str:
+    if best is None or worst is None:
+        return ABSENT
+    return str(best) if best == worst else f"{best}-{worst}"
 
 
 def _percent(share: float | None) -> str:
@@ -170,12 +186,13 @@ def _power(pair: Pair, comparison: Comparison) -> Iterator[str]:
         return
     seen = f"{100 * abs(one.value):.2f} points"
     needed = (
-        f"{power.seeds_needed} seeds of each would show a difference of {seen}"
+        f"a difference of {seen} takes {power.seeds_needed} seeds of each"
         if power.seeds_needed is not None
-        else f"no number of seeds would show a difference of {seen} on {comparison.images:,} images"
+        else f"no number of seeds shows a difference of {seen} on these {comparison.images:,} images"
     )
-    sizes = "; ".join(f"{n} seeds {100 * size:.2f}" for n, size in power.resolvable.items())
-    yield f"{about} (80 % at {100 * comparison.options.level:g} %): {needed}; shown by {sizes} points."
+    sizes = ", ".join(f"{n} seeds {100 * size:.2f}" for n, size in power.resolvable.items())
+    level = f"{100 * comparison.options.level:g} %"
+    yield f"{about} (80 % power at {level}): {needed}. What can be shown, in points: {sizes}."
 
 
 def _cross_check(comparison: Comparison) -> Iterator[str]:

@@ -28,19 +28,20 @@ def _of_losses(pair: Pair, comparison: Comparison) -> str:
 
 
 def _of_checkpoints(pair: Pair, comparison: Comparison, one_seed: Sequence[str]) -> str:
-    level = comparison.options.level
-    clear = [one for one in pair.differences.values() if pair.p_images_holm.get(one.metric, 1.0) <= level]
-    rest = [metric for metric in pair.differences if metric not in {one.metric for one in clear}]
-    whose = " and ".join(one_seed)
     caution = (
-        f"Whether {pair.second} is better than {pair.first} as a loss can't be said: there is one seed of {whose}."
+        f"Whether {pair.second} is better than {pair.first} as a loss can't be said: there is one seed of "
+        f"{' and one of '.join(one_seed)}."
     )
     if not pair.p_images_holm:
         return caution
-    of_checkpoint = f"this checkpoint of {pair.first}", f"this checkpoint of {pair.second}"
+    level, several = comparison.options.level, len(comparison.pairs) > 1
+    clear = [one for one in pair.differences.values() if pair.p_images_holm.get(one.metric, 1.0) <= level]
+    rest = [metric for metric in pair.differences if metric not in {one.metric for one in clear}]
+    basis = "images only" + (", p corrected for all pairs" if several else "")
+    of_checkpoints = f"this checkpoint of {pair.first}", f"this checkpoint of {pair.second}"
     intervals = [(one, one.images) for one in clear]
-    confidence = comparison.options.confidence
-    return f"{_sentence(*of_checkpoint, intervals, rest, 'images only', confidence)} {caution}"
+    said = _sentence(*of_checkpoints, intervals, rest, basis, comparison.options.confidence)
+    return f"T{said[1:]} {caution}"
 
 
 def _sentence(
@@ -51,26 +52,29 @@ def _sentence(
     basis: str,
     confidence: float,
 ) -> str:
-    better = [_by(one, interval, confidence, basis) for one, interval in clear if one.value > 0]
-    worse = [_by(one, interval, confidence, basis) for one, interval in clear if one.value < 0]
-    claims = []
-    if better:
-        claims.append(f"{second} is better than {first} in {listed(better)}")
-    if worse:
-        claims.append(f"{second} is worse than {first} in {listed(worse)}")
+    """basis and confidence are said once, where the first interval stands."""
+    said, claims = f"{100 * confidence:g} %: {{}}, {basis}", []
+    for word, sign in (("better", 1), ("worse", -1)):
+        parts = []
+        for one, interval in clear:
+            if sign * one.value > 0:
+                parts.append(f"{one.metric} by {_size(one, interval, said)}")
+                said = "{}"
+        if parts:
+            claims.append(f"{second} is {word} than {first} in {listed(parts)}")
     if not claims:
         return f"{second} against {first}: nothing can be said in {listed(rest)} ({basis})."
     silent = f"; in {listed(rest)} nothing can be said" if rest else ""
     return f"{'; '.join(claims)}{silent}."
 
 
-def _by(one: Difference, interval: Interval | None, confidence: float, basis: str) -> str:
-    sign = 1 if one.value > 0 else -1
-    text = f"{one.metric} by {100 * abs(one.value):.2f} points"
+def _size(one: Difference, interval: Interval | None, said: str) -> str:
+    """How large a difference is, without its sign."""
+    points = f"{100 * abs(one.value):.2f} points"
     if interval is None:
-        return f"{text} ({basis})"
-    low, high = sorted((sign * interval.low, sign * interval.high))
-    return f"{text} ({100 * confidence:g} %: {100 * low:.2f} to {100 * high:.2f}, {basis})"
+        return points
+    low, high = (interval.low, interval.high) if one.value > 0 else (-interval.high, -interval.low)
+    return f"{points} ({said.format(f'{100 * low:.2f} to {100 * high:.2f}')})"
 
 
 def listed(words: Sequence[str]) -> str:

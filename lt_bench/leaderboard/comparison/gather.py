@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lt_bench.errors import UserError
 from lt_bench.evaluation.evidence.evidence import Evidence
-from lt_bench.evaluation.evidence.file import read_evidence
+from lt_bench.evaluation.evidence.file import EVIDENCE_FILE, read_evidence
 from lt_bench.evaluation.terms import BoxOrMask
 from lt_bench.leaderboard.comparison.arguments import RESULT, UNFINISHED, Named, Recorded
 from lt_bench.leaderboard.comparison.checks import (
@@ -22,7 +22,6 @@ from lt_bench.leaderboard.comparison.settings import loss_key, names_of, setting
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.utils.files import sha256_of
 
-EVIDENCE = "evidence.parquet"
 _PLURAL: dict[BoxOrMask, str] = {"bbox": "boxes", "segm": "masks"}
 
 
@@ -84,7 +83,7 @@ def load(path: Path, record: ResultRecord) -> Run:
     place = evidence_of(path)
     if place is None:
         raise UserError(f"{path} has no evidence beside it: images can't be resampled", _how_to_get(path))
-    digest = getattr(record, "evidence", None)
+    digest = record.evidence
     if digest is not None and sha256_of(place) != digest:
         raise UserError(
             f"{place} is not the evidence that {path} names: its digest is another", "restore it, or evaluate again"
@@ -97,7 +96,7 @@ def load(path: Path, record: ResultRecord) -> Run:
 
 def evidence_of(record: Path) -> Path | None:
     """The evidence beside a record: as on a board (<stem>.evidence.parquet) or in a run folder."""
-    own, of_folder = record.with_name(f"{record.stem}.{EVIDENCE}"), record.with_name(EVIDENCE)
+    own, of_folder = record.with_name(f"{record.stem}.{EVIDENCE_FILE}"), record.with_name(EVIDENCE_FILE)
     return next((path for path in (own, of_folder) if path.is_file()), None)
 
 
@@ -107,7 +106,7 @@ def _how_to_get(record: Path) -> str:
             f"give the `run` command of {record.parent} again: it makes the evidence from the predictions there, "
             "without training"
         )
-    beside = record.with_name(EVIDENCE if record.name == RESULT else f"{record.stem}.{EVIDENCE}")
+    beside = record.with_name(EVIDENCE_FILE if record.name == RESULT else f"{record.stem}.{EVIDENCE_FILE}")
     return (
         "make it from the predictions: python -m lt_bench eval PREDICTIONS --annotations ANNOTATIONS "
         f"--evidence {beside}"
