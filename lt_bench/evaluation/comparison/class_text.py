@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from lt_bench.evaluation.comparison.by_class import ByClass, ClassDifference, Excess
-from lt_bench.evaluation.comparison.text import interval, p_value, wrapped
+from lt_bench.evaluation.comparison.cells import interval, p_value, wrapped
 
 SHOWN = 10
 FEW = 5  # images, with fewer of which an interval by resampling them is too narrow
@@ -26,7 +26,7 @@ def render_classes(found: ByClass, confidence: float) -> str:
     ]
     if any(one.images < FEW for one in (*gained[:SHOWN], *lost[:SHOWN])):
         parts.append(
-            f"*: fewer than {FEW} validation images show the class: its interval is too narrow, its p hardly ever small."
+            f"*: fewer than {FEW} validation images show the class: its interval is too narrow, its p hardly small."
         )
     return "\n\n".join(part for part in parts if part)
 
@@ -59,8 +59,8 @@ def _excess(excess: Excess | None) -> str:
     more = "more than" if excess.p <= excess.level else "no more than"
     without = 100 * (1 - excess.level)
     return wrapped(
-        f"Classes that differ with p <= {excess.level:g} each: {excess.found}. Exchanging the detections of both image "
-        f"by image gives {excess.expected:.1f} on average, and at most {excess.high} in {without:g} % of the cases (p = "
+        f"Classes that differ with p <= {excess.level:g}: {excess.found}. Exchanging the detections of both image "
+        f"by image gives {excess.expected:.1f} on average, at most {excess.high} in {without:g} % of the cases (p = "
         f"{p_value(excess.p)}), so this is {more} chance would give; images only. Left after Benjamini and Hochberg's "
         f"correction: {excess.after_correction}."
     )

@@ -88,9 +88,11 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """ranks: best mean first. worst: by loss, the other end of the ranks that it can have: the number of losses that are
-    not significantly worse; none for a loss without a rank. As Holm's correction holds for all pairs at once, so do the ranges of ranks
-    (Mogstad et al., Review of Economic Studies 91, 2024). groups: largest sets of losses that can't be told apart.
+    """ranks: best mean first. groups: largest sets of losses that can't be told apart.
+
+    worst: by loss, the other end of the ranks that it can have: the number of losses that are not significantly worse.
+    Without those that have no rank. Holm's correction holds for all pairs at once, and so do the ranges of all ranks
+    (Mogstad et al., Review of Economic Studies 91, 2024).
     """
 
     ranks: tuple[Rank, ...]

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from tabulate import tabulate
 
+from lt_bench.evaluation.comparison.cells import ABSENT, interval, minus, p_value, percent, table, wrapped
 from lt_bench.evaluation.comparison.comparison import Comparison, Pair, Ranking
-from lt_bench.evaluation.comparison.intervals import Interval
+from lt_bench.evaluation.comparison.further_text import further
 from lt_bench.evaluation.comparison.resampled_ap import COMPARED
 from lt_bench.evaluation.comparison.runs import LossRuns
 from lt_bench.evaluation.comparison.total import COVERED_BY_NONE, COVERS, Difference
-from lt_bench.evaluation.comparison.verdict import listed, verdict
+from lt_bench.evaluation.comparison.verdict import listed, says_nothing, verdict
 from lt_bench.evaluation.terms import KINDS
 
-ABSENT = "-"
 ONE_SEED = "not known with one seed"
-WIDTH = 112  # of prose
 
 
 def render(comparison: Comparison, notes: Sequence[str] = ()) -> str:
@@ -28,10 +25,9 @@ def render(comparison: Comparison, notes: Sequence[str] = ()) -> str:
         _losses(comparison),
         *_differences(comparison),
         _legend(comparison),
-        "\n".join(wrapped(verdict(pair, comparison)) for pair in comparison.pairs),
+        _verdicts(comparison),
         *([_ranking(comparison.rankings["AP"])] if len(comparison.losses) > 2 and "AP" in comparison.rankings else []),
-        "\n".join(wrapped(line) for pair in comparison.pairs for line in _power(pair, comparison)),
-        "\n".join(wrapped(line) for line in _cross_check(comparison)),
+        further(comparison),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -45,7 +41,7 @@ def _losses(comparison: Comparison) -> str:
     ]
     several = any(len(runs) > 1 for runs in comparison.losses)
     spread = "; mean ± standard deviation over seeds" if several else "; one seed each"
-    return f"{head}{spread}\n\n{_table(('loss', 'seeds', 'n', *COMPARED), rows, texts=2)}"
+    return f"{head}{spread}\n\n{table(('loss', 'seeds', 'n', *COMPARED), rows, texts=2)}"
 
 
 def _mean(runs: LossRuns, metric: str) -> str:
@@ -62,11 +58,11 @@ def _differences(comparison: Comparison) -> Iterator[str]:
     if not several:
         pair = comparison.pairs[0]
         rows = [[metric, *_cells(pair.differences.get(metric), pair, columns)] for metric in COMPARED]
-        yield f"{_minus(pair)}, in points\n\n{_table(('', *columns), rows)}"
+        yield f"{minus(pair)}, in points\n\n{table(('', *columns), rows)}"
         return
     for metric in comparison.metrics():
-        rows = [[_minus(pair), *_cells(pair.differences.get(metric), pair, columns)] for pair in comparison.pairs]
-        yield f"Differences in {metric}, in points\n\n{_table(('', *columns), rows)}"
+        rows = [[minus(pair), *_cells(pair.differences.get(metric), pair, columns)] for pair in comparison.pairs]
+        yield f"Differences in {metric}, in points\n\n{table(('', *columns), rows)}"
 
 
 def _columns(comparison: Comparison) -> list[str]:
@@ -97,16 +93,6 @@ def _cells(one: Difference | None, pair: Pair, columns: Sequence[str]) -> list[s
     return [cells[name] for name in columns]
 
 
-def interval(one: Interval | None, absent: str = ABSENT) -> str:
-    return absent if one is None else f"{100 * one.low:+.2f} to {100 * one.high:+.2f}"
-
-
-def p_value(p: float | None) -> str:
-    if p is None or np.isnan(p):
-        return ABSENT
-    return f"{p:.3f}" if p >= 0.0005 else "<0.001"
-
-
 def _legend(comparison: Comparison) -> str:
     options = comparison.options
     rows = [
@@ -134,8 +120,17 @@ def _legend(comparison: Comparison) -> str:
     return "\n".join(row if row.startswith(" ") else wrapped(row) for row in rows)
 
 
-def wrapped(text: str) -> str:
-    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+def _verdicts(comparison: Comparison) -> str:
+    """A sentence for each pair of which anything can be said, and one for all others."""
+    said, silent = [], []
+    for pair in comparison.pairs:
+        if len(comparison.pairs) > 1 and says_nothing(pair, comparison.options.level):
+            silent.append(minus(pair))
+        else:
+            said.append(wrapped(verdict(pair, comparison)))
+    if silent:
+        said.append(wrapped(f"Nothing can be said, in no metric, of {'; '.join(silent)}."))
+    return "\n".join(said)
 
 
 def _ranking(ranking: Ranking) -> str:
@@ -144,13 +139,13 @@ def _ranking(ranking: Ranking) -> str:
             _ranks(one.rank, ranking.worst.get(one.name)),
             one.name,
             ABSENT if np.isnan(one.mean) else f"{100 * one.mean:.2f}",
-            _percent(one.probability_best),
+            percent(one.probability_best),
         ]
         for one in ranking.ranks
     ]
     parts = [
         wrapped("Ranks that a loss can have in AP, from the differences that are significant (Holm over all pairs):"),
-        _table(("rank", "loss", "AP", "probability of being best"), rows, texts=2),
+        table(("rank", "loss", "AP", "probability of being best"), rows, texts=2),
     ]
     if any(one.from_images_only for one in ranking.ranks):
         parts.append(
@@ -166,49 +161,3 @@ def _ranks(best: int | None, worst: int | None) -> str:
     if best is None or worst is None:
         return ABSENT
     return str(best) if best == worst else f"{best}-{worst}"
-
-
-def _percent(share: float | None) -> str:
-    if share is None:
-        return ABSENT
-    return "<1 %" if 0 <= share < 0.005 else f"{100 * share:.0f} %"
-
-
-def _power(pair: Pair, comparison: Comparison) -> Iterator[str]:
-    """For AP; 80 % power at the level of the intervals."""
-    if "AP" not in pair.differences:
-        return
-    power, one = pair.power.get("AP"), pair.differences["AP"]
-    about = f"Power in AP, {_minus(pair)}"
-    if power is None:
-        if min(one.n_first, one.n_second) < 2:
-            yield f"{about}: not known with one seed; run at least two of each, better three or more."
-        return
-    seen = f"{100 * abs(one.value):.2f} points"
-    needed = (
-        f"a difference of {seen} takes {power.seeds_needed} seeds of each"
-        if power.seeds_needed is not None
-        else f"no number of seeds shows a difference of {seen} on these {comparison.images:,} images"
-    )
-    sizes = ", ".join(f"{n} seeds {100 * size:.2f}" for n, size in power.resolvable.items())
-    level = f"{100 * comparison.options.level:g} %"
-    yield f"{about} (80 % power at {level}): {needed}. What can be shown, in points: {sizes}."
-
-
-def _cross_check(comparison: Comparison) -> Iterator[str]:
-    for pair in comparison.pairs:
-        if pair.p_classes is not None:
-            yield (
-                f"Cross-check, paired t-test over classes, {_minus(pair)}: p = {p_value(pair.p_classes)} (takes the "
-                "classes for the sample; knows neither images nor seeds)"
-            )
-
-
-def _minus(pair: Pair) -> str:
-    return f"{pair.second} - {pair.first}"
-
-
-def _table(headers: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> str:
-    """texts: how many columns on the left are words."""
-    align = ["left"] * texts + ["right"] * (len(headers) - texts)
-    return str(tabulate(rows, headers=headers, disable_numparse=True, colalign=align))

@@ -18,6 +18,12 @@ def verdict(pair: Pair, comparison: Comparison) -> str:
     return _of_checkpoints(pair, comparison, one_seed) if one_seed else _of_losses(pair, comparison)
 
 
+def says_nothing(pair: Pair, level: float) -> bool:
+    """Whether no metric differs significantly, of two losses with two runs or more."""
+    found = pair.differences.values()
+    return all(one.p_holm is not None and one.p_holm > level for one in found)
+
+
 def _of_losses(pair: Pair, comparison: Comparison) -> str:
     level, several = comparison.options.level, len(comparison.pairs) > 1
     clear = [one for one in pair.differences.values() if one.p_holm is not None and one.p_holm <= level]
