@@ -7,6 +7,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, NullFormatter
@@ -18,6 +19,7 @@ from lt_bench.utils.frequency import COMMON, FREQUENCIES, RARE
 _LOOKS = {"r": (ORANGE, "^"), "c": (BLUE, "o"), "f": (GREEN, "s")}
 _MANY = 150  # classes, with more of which intervals would hide each other
 _NAMED = 3  # classes at either end
+_SIZE = 7  # of their names, in points
 
 
 def draw_classes(found: Sequence[ByClass]) -> Figure:
@@ -25,6 +27,7 @@ def draw_classes(found: Sequence[ByClass]) -> Figure:
     width, height = 9.0, 0.75 + 3.1 * len(found)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout=None)
+        FigureCanvasAgg(figure)  # names are placed as they are drawn
         figure.subplots_adjust(
             left=0.65 / width, right=1 - 0.2 / width, top=1 - 0.85 / height, bottom=0.5 / height, hspace=0.35
         )
@@ -55,19 +58,42 @@ def _panel(ax: Any, found: ByClass) -> None:
         classes = [one for one in found.classes if one.about.frequency == frequency]
         if classes:
             _group(ax, classes, colour, marker, FREQUENCIES[frequency], len(found.classes) <= _MANY)
-    for one in (*found.gained()[:_NAMED], *found.lost()[:_NAMED]):
-        up = one.value > 0
-        ax.annotate(
-            shorten(one.about.name, 24),
-            (max(one.about.training_images, 1), 100 * one.value),
-            (5, 4 if up else -9),
-            textcoords="offset points",
-            fontsize=7,
-            color="#202020",
-            path_effects=[withStroke(linewidth=1.8, foreground="white")],
-            zorder=3,
-        )
     ax.legend(loc="upper right", frameon=False, ncols=3, bbox_to_anchor=(1, 1.14), borderaxespad=0, handletextpad=0.2)
+    _name(ax, [*found.gained()[:_NAMED], *found.lost()[:_NAMED]])
+
+
+def _name(ax: Any, classes: Sequence[ClassDifference]) -> None:
+    """The classes' names beside their points, each where it covers no other one and stays inside; else not at all."""
+    ax.figure.canvas.draw()  # scales are final only then
+    frame, unit = ax.get_window_extent(), ax.figure.dpi / 72
+    taken: list[tuple[float, float, float, float]] = []
+    for one in classes:
+        x, y = max(one.about.training_images, 1), 100 * one.value
+        name = shorten(one.about.name, 24)
+        across, up = ax.transData.transform((x, y))
+        width, height = (0.62 * _SIZE * len(name) + 5) * unit, 1.3 * _SIZE * unit
+        for right, dy in ((True, 4), (False, 4), (True, -9), (False, -9)):
+            left = across if right else across - width
+            box = (left, up + dy * unit, left + width, up + dy * unit + height)
+            inside = frame.x0 <= box[0] and box[2] <= frame.x1 and frame.y0 <= box[1] and box[3] <= frame.y1
+            if inside and not any(_overlap(box, other) for other in taken):
+                taken.append(box)
+                ax.annotate(
+                    name,
+                    (x, y),
+                    (5 if right else -5, dy),
+                    textcoords="offset points",
+                    ha="left" if right else "right",
+                    fontsize=_SIZE,
+                    color="#202020",
+                    path_effects=[withStroke(linewidth=1.8, foreground="white")],
+                    zorder=3,
+                )
+                break
+
+
+def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _group(ax: Any, classes: Sequence[ClassDifference], colour: str, marker: str, label: str, bars: bool) -> None:

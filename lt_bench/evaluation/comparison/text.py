@@ -99,7 +99,7 @@ def _legend(comparison: Comparison) -> str:
         f"Intervals hold {100 * options.confidence:g} %; images are resampled {options.resamples:,} times (random seed "
         f"{options.random_seed}). What an interval covers:",
         f"  images            {COVERS['images']}",
-        f"  seeds             {COVERS['seeds']}",
+        *([f"  seeds             {COVERS['seeds']}"] if any(map(_knows_seeds, comparison.pairs)) else []),
         f"  seeds and images  {COVERS['total']}",
         COVERED_BY_NONE,
     ]

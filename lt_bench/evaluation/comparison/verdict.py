@@ -41,13 +41,22 @@ def _of_checkpoints(pair: Pair, comparison: Comparison, one_seed: Sequence[str])
     if not pair.p_images_holm:
         return caution
     level, several = comparison.options.level, len(comparison.pairs) > 1
-    clear = [one for one in pair.differences.values() if pair.p_images_holm.get(one.metric, 1.0) <= level]
+    clear = [
+        one
+        for one in pair.differences.values()
+        if pair.p_images_holm.get(one.metric, 1.0) <= level and _excludes_zero(one.images)
+    ]
     rest = [metric for metric in pair.differences if metric not in {one.metric for one in clear}]
     basis = "images only" + (", p corrected for all pairs" if several else "")
     of_checkpoints = f"this checkpoint of {pair.first}", f"this checkpoint of {pair.second}"
     intervals = [(one, one.images) for one in clear]
     said = _sentence(*of_checkpoints, intervals, rest, basis, comparison.options.confidence)
     return f"T{said[1:]} {caution}"
+
+
+def _excludes_zero(interval: Interval | None) -> bool:
+    """Bootstrap and swap test are two methods: where they disagree, nothing is said."""
+    return interval is not None and not interval.low <= 0 <= interval.high
 
 
 def _sentence(

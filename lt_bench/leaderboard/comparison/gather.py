@@ -108,8 +108,9 @@ def _how_to_get(record: Path) -> str:
         )
     beside = record.with_name(EVIDENCE_FILE if record.name == RESULT else f"{record.stem}.{EVIDENCE_FILE}")
     return (
-        "make it from the predictions: python -m lt_bench eval PREDICTIONS --annotations ANNOTATIONS "
-        f"--evidence {beside}"
+        "where the run's folder is, give its `run` command again, which makes the evidence without training, and add "
+        "the folder to the board; or make it from the predictions: python -m lt_bench eval PREDICTIONS --annotations "
+        f"ANNOTATIONS --evidence {beside}"
     )
 
 
