@@ -6,8 +6,8 @@ from pathlib import Path
 
 from lt_bench.errors import RunFailedError, UserError
 from lt_bench.leaderboard.dumped_config import publishable
-from lt_bench.leaderboard.store import add, read
 from lt_bench.leaderboard.files import RESULT, files_of
+from lt_bench.leaderboard.store import add, read
 from lt_bench.leaderboard.verify import Verification, verify
 
 

@@ -8,14 +8,13 @@ from functools import cache
 from pathlib import Path
 
 from lt_bench.errors import UserError
-from lt_bench.leaderboard.schema import ResultRecord
+from lt_bench.leaderboard.files import Files, files_of
 from lt_bench.leaderboard.store import read
 from lt_bench.leaderboard.verification.by_config import by_config
-from lt_bench.leaderboard.verification.by_evidence import by_evidence, metrics
+from lt_bench.leaderboard.verification.by_evidence import by_evidence
 from lt_bench.leaderboard.verification.by_notes import by_manifest, by_per_class, by_summary
 from lt_bench.leaderboard.verification.by_predictions import by_digest, by_predictions, find_annotations
 from lt_bench.leaderboard.verification.by_seal import by_name, by_seal
-from lt_bench.leaderboard.files import Files, files_of
 from lt_bench.leaderboard.verification.problem import Problem
 from lt_bench.utils.files import sha256_of
 

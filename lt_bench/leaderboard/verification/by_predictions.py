@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,9 @@ from lt_bench.evaluation.metrics import Measured, chosen
 from lt_bench.evaluation.metrics.metric import Inputs
 from lt_bench.evaluation.terms import KINDS
 from lt_bench.leaderboard.dumped_config import read_config
+from lt_bench.leaderboard.files import Files
 from lt_bench.leaderboard.fingerprint import innermost_dataset
 from lt_bench.leaderboard.schema import ResultRecord
-from lt_bench.leaderboard.files import Files
 from lt_bench.leaderboard.verification.problem import Problem, differences
 from lt_bench.utils.files import sha256_of
 
@@ -33,14 +34,10 @@ def find_annotations(record: ResultRecord, files: Files) -> Path | None:
     if any(line.endswith("images left out") for line in record.overrides):
         return files.annotations if files.annotations and files.annotations.is_file() else None
     candidates = []
-    try:
+    with suppress(UserError, KeyError, TypeError):  # a config that can't be read is named by its own check
         candidates.append(Path(innermost_dataset(read_config(files.config)["test_dataloader"])["ann_file"]))
-    except (UserError, KeyError, TypeError):
-        pass  # named by the check of the config
-    try:
+    with suppress(UserError):  # the data set is not here
         candidates.append(datasets.find(record.track.dataset, None).val)
-    except UserError:
-        pass  # it is not here
     return next(
         (path for path in candidates if path.is_file() and sha256_of(path) == record.data.val_annotations), None
     )
