@@ -252,7 +252,7 @@ class ResultRecord(Extended):
     errors: BoxAndMaskErrors | None = None
     detections_per_image: Annotated[int, Field(strict=True, ge=1)] | None = None
     evidence: Sha256 | None = None
-    seal: Annotated[dict[Name, Seal], Field(max_length=200)] | None = None
+    seal: Annotated[dict[Text, Seal], Field(max_length=1000)] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> ResultRecord:
