@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from importlib import resources
 from itertools import groupby
 from pathlib import Path
@@ -22,29 +22,37 @@ PUBLISHED = "lvis_v1"
 
 
 def regenerate(folder: Path, published: bool = False) -> tuple[list[Path], list[str]]:
-    """Write folder/<dataset>.md for every data set that has records below folder/results.
+    """Write the pages of `folder`. Returns their paths and what stood in the way, as `pages` says it."""
+    made, problems = pages(folder, published)
+    for page, text in made.items():
+        write_atomic(page, [text.encode()])
+    left = [f"{page}: there is no record for this page any more; remove it" for page in stale(folder, made)]
+    return list(made), problems + left
+
+
+def pages(folder: Path, published: bool = False) -> tuple[dict[Path, str], list[str]]:
+    """The text of folder/<dataset>.md for every data set that has records below folder/results. Writes nothing.
 
     With `published`, also the page of the published numbers when nobody has measured on their data set yet.
 
-    Returns the pages and what stood in the way: files that are no valid record, runs that were left out, pages
-    whose records are gone. The same records give the same bytes.
+    Returns the pages and what stood in the way: files that are no valid record, runs that were left out. The same
+    records give the same text.
     """
     found, problems = read_all(folder / "results")
-    pages = []
     made, left_out = tables(record for _, record in found)
-    for dataset, group in groupby(made, key=lambda table: table.records[0].track.dataset):
-        page = folder / f"{slug(dataset)}.md"
-        write_atomic(page, [render(dataset, list(group)).encode()])
-        pages.append(page)
-    published_page = folder / f"{slug(PUBLISHED)}.md"
-    if published and published_page not in pages:
-        write_atomic(published_page, [render(PUBLISHED, []).encode()])
-        pages.append(published_page)
-    problems += left_out
-    for stale in sorted(set(folder.glob("*.md")) - set(pages)):
-        if stale.is_file() and stale.read_bytes().startswith(MARK.encode()):
-            problems.append(f"{stale}: there is no record for this page any more; remove it")
-    return pages, problems
+    texts = {
+        folder / f"{slug(dataset)}.md": render(dataset, list(group))
+        for dataset, group in groupby(made, key=lambda table: table.records[0].track.dataset)
+    }
+    if published:
+        texts.setdefault(folder / f"{slug(PUBLISHED)}.md", render(PUBLISHED, []))
+    return texts, problems + left_out
+
+
+def stale(folder: Path, made: Collection[Path]) -> list[Path]:
+    """The pages in `folder` that are not among `made`. Files that are no page of ours do not count."""
+    others = (page for page in sorted(folder.glob("*.md")) if page not in made and page.is_file())
+    return [page for page in others if page.read_bytes().startswith(MARK.encode())]
 
 
 def render(dataset: str, made: Sequence[Table]) -> str:
