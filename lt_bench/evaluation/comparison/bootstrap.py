@@ -39,9 +39,7 @@ def draw_images(images: int, resamples: int, seed: int) -> NDArray[np.int32]:
     return drawn
 
 
-def resampled_metrics(
-    evidence: Evidence, kind: BoxOrMask, resamples: int = 1000, seed: int = 0
-) -> NDArray[np.float64]:
+def resampled_metrics(evidence: Evidence, kind: BoxOrMask, resamples: int = 1000, seed: int = 0) -> NDArray[np.float64]:
     """COMPARED of a run in resamples of its images: float64 [B, M]; NaN where no class of a group is there."""
     weights = draw_images(len(evidence.image_ids), resamples, seed)
     return class_ap(evidence, kind, weights).metrics()

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from lt_bench.errors import UserError, did_you_mean
 from lt_bench.leaderboard.comparison.settings import heading, is_track, loss_key, names_of, setting
+from lt_bench.leaderboard.files import RESULT
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.store import read, read_all
 
-RESULT = "result.json"  # in the folder of a run
 UNFINISHED = "run.json"  # is there from the start
 
 Recorded = tuple[Path, ResultRecord]

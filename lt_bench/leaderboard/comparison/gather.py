@@ -10,7 +10,7 @@ from lt_bench.errors import UserError
 from lt_bench.evaluation.evidence.evidence import Evidence
 from lt_bench.evaluation.evidence.file import EVIDENCE_FILE, read_evidence
 from lt_bench.evaluation.terms import BoxOrMask
-from lt_bench.leaderboard.comparison.arguments import RESULT, UNFINISHED, Named, Recorded
+from lt_bench.leaderboard.comparison.arguments import UNFINISHED, Named, Recorded
 from lt_bench.leaderboard.comparison.checks import (
     differences,
     refuse_one,
@@ -19,6 +19,7 @@ from lt_bench.leaderboard.comparison.checks import (
     seed_notes,
 )
 from lt_bench.leaderboard.comparison.settings import loss_key, names_of, setting
+from lt_bench.leaderboard.files import evidence_path, files_of
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.utils.files import sha256_of
 
@@ -96,8 +97,8 @@ def load(path: Path, record: ResultRecord) -> Run:
 
 def evidence_of(record: Path) -> Path | None:
     """The evidence beside a record: as on a board (<stem>.evidence.parquet) or in a run folder."""
-    own, of_folder = record.with_name(f"{record.stem}.{EVIDENCE_FILE}"), record.with_name(EVIDENCE_FILE)
-    return next((path for path in (own, of_folder) if path.is_file()), None)
+    places = (evidence_path(record), record.with_name(EVIDENCE_FILE))
+    return next((path for path in places if path.is_file()), None)
 
 
 def _how_to_get(record: Path) -> str:
@@ -106,11 +107,10 @@ def _how_to_get(record: Path) -> str:
             f"give the `run` command of {record.parent} again: it makes the evidence from the predictions there, "
             "without training"
         )
-    beside = record.with_name(EVIDENCE_FILE if record.name == RESULT else f"{record.stem}.{EVIDENCE_FILE}")
     return (
         "where the run's folder is, give its `run` command again, which makes the evidence without training, and add "
         "the folder to the board; or make it from the predictions: python -m lt_bench eval PREDICTIONS --annotations "
-        f"ANNOTATIONS --evidence {beside}"
+        f"ANNOTATIONS --evidence {files_of(record).evidence}"
     )
 
 
