@@ -353,3 +353,25 @@ def test_outputs_are_refused_before_anything_is_read(
     assert "can't be written to" in refusal(*pair, "--plot", inside.with_suffix(".png"))
     assert "a figure can't be written as .gif" in refusal(*pair, "--plot", tmp_path / "out.gif")
     assert "would both print" in refusal(*pair, "--json", "-", "--csv", "-")
+
+
+def test_power_shows_what_simulated_seeds_show(runs: Path) -> None:
+    """With as many seeds as are needed, 80 % of simulated comparisons find the difference; with one less, fewer do."""
+    content = as_json(runs / "ce", runs / "focal")
+    one, power = differences(content)["ce", "focal", "AP"], content["pairs"][0]["power"]["AP"]
+    rng = np.random.default_rng(0)
+
+    def share_found(n: int) -> float:
+        drawn = rng.normal(one["value"], one["seed_deviation"], (4000, n))
+        images = rng.normal(0, one["image_deviation"], 4000)
+        means, variance = drawn.mean(axis=1) + images, drawn.var(axis=1, ddof=1) / n
+        error = np.sqrt(variance + one["image_deviation"] ** 2)
+        t, z = stats.t.isf(0.025, n - 1), stats.norm.isf(0.025)
+        half = (variance * t + one["image_deviation"] ** 2 * z) / error
+        return float((np.abs(means) > half).mean())
+
+    assert power["seeds_needed"] > 2
+    assert share_found(power["seeds_needed"]) >= 0.77
+    assert share_found(power["seeds_needed"] - 1) <= 0.83
+    assert list(power["resolvable"]) == ["2", "3", "5", "10"]
+    assert sorted(power["resolvable"].values(), reverse=True) == list(power["resolvable"].values())

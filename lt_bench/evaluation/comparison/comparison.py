@@ -21,6 +21,7 @@ from lt_bench.evaluation.terms import BoxOrMask
 
 Floats = NDArray[np.float64]
 SEEDS = (2, 3, 5, 10)  # numbers of seeds that the resolvable difference is told of
+PLANNED = ("AP", "APr")  # metrics that power is told of
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +75,7 @@ class Power:
 @dataclass(frozen=True, eq=False)
 class Pair:
     """Two losses. differences: by metric, of those that are there. p_images_holm: by metric, the swap test's p after
-    Holm's correction for all pairs. power: by metric, where both have two runs or more. p_classes: of the t-test over
+    Holm's correction for all pairs. power: of PLANNED, where both have two runs or more. p_classes: of the t-test over
     classes, None where there are too few.
     """
 
@@ -158,7 +159,11 @@ def compare(candidates: Sequence[Candidate], measured: Sequence[Measured], optio
                 second=names[1],
                 differences=found,
                 p_images_holm={metric: corrected[metric][names] for metric in there if names in swapped},
-                power={metric: _power(one, options.level) for metric, one in found.items() if one.seed_deviation},
+                power={
+                    metric: _power(found[metric], options.level)
+                    for metric in PLANNED
+                    if metric in found and found[metric].seed_deviation
+                },
                 p_classes=_test_over_classes(measured[first].ap, measured[second].ap),
             )
         )
