@@ -63,7 +63,9 @@ def draw(population: Population, rng: np.random.Generator) -> tuple[Evidence, Ev
     present, absent = _annotate(population, rng)
     cells = np.concatenate((present, absent))  # pairs of a class and an image: [cells, 2]
     objects = np.concatenate((1 + rng.poisson(0.8, len(present)), np.zeros(len(absent), np.int64)))
-    objects[: len(present)] = np.where(rng.random(len(present)) < 0.1, objects[: len(present)] * 3, objects[: len(present)])
+    objects[: len(present)] = np.where(
+        rng.random(len(present)) < 0.1, objects[: len(present)] * 3, objects[: len(present)]
+    )
     open_cell = np.zeros(len(cells), bool)
     open_cell[: len(present)] = rng.random(len(present)) < NOT_EXHAUSTIVE
     image = rng.normal(0, 0.6, population.images)  # how easy an image is, for both
@@ -111,7 +113,13 @@ def _annotate(population: Population, rng: np.random.Generator) -> tuple[Ints, I
 
 
 def _evidence(
-    population: Population, cells: Ints, objects: Ints, open_cell: NDArray[np.bool_], cell: Ints, score: Floats, correct: Ints
+    population: Population,
+    cells: Ints,
+    objects: Ints,
+    open_cell: NDArray[np.bool_],
+    cell: Ints,
+    score: Floats,
+    correct: Ints,
 ) -> Evidence:
     category, image = cells[cell].T
     order = np.lexsort((image, -score, category))

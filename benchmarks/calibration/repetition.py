@@ -20,14 +20,13 @@ ROUNDING = 1e-6  # float32's: differences that differ by less are equal
 class Repetition:
     """M: COMPARED. Axis 2: of the first detector, and of the difference, second - first.
 
-    value, deviation, below: float64 [2, M], what was measured, the standard deviation of the resampled values and the
-    share of them below the value. quantile: float64 [2, M, 2], those at QUANTILES. swap, classes: float64 [M], p of
-    the swap test, and of a t-test over the classes. images: int64 [K], images in which a class is present.
+    value, deviation: float64 [2, M], what was measured, and the standard deviation of its resampled values. quantile:
+    float64 [2, M, 2], of the resampled values at QUANTILES. swap, classes: float64 [M], p of the swap test, and of a
+    t-test over the classes. images: int64 [K], in how many images a class is present.
     """
 
     value: Floats
     deviation: Floats
-    below: Floats
     quantile: Floats
     swap: Floats
     classes: Floats
@@ -42,11 +41,9 @@ def repeat(population: Population, rng: np.random.Generator, resamples: int, per
     value = _first_and_difference(np.concatenate([means(found, frequency) for found in once]))
     weights = np.stack([np.bincount(row, minlength=images) for row in rng.integers(images, size=(resamples, images))])
     resampled = _first_and_difference(np.stack([means(small_ap(side, weights), frequency) for side in sides]))
-    lower = (resampled < value[:, None]).mean(axis=1) + (resampled == value[:, None]).mean(axis=1) / 2
     return Repetition(
         value,
         np.nanstd(resampled, axis=1, ddof=1),
-        lower,
         np.moveaxis(np.nanquantile(resampled, QUANTILES, axis=1), 0, -1),
         _swap_test(*sides, value[1], rng, permutations),
         _over_classes(once[1] - once[0], frequency),
@@ -88,8 +85,9 @@ def _swap_test(
     swapped = rng.random((permutations, len(first.image_ids))) < 0.5
     sides = [np.concatenate(pair, axis=1).astype(np.int8) for pair in ((~swapped, swapped), (swapped, ~swapped))]
     before, after = (means(small_ap(both, side), first.frequency) for side in sides)
-    larger = (np.abs(after - before) >= np.abs(difference) - ROUNDING).sum(axis=0)
-    return (1 + larger) / (1 + permutations)
+    larger = np.sum(np.abs(after - before) >= np.abs(difference) - ROUNDING, axis=0)
+    p: Floats = (1 + larger) / (1 + permutations)
+    return p
 
 
 def _side_by_side(first: Evidence, second: Evidence) -> Evidence:

@@ -26,7 +26,7 @@ def _reached() -> Singles:
     """
     percent = np.arange(101)
     counts = np.repeat(percent + 1, STEPS)
-    counts[::STEPS] -= RECALLS > percent / 100
+    counts[::STEPS] -= percent / 100 < RECALLS
     return counts.astype(np.float32)
 
 
@@ -36,23 +36,21 @@ REACHED = _reached()
 def small_ap(evidence: Evidence, weights: Weights) -> NDArray[np.float64]:
     """float64 [2, B, K]: over all IoU thresholds, and at 0.50. weights: [B, I]. NaN where a class has no object."""
     classes = np.arange(len(evidence.frequency))
-    weights = weights.astype(np.float32)
-    objects = _running(weights[:, evidence.object_image] * evidence.object_count[:, 0].astype(np.float32))
+    singles: Singles = weights.astype(np.float32)
+    objects = _running(singles[:, evidence.object_image] * evidence.object_count[:, 0].astype(np.float32))
     bounds = np.searchsorted(evidence.object_category, np.arange(len(classes) + 1))
     objects = objects[:, bounds[1:]] - objects[:, bounds[:-1]]
     if objects.max() > 1000:
         raise ValueError("more than 1,000 objects of a class")
     scale = 100 * STEPS / np.maximum(objects, 1)
 
-    drawn = weights[:, evidence.image]
+    drawn = singles[:, evidence.image]
     all_before = _running(drawn)
     begin = np.searchsorted(evidence.category, classes)
     outcomes = evidence.outcomes["bbox"]
     found = np.zeros((THRESHOLDS, len(weights), len(classes)))
     for threshold in range(THRESHOLDS):
-        hits, ignored = (
-            np.flatnonzero(bits[:, 0] >> threshold & 1) for bits in (outcomes.correct, outcomes.ignored)
-        )
+        hits, ignored = (np.flatnonzero(bits[:, 0] >> threshold & 1) for bits in (outcomes.correct, outcomes.ignored))
         if not len(hits):
             continue
         own = evidence.category[hits]
