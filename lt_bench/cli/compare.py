@@ -30,6 +30,9 @@ STDOUT = "-"
 @click.option("--kind", type=click.Choice(["segm", "bbox"]), help="Masks or boxes. Default: masks if there are any.")
 @click.option("--by-class", is_flag=True, help="The classes that gained and lost most; each loss against the first.")
 @click.option("--swap-test/--no-swap-test", default=None, help="Permutation test. Default: where a loss has one seed.")
+@click.option(
+    "--pooled/--no-pooled", default=None, help="Variance between seeds from all losses. Default: from three on."
+)
 @click.option("--resamples", type=click.IntRange(100, 100_000), default=1000, show_default=True, help="Of the images.")
 @click.option(
     "--random-seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of the resamples."
@@ -47,6 +50,7 @@ def compare(
     kind: BoxOrMask | None,
     by_class: bool,
     swap_test: bool | None,
+    pooled: bool | None,
     resamples: int,
     random_seed: int,
     confidence: float,
@@ -66,7 +70,9 @@ def compare(
     from lt_bench.leaderboard.comparison.report import Request, report
 
     prints = _check_outputs(json_to, csv_to, plot, by_class)
-    options = Options(resamples=resamples, random_seed=random_seed, confidence=confidence, swap_test=swap_test)
+    options = Options(
+        resamples=resamples, random_seed=random_seed, confidence=confidence, swap_test=swap_test, pooled=pooled
+    )
     found = report(Request(losses, leaderboards, track, across_tracks, kind, by_class, options))
     if not prints:
         click.echo(found.text())

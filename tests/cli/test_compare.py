@@ -17,7 +17,7 @@ from scipy import stats
 
 from lt_bench.cli import main
 from lt_bench.evaluation.comparison.bootstrap import resampled_metrics
-from lt_bench.evaluation.comparison.intervals import image_interval
+from lt_bench.evaluation.comparison.intervals import image_interval, widened, widenings
 from lt_bench.evaluation.comparison.resampled_ap import COMPARED
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.store import read, record_path, write
@@ -82,8 +82,17 @@ def test_means_and_seeds_are_those_of_the_records(runs: Path) -> None:
 def test_images_interval_is_of_the_paired_bootstrap(runs: Path) -> None:
     """Both losses' means over their seeds in the same resamples, subtracted."""
     found = differences(as_json(runs / "ce", runs / "ecm", "--random-seed", 7))
+    truth = made_run(0.5, 0)
+    images = [len(set(truth.object_image[truth.object_category == k].tolist())) for k in range(len(truth.category_ids))]
+    factors = widenings(np.array(images), truth.frequency)
     sides = [
-        np.mean([resampled_metrics(made_run(SKILLS[loss], seed), "segm", RESAMPLES, 7) for seed in range(3)], axis=0)
+        np.mean(
+            [
+                widened(resampled_metrics(made_run(SKILLS[loss], seed), "segm", RESAMPLES, 7), factors)
+                for seed in range(3)
+            ],
+            axis=0,
+        )
         for loss in ("ce", "ecm")
     ]
     for place, metric in enumerate(COMPARED):
@@ -140,6 +149,25 @@ def test_three_losses_all_pairs_with_holm(runs: Path) -> None:
     assert text.count("focal - ecm") >= len(COMPARED)
 
 
+def test_seeds_variance_of_three_losses_is_that_of_all(runs: Path) -> None:
+    """The residual mean square of a two-way analysis of variance, losses by seeds; each pair's own on request."""
+    table = np.array([values(runs, loss, "AP") for loss in SKILLS])
+    residual = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean()
+    half = stats.t.isf(0.025, 4) * np.sqrt(2 * (residual**2).sum() / 4 / 3)
+    one = differences(as_json(*(runs / loss for loss in SKILLS)))["ce", "ecm", "AP"]
+    assert one["seeds"]["high"] - one["value"] == pytest.approx(half)
+    assert one["value"] == pytest.approx(table[1].mean() - table[0].mean())
+    alone = differences(as_json(*(runs / loss for loss in SKILLS), "--no-pooled"))["ce", "ecm", "AP"]
+    low, high = stats.ttest_rel(table[1], table[0]).confidence_interval(0.95)
+    assert (alone["seeds"]["low"], alone["seeds"]["high"]) == pytest.approx((low, high))
+
+
+def test_a_loss_with_one_seed_leaves_the_others_paired(runs: Path) -> None:
+    found = differences(as_json(runs / "focal" / "seed_0", runs / "ce", runs / "ecm"))
+    assert found["ce", "ecm", "AP"]["paired"] and found["ce", "ecm", "AP"]["total"] is not None
+    assert found["focal", "ce", "AP"]["total"] is None and found["focal", "ce", "AP"]["images"] is not None
+
+
 def test_t_test_over_classes(runs: Path) -> None:
     content = as_json(runs / "ce", runs / "ecm")
     by_class = [
@@ -193,7 +221,8 @@ def test_json_has_its_form_and_csv_the_same_numbers(runs: Path, tmp_path: Path) 
     assert done.exit_code == 0 and "gained most" in done.stdout
     content = json.loads(files[0].read_text(encoding="utf-8"))
     assert list(content) == [
-        *("format", "kind", "images", "classes", "resamples", "random_seed", "confidence", "covers", "notes"),
+        *("format", "kind", "images", "classes", "resamples", "random_seed", "confidence", "pooled"),
+        *("covers", "notes"),
         *("losses", "differences", "pairs", "rankings", "by_class"),
     ]
     assert (content["kind"], content["images"], content["classes"]) == ("segm", 60, 12)

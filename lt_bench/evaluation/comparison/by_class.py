@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lt_bench.evaluation.comparison.class_rows import merged_rows, objects_to_find
 from lt_bench.evaluation.comparison.comparison import Candidate, Measured, Options
-from lt_bench.evaluation.comparison.intervals import Interval, image_interval
+from lt_bench.evaluation.comparison.intervals import Interval, image_interval, images_of_classes
 from lt_bench.evaluation.comparison.resampled_ap import resample
 from lt_bench.evaluation.evidence.evidence import Evidence
 from lt_bench.evaluation.terms import BoxOrMask
@@ -32,7 +32,8 @@ class ClassInfo:
 
 @dataclass(frozen=True)
 class ClassDifference:
-    """first, second: AP, mean over the runs. value: second minus first. p: of the swap test for this class alone, None
+    """first, second: AP, mean over the runs. value: second minus first. interval: None with a single image, which has no
+    variance. p: of the swap test for this class alone, None
     where the losses have different numbers of runs. images: validation images that have an object of the class.
     """
 
@@ -91,7 +92,7 @@ def by_class(
     resampled = measured[1].resampled_ap - measured[0].resampled_ap
     truth = candidates[0].evidence[0]
     there = np.flatnonzero(np.isfinite(first) & np.isfinite(second))
-    images = np.bincount(truth.object_category[truth.object_count[:, 0] > 0], minlength=len(truth.category_ids))
+    images = images_of_classes(truth)
     p, excess = None, None
     if len(candidates[0].evidence) == len(candidates[1].evidence):
         swapped = swapped_differences(
@@ -107,7 +108,9 @@ def by_class(
             first=float(first[k]),
             second=float(second[k]),
             value=float(second[k] - first[k]),
-            interval=image_interval(float(second[k] - first[k]), resampled[:, k], options.confidence),
+            interval=image_interval(float(second[k] - first[k]), resampled[:, k], options.confidence)
+            if images[k] > 1
+            else None,
             p=None if p is None else p[k],
         )
         for k in there.tolist()

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lt_bench.evaluation.comparison.bootstrap import draw_images
+from lt_bench.evaluation.comparison.intervals import images_of_classes, widened, widenings
 from lt_bench.evaluation.comparison.power import resolvable, seeds_needed
 from lt_bench.evaluation.comparison.ranking import Rank, all_pairs, groups, holm, is_significant, ranks
 from lt_bench.evaluation.comparison.resampled_ap import COMPARED, class_ap
 from lt_bench.evaluation.comparison.runs import LossRuns
 from lt_bench.evaluation.comparison.swap_test import swap_test
-from lt_bench.evaluation.comparison.total import Difference
+from lt_bench.evaluation.comparison.total import Difference, difference
 from lt_bench.evaluation.evidence.evidence import Evidence
 from lt_bench.evaluation.terms import BoxOrMask
 
@@ -36,7 +37,8 @@ class Candidate:
 @dataclass(frozen=True)
 class Options:
     """kind: boxes or masks. resamples: of the images, and permutations. random_seed: of what is drawn at random, and
-    no training seed. swap_test: None for pairs in which a loss has one run, which have no other p.
+    no training seed. swap_test: None for pairs in which a loss has one run, which have no other p. pooled: estimate the
+    variance between seeds once from all losses, as boards do, instead of from each pair's; None for three losses or more.
     """
 
     kind: BoxOrMask = "segm"
@@ -44,6 +46,7 @@ class Options:
     random_seed: int = 0
     confidence: float = 0.95
     swap_test: bool | None = None
+    pooled: bool | None = None
 
     @property
     def level(self) -> float:
@@ -118,18 +121,19 @@ class Comparison:
 
 
 def measure(candidate: Candidate, options: Options) -> Measured:
-    """AP of every class and COMPARED of every run, as they are and in the resamples."""
+    """AP of every class and COMPARED of every run, as they are and in the resamples; of these COMPARED is `widened`."""
     images = len(candidate.evidence[0].image_ids)
     weights = np.concatenate(
         (np.ones((1, images), dtype=np.int32), draw_images(images, options.resamples, options.random_seed))
     )
     values, ap, resampled = [], [], []
+    factors = widenings(images_of_classes(candidate.evidence[0]), candidate.evidence[0].frequency)
     resampled_ap: Floats = np.zeros((options.resamples, len(candidate.evidence[0].category_ids)))
     for evidence in candidate.evidence:
         found = class_ap(evidence, options.kind, weights)
         metrics = found.metrics()
         values.append(metrics[0])
-        resampled.append(metrics[1:])
+        resampled.append(widened(metrics[1:], factors))
         ap.append(found.ap[0])
         resampled_ap += found.ap[1:]
     runs = LossRuns(candidate.name, candidate.seeds, np.stack(values), np.stack(resampled))
@@ -140,17 +144,18 @@ def compare(candidates: Sequence[Candidate], measured: Sequence[Measured], optio
     """Every pair of `candidates`, all with the same ground truth. measured: what `measure` gave of each."""
     runs = [one.runs for one in measured]
     there = [metric for metric in COMPARED if all(np.isfinite(one.measured(metric)).all() for one in runs)]
-    by_metric = {metric: all_pairs(runs, metric, options.confidence) for metric in there}
+    pooled = len(runs) > 2 if options.pooled is None else options.pooled
+    by_metric = {metric: _all_pairs(runs, metric, options.confidence, pooled) for metric in there}
     swapped = {pair: p for pair, p in _swap_tests(candidates, options)}
     corrected = {
         metric: dict(zip(swapped, holm([p[metric] for p in swapped.values()]), strict=True)) for metric in there
     }
     pairs = []
-    for place, (first, second) in enumerate(combinations(range(len(runs)), 2)):
+    for first, second in combinations(range(len(runs)), 2):
         names = runs[first].name, runs[second].name
         p_images = swapped.get(names, {})
         found = {
-            metric: replace(differences[place], p_images=p_images.get(metric))
+            metric: replace(differences[names], p_images=p_images.get(metric))
             for metric, differences in by_metric.items()
         }
         pairs.append(
@@ -167,9 +172,31 @@ def compare(candidates: Sequence[Candidate], measured: Sequence[Measured], optio
                 p_classes=_test_over_classes(measured[first].ap, measured[second].ap),
             )
         )
-    rankings = {metric: _ranking(runs, metric, found, options.level) for metric, found in by_metric.items()}
+    rankings = {
+        metric: _ranking(runs, metric, list(differences.values()), options.level)
+        for metric, differences in by_metric.items()
+    }
     truth = candidates[0].evidence[0]
-    return Comparison(options, len(truth.image_ids), len(truth.category_ids), tuple(runs), tuple(pairs), rankings)
+    return Comparison(
+        replace(options, pooled=pooled),
+        len(truth.image_ids),
+        len(truth.category_ids),
+        tuple(runs),
+        tuple(pairs),
+        rankings,
+    )
+
+
+def _all_pairs(
+    runs: Sequence[LossRuns], metric: str, confidence: float, pooled: bool
+) -> dict[tuple[str, str], Difference]:
+    """Losses with one run stay out of what is estimated for the others, which may then be paired by seed."""
+    several = [one for one in runs if len(one) > 1]
+    known = {(one.first, one.second): one for one in all_pairs(several, metric, confidence, pooled)}
+    return {
+        (first.name, second.name): known.get((first.name, second.name)) or difference(first, second, metric, confidence)
+        for first, second in combinations(runs, 2)
+    }
 
 
 def _swap_tests(

@@ -39,6 +39,7 @@ def as_json(
         "resamples": options.resamples,
         "random_seed": options.random_seed,
         "confidence": options.confidence,
+        "pooled": options.pooled,
         "covers": {**COVERS, "none": COVERED_BY_NONE},
         "notes": list(notes),
         "losses": [_loss(runs, sources.get(runs.name, ())) for runs in comparison.losses],
