@@ -16,6 +16,7 @@ from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.store import write
 
 IMAGES, CLASSES = 60, 12
+OWN = {"hyper_parameters": {}, "distribution": "lt_bench", "distribution_version": "0.1.0"}
 
 
 def frequency(classes: int = CLASSES) -> tuple[str, ...]:
@@ -74,7 +75,9 @@ def made_run(skill: float, seed: int, images: int = IMAGES, classes: int = CLASS
     )
 
 
-def made_record(evidence: Evidence, digest: str | None, loss: str = "ce", seed: int = 0, **fields: Any) -> ResultRecord:
+def made_record(
+    evidence: Evidence, digest: str | None, loss: str | dict[str, Any] = "ce", seed: int = 0, **fields: Any
+) -> ResultRecord:
     """A record with the evidence's AP. digest: of the evidence's file; None for an old record without."""
     found = {kind: evidence_metrics(evidence, kind) for kind in evidence.outcomes}
     metrics = {kind: values for kind, (values, _) in found.items()}
@@ -82,7 +85,7 @@ def made_record(evidence: Evidence, digest: str | None, loss: str = "ce", seed: 
     ids = evidence.category_ids.tolist()
     content: dict[str, Any] = {
         "schema_version": 2 if digest is None else 3,
-        "loss": {"name": loss, "hyper_parameters": {}, "distribution": "lt_bench", "distribution_version": "0.1.0"},
+        "loss": loss if isinstance(loss, dict) else {**OWN, "name": loss},
         "track": {
             "dataset": "made",
             "detector": "mask_rcnn",
@@ -129,7 +132,12 @@ def made_record(evidence: Evidence, digest: str | None, loss: str = "ce", seed: 
 
 
 def write_run(
-    folder: Path, loss: str = "ce", skill: float = 0.5, seed: int = 0, masks: bool = True, **fields: Any
+    folder: Path,
+    loss: str | dict[str, Any] = "ce",
+    skill: float = 0.5,
+    seed: int = 0,
+    masks: bool = True,
+    **fields: Any,
 ) -> Path:
     """A run's folder with result.json and evidence.parquet; returns it."""
     evidence = made_run(skill, seed, masks=masks)

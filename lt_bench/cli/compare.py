@@ -30,9 +30,7 @@ STDOUT = "-"
 @click.option("--kind", type=click.Choice(["segm", "bbox"]), help="Masks or boxes. Default: masks if there are any.")
 @click.option("--by-class", is_flag=True, help="The classes that gained and lost most; each loss against the first.")
 @click.option("--swap-test/--no-swap-test", default=None, help="Permutation test. Default: where a loss has one seed.")
-@click.option(
-    "--pooled/--no-pooled", default=None, help="Variance between seeds from all losses. Default: from three on."
-)
+@click.option("--pooled/--no-pooled", default=None, help="Variance of seeds from all losses. Default: three or more.")
 @click.option("--resamples", type=click.IntRange(100, 100_000), default=1000, show_default=True, help="Of the images.")
 @click.option(
     "--random-seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of the resamples."

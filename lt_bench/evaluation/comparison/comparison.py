@@ -38,7 +38,7 @@ class Candidate:
 class Options:
     """kind: boxes or masks. resamples: of the images, and permutations. random_seed: of what is drawn at random, and
     no training seed. swap_test: None for pairs in which a loss has one run, which have no other p. pooled: estimate the
-    variance between seeds once from all losses, as boards do, instead of from each pair's; None for three losses or more.
+    variance between seeds once from all losses, as boards do, not from each pair's; None for three losses or more.
     """
 
     kind: BoxOrMask = "segm"

@@ -113,8 +113,8 @@ def _legend(comparison: Comparison) -> str:
         )
     if options.pooled and any(map(_knows_seeds, comparison.pairs)):
         rows.append(
-            "The variance between seeds is estimated once from all losses, as on a board; that is right as far as seeds "
-            "move all losses alike. --no-pooled takes it from each pair alone."
+            "The variance between seeds is estimated once from all losses, as on a board; that is right as far as "
+            "seeds move all losses alike. --no-pooled takes it from each pair alone."
         )
     single = [runs.name for runs in comparison.losses if len(runs) == 1]
     if single:
