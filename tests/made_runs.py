@@ -80,8 +80,8 @@ def made_record(
 ) -> ResultRecord:
     """A record with the evidence's AP. digest: of the evidence's file; None for an old record without."""
     found = {kind: evidence_metrics(evidence, kind) for kind in evidence.outcomes}
-    metrics = {kind: values for kind, (values, _) in found.items()}
-    by_class = {kind: values for kind, (_, values) in found.items()}
+    metrics = {str(kind): values for kind, (values, _) in found.items()}
+    by_class = {str(kind): values for kind, (_, values) in found.items()}
     ids = evidence.category_ids.tolist()
     content: dict[str, Any] = {
         "schema_version": 2 if digest is None else 3,
