@@ -1,4 +1,4 @@
-"""Several losses at once: all pairs with Holm's correction, shared ranks, groups, and how probably each is the best."""
+"""Several losses at once: all pairs with Holm's correction, shared ranks and groups."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lt_bench.evaluation.comparison.probability import probability_best
 from lt_bench.evaluation.comparison.runs import LossRuns, are_paired
 from lt_bench.evaluation.comparison.seeds import Scatter, pooled_scatter
 from lt_bench.evaluation.comparison.total import Difference, difference
 
 LEVEL = 0.05
-DRAWS = 20_000
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -76,15 +73,22 @@ def is_significant(pair: Difference, level: float = LEVEL) -> bool:
 
 
 def ranks(
-    runs: Sequence[LossRuns], metric: str, pairs: Sequence[Difference] | None = None, level: float = LEVEL
+    runs: Sequence[LossRuns],
+    metric: str,
+    pairs: Sequence[Difference] | None = None,
+    level: float = LEVEL,
+    pooled: bool = False,
 ) -> list[Rank]:
-    """One for each loss, the highest mean first; a loss without a value last. pairs: from `all_pairs`, if at hand."""
-    pairs = all_pairs(runs, metric) if pairs is None else pairs
+    """One for each loss, the highest mean first; a loss without a value last.
+
+    pairs: from `all_pairs`, if at hand, with the same `pooled`.
+    """
+    pairs = all_pairs(runs, metric, pooled=pooled) if pairs is None else pairs
     beaten: dict[str, int] = dict.fromkeys(_compared(pairs), 0)
     for pair in pairs:
         if is_significant(pair, level):
             beaten[pair.first if pair.value > 0 else pair.second] += 1
-    best = probability_best(runs, metric)
+    best = probability_best(runs, metric, pooled)
     means = {one.name: float(one.measured(metric).mean()) for one in runs}
     images_only = any(len(one) < 2 for one in runs)
     placed = {name: 1 + count for name, count in beaten.items()}
@@ -132,49 +136,3 @@ def _maximal_cliques(
         _maximal_cliques(chosen | {name}, candidates & alike[name], done & alike[name], alike, found)
         candidates = candidates - {name}
         done = done | {name}
-
-
-def probability_best(runs: Sequence[LossRuns], metric: str, draws: int = DRAWS, seed: int = 0) -> dict[str, float]:
-    """How probably each loss is the best one, by redrawing seeds and images together. Sums to 1.
-
-    In each draw all losses get the same resample of the images, and each loss's mean moves as its seeds allow: its
-    runs' deviations from the mean, weighted by chance so that the mean scatters like s / sqrt(n) times Student's t
-    with n - 1 degrees of freedom; losses with the same seeds get the same weights, as pairs. (Drawing n runs with
-    replacement would scatter too little for small n.) A loss with one run doesn't move with seeds: then it is about
-    checkpoints, and says too much about losses. Empty where resampled values or the metric are missing.
-    """
-    means = np.array([one.measured(metric).mean() for one in runs])
-    deviations = _image_deviations(runs, metric)
-    if deviations is None or not np.isfinite(means).all():
-        return {}
-    rng = np.random.default_rng(seed)
-    drawn = means + deviations[rng.integers(len(deviations), size=draws)]
-    moves: dict[frozenset[int], Floats] = {}
-    for i, one in enumerate(runs):
-        if len(one) < 2:
-            continue
-        key = frozenset(one.seeds)
-        if key not in moves:
-            moves[key] = _weights(len(one), draws, rng)
-        values = one.ordered().measured(metric)
-        drawn[:, i] += moves[key] @ (values - values.mean())
-    best = drawn == drawn.max(axis=1, keepdims=True)  # equal runs share
-    shares = (best / best.sum(axis=1, keepdims=True)).mean(axis=0)
-    return {one.name: float(share) for one, share in zip(runs, shares, strict=True)}
-
-
-def _weights(runs: int, draws: int, rng: np.random.Generator) -> Floats:
-    """float64 [draws, S]: weights of the runs' deviations from their mean."""
-    scale = np.sqrt(rng.chisquare(runs - 1, size=(draws, 1)) / (runs - 1))
-    weights: Floats = rng.standard_normal((draws, runs)) / scale / np.sqrt(runs * (runs - 1))
-    return weights
-
-
-def _image_deviations(runs: Sequence[LossRuns], metric: str) -> Floats | None:
-    """float64 [B, L]: of the losses' means in each resample from their mean over the resamples."""
-    resampled = [one.in_resamples(metric) for one in runs]
-    if not resampled or any(one is None for one in resampled):
-        return None
-    means = np.stack([one.mean(axis=0) for one in resampled if one is not None], axis=1)
-    means = means[np.isfinite(means).all(axis=1)]
-    return means - means.mean(axis=0) if len(means) > 1 else None
