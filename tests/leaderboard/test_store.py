@@ -42,7 +42,7 @@ def test_the_file_is_stable_json(tmp_path: Path, make_record) -> None:
     content = json.loads(text)
     assert text.endswith("}\n")
     assert list(content) == sorted(content)
-    assert content["schema_version"] == 2
+    assert content["schema_version"] == 3
     assert content["started"] == "2025-03-01T12:30:00Z"
 
 
@@ -81,7 +81,8 @@ INVALID = [
     ("seed", 1.5),
     ("seed", True),
     ("seed", None),
-    ("schema_version", 3),
+    ("schema_version", 4),
+    ("evidence", "e" * 63),
     ("schema_version", "1"),
     ("surprise", 1),
     ("loss.surprise", 1),
@@ -173,6 +174,21 @@ def test_a_record_of_version_1_has_no_further_metrics(tmp_path: Path, make_recor
     (tmp_path / "r.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match="schema_version 1 has no"):
         read(tmp_path / "r.json")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_record_of_an_earlier_version_has_no_evidence(tmp_path: Path, make_record, version: int) -> None:
+    earlier = make_record(schema_version=version)
+    write(earlier, tmp_path / "r.json")
+    assert read(tmp_path / "r.json") == earlier
+    assert "evidence" not in json.loads((tmp_path / "r.json").read_text())
+    (tmp_path / "r.json").write_text(changed(earlier, "evidence", "e" * 64))
+    with pytest.raises(UserError, match=f"schema_version {version} has no evidence"):
+        read(tmp_path / "r.json")
+    later = make_record(evidence="e" * 64)
+    write(later, tmp_path / "r.json")
+    assert read(tmp_path / "r.json") == later
+    assert later.identity() == earlier.identity()
 
 
 def test_published_records_of_version_1_stay_as_they_are(tmp_path: Path) -> None:
