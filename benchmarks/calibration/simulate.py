@@ -17,6 +17,7 @@ from lt_bench.utils.files import write_atomic
 
 PIECE = 50  # repetitions
 TRUTH_PIECE = 1000  # validation sets
+CLASSES = 10
 POWER = 1000  # images at which the swap test is also run on detectors that differ
 
 
@@ -28,7 +29,7 @@ class Scenario:
     images: int
     rare_images: float
     differ: bool
-    classes: int = 10
+    classes: int = CLASSES
 
     @property
     def name(self) -> str:
@@ -50,7 +51,8 @@ class Effort:
 def repetitions(scenario: Scenario, effort: Effort, start: int, count: int) -> dict[str, Any]:
     """Arrays of Repetition, with a first axis of `count` repetitions, the `start`-th and those after it."""
     drawn_from = population(**asdict(scenario))
-    tested = effort.tested if not scenario.differ or scenario.images == POWER else 0
+    power = scenario.images == POWER and scenario.classes == CLASSES
+    tested = effort.tested if power or not scenario.differ else 0
     found = [
         repeat(
             drawn_from,
