@@ -98,10 +98,12 @@ def doubts(images: NDArray[np.integer], frequency: Sequence[str]) -> list[str]:
     found = []
     for name, word in FREQUENCIES.items():
         there = images[(own == name) & (images > 0)]
-        if 0 < there.sum() < FEW:
+        count = int(there.sum())
+        if 0 < count < FEW:
             found.append(
-                f"AP{name}: no interval to be trusted, as {there.sum()} image(s) show(s) {len(there)} {word} class(es). "
-                f"In simulations a 95 % interval of a difference held it in {HELD[int(there.sum())]} % of the cases."
+                f"AP{name}: {word} classes that the validation images show: {len(there)}; images that show one: {count}. "
+                f"With fewer than {FEW} no interval can be trusted: in simulations {HELD[count]} % of the 95 % intervals "
+                "of a difference held the true one."
             )
     return found
 
