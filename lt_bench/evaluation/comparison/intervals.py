@@ -101,9 +101,9 @@ def doubts(images: NDArray[np.integer], frequency: Sequence[str]) -> list[str]:
         count = int(there.sum())
         if 0 < count < FEW:
             found.append(
-                f"AP{name}: {word} classes that the validation images show: {len(there)}; images that show one: {count}. "
-                f"With fewer than {FEW} no interval can be trusted: in simulations {HELD[count]} % of the 95 % intervals "
-                "of a difference held the true one."
+                f"AP{name}: {word} classes that the validation images show: {len(there)}; images that show one: "
+                f"{count}. With fewer than {FEW} no interval can be trusted: in simulations {HELD[count]} % of the "
+                "95 % intervals of a difference held the true one."
             )
     return found
 
