@@ -83,6 +83,7 @@ INVALID = [
     ("seed", None),
     ("schema_version", 4),
     ("evidence", "e" * 63),
+    ("seal", {"seed": "e" * 15}),
     ("schema_version", "1"),
     ("surprise", 1),
     ("loss.surprise", 1),

@@ -33,8 +33,8 @@ class ClassInfo:
 @dataclass(frozen=True)
 class ClassDifference:
     """first, second: AP, mean over the runs. value: second minus first. images: validation images that have an object
-    of the class. interval: None with one image, of which no variance is known. p: of the swap test for this class alone,
-    None where the losses have different numbers of runs.
+    of the class. interval: None with one image, of which no variance is known. p: of the swap test for this class
+    alone, None where the losses have different numbers of runs.
     """
 
     about: ClassInfo

@@ -12,13 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from alterations import alterations
-from finished_run import finish_run
 
 from lt_bench.errors import UserError
 from lt_bench.leaderboard import ResultRecord, read, write
+from lt_bench.leaderboard.files import files_of
 from lt_bench.leaderboard.store import evidence_path
 from lt_bench.leaderboard.submission import submit
 from lt_bench.leaderboard.verification import by_config, by_evidence
+from lt_bench.leaderboard.verification.problem import Problem
 from lt_bench.leaderboard.verify import is_verified, verify, verify_record
 from lt_bench.utils.files import sha256_of
 
@@ -41,16 +42,8 @@ ONLY_NAMED = {
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished run. Tests leave it as it is."""
-    folder = tmp_path_factory.mktemp("finished") / "run"
-    finish_run(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def submitted(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return submit(run, tmp_path_factory.mktemp("submitted") / "results")
+def submitted(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return submit(finished, tmp_path_factory.mktemp("submitted") / "results")
 
 
 @pytest.fixture
@@ -67,8 +60,8 @@ def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, name, cache(getattr(module, name)))
 
 
-def test_a_finished_run_and_a_stored_record_are_verified(run: Path, stored: Path) -> None:
-    found = verify(run / "result.json")
+def test_a_finished_run_and_a_stored_record_are_verified(finished: Path, stored: Path) -> None:
+    found = verify(finished / "result.json")
     assert (found.status, found.problems) == ("verified", ())
     assert found.unchecked == ()
     found = verify(stored)
@@ -131,6 +124,21 @@ def sealed_anew(path: Path, content: dict[str, Any]) -> bool:
     return True
 
 
+def test_the_evidence_alone_knows_the_ap_of_every_class(stored: Path, remembered: None) -> None:
+    files = files_of(stored)
+    files.per_class.unlink()
+    files.config.unlink()
+    content = json.loads(stored.read_text(encoding="utf-8"))
+    for row in content["per_class"]:
+        for kind in ("bbox", "segm"):
+            before = row[kind]
+            row[kind] = 0.4375
+            assert sealed_anew(stored, content)
+            (problem,) = verify(stored).problems
+            assert problem == Problem(f"per_class.{row['id']}.{kind}", 0.4375, before)
+            row[kind] = before
+
+
 def altered_evidence(path: Path, column: str) -> None:
     """Change the first value of a column, and write the rest as it was."""
     table = pq.read_table(path)
@@ -172,11 +180,6 @@ def test_evidence_and_its_digest_altered_together_give_other_metrics(stored: Pat
     assert not is_verified(stored)
 
 
-@pytest.fixture
-def copied(run: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(run, tmp_path / "copied"))
-
-
 def test_predictions_know_what_the_evidence_can_not(copied: Path) -> None:
     """A score may move no AP; with digest and seal altered to fit, it differs from what is made anew."""
     altered_evidence(copied / "evidence.parquet", "score")
@@ -195,6 +198,7 @@ def test_other_predictions_are_found(copied: Path) -> None:
 
 def test_a_run_is_held_against_its_notes(copied: Path) -> None:
     record = copied / "result.json"
+    (copied / "predictions.json").unlink()
     for field, value in (("training_seconds", 1.5), ("epochs", 7), ("notes", []), ("started", "2025-01-01T00:00:00Z")):
         content = json.loads(record.read_text(encoding="utf-8"))
         old = content[field]
