@@ -1,0 +1,91 @@
+"""What follows from a table and what does not, in two sentences made from its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import median
+
+from lt_bench.evaluation.comparison.power import resolvable
+from lt_bench.evaluation.comparison.ranking import LEVEL, is_significant
+from lt_bench.evaluation.comparison.total import Difference
+from lt_bench.leaderboard.cells import points
+from lt_bench.leaderboard.rows import BASELINE, Row
+from lt_bench.leaderboard.standing import METRICS, Standing
+
+
+def findings(rows: Sequence[Row], standing: Standing, toy: bool) -> list[str]:
+    """Two paragraphs; none for a table of one loss. toy: the data set is made for trials."""
+    if len(rows) < 2:
+        return []
+    return [f"**What follows:** {_follows(rows, standing)}", f"**What does not:** {_does_not(standing, toy)}"]
+
+
+def _follows(rows: Sequence[Row], standing: Standing) -> str:
+    pairs = standing.pairs["AP"]
+    if not any(pair.p is not None for pair in pairs):
+        return f"nothing about which loss is better; of {_pairs(len(pairs))} none can be called different, {_why_not(rows)}."
+    counts = " and ".join(
+        f"{sum(map(is_significant, standing.pairs[metric]))} in {metric}" for metric in METRICS
+    )
+    text = f"of {_pairs(len(pairs))} of losses, {counts} of masks differ significantly"
+    against = "; ".join(_against_baseline(rows, standing))
+    unknown = sum(pair.p is None for pair in pairs)
+    return f"{text}{': ' + against if against else ''}{_unknown(unknown)}."
+
+
+def _why_not(rows: Sequence[Row]) -> str:
+    single = sum(len(row.runs) == 1 for row in rows)
+    if single == len(rows):
+        return "since every loss was trained once (n = 1), and one run does not say what another seed would have given"
+    if single >= len(rows) - 1:
+        return "since all losses but one were trained once (n = 1)"
+    return "since the losses with several seeds are without evidence, so what other images would give is unknown"
+
+
+def _unknown(pairs: int) -> str:
+    reason = "a loss of it was trained once or lacks evidence"
+    return f"; of {_pairs(pairs)} nothing is known, since {reason}" if pairs else ""
+
+
+def _against_baseline(rows: Sequence[Row], standing: Standing) -> Iterator[str]:
+    """In which metric which losses are significantly above and below ce."""
+    if set(standing.baselines) == {None}:
+        return
+    for metric in METRICS:
+        above, below = [], []
+        for pair in filter(is_significant, standing.pairs[metric]):
+            first, second = int(pair.first), int(pair.second)
+            if standing.baselines[second] == first:
+                (above if pair.value > 0 else below).append(rows[second].label)
+            elif standing.baselines[first] == second:
+                (below if pair.value > 0 else above).append(rows[first].label)
+        yield f"in {metric}, above {BASELINE}: {_listed(above)}, below it: {_listed(below)}"
+
+
+def _does_not(standing: Standing, toy: bool) -> str:
+    text = "an order of losses that can share a rank, nor that they are equally good"
+    seen = _resolvable(standing.pairs["AP"])
+    if seen is not None:
+        text += f" (only a difference of about {seen} points of AP is found with a probability of 80 % here)"
+    text += ", nor the order with another data set, detector, backbone, schedule or recipe"
+    return f"{text}; least of all the order on LVIS." if toy else f"{text}."
+
+
+def _resolvable(pairs: Sequence[Difference]) -> str | None:
+    """The median over the pairs, at the level that Holm's first step asks for; None where no pair has a p."""
+    sizes = [
+        resolvable(
+            min(pair.n_first, pair.n_second), pair.seed_deviation, pair.paired, pair.image_deviation, level=LEVEL / len(pairs))
+        for pair in pairs
+        if pair.p is not None and pair.seed_deviation is not None and pair.image_deviation is not None
+    ]
+    known = [size for size in sizes if size is not None]
+    return points(median(known)).lstrip("+") if known else None
+
+
+def _pairs(count: int) -> str:
+    return f"{count} pair{'' if count == 1 else 's'}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names) or "none"

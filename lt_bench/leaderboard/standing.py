@@ -1,0 +1,120 @@
+"""Ranks and differences of a table's losses, with what seeds and validation images leave open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lt_bench.evaluation.comparison.bootstrap import cached_metrics
+from lt_bench.evaluation.comparison.intervals import Interval
+from lt_bench.evaluation.comparison.ranking import all_pairs, is_significant
+from lt_bench.evaluation.comparison.runs import COMPARED, LossRuns
+from lt_bench.evaluation.comparison.total import Difference, difference
+from lt_bench.leaderboard.cells import ABSENT, points
+from lt_bench.leaderboard.rows import Row, baselines, values
+
+# The same on every machine, or the same records would give other pages. An interval is then known to some 2 % of its
+# width, which is why its ends are given to a tenth of a point.
+RESAMPLES = 1000
+SEED = 0
+METRICS = ("AP", "APr")  # of masks, that losses are compared in
+
+
+@dataclass(frozen=True)
+class Rank:
+    """best, worst: the ranks that a loss can have without contradicting a significant difference. None: it has no AP."""
+
+    best: int | None
+    worst: int | None
+
+    def text(self) -> str:
+        if self.best is None:
+            return ABSENT
+        return str(self.best) if self.best == self.worst else f"{self.best}-{self.worst}"
+
+
+@dataclass(frozen=True)
+class FromBaseline:
+    """How far a loss's mask AP is from ce's. difference: None where there is no ce, or for ce itself."""
+
+    difference: Difference | None
+    is_baseline: bool = False
+
+    def text(self) -> str:
+        """In points: with the total interval, with that of the seeds alone, or saying that none is known."""
+        found = self.difference
+        if found is None:
+            return points(0.0) if self.is_baseline else ABSENT
+        value = points(found.value)
+        if found.total is not None:
+            return f"{value} {interval_text(found.total)}"
+        if found.seeds is not None:
+            return f"{value} {interval_text(found.seeds)} (seeds only)"
+        if min(found.n_first, found.n_second) < 2:
+            return f"{value}, interval unknown ({'n' if found.n_second == 1 else 'n of ce'} = 1)"
+        return value
+
+
+@dataclass(frozen=True)
+class Standing:
+    """ranks, differences: of each row, by mask AP. baselines: the place of the ce that each row is compared with.
+    pairs: every pair of rows in each of METRICS, named by their places "0", "1", ..., with Holm-corrected p if known.
+    """
+
+    ranks: tuple[Rank, ...]
+    baselines: tuple[int | None, ...]
+    differences: tuple[FromBaseline, ...]
+    pairs: dict[str, list[Difference]]
+
+
+def standing(rows: Sequence[Row]) -> Standing:
+    """What can be said of the rows of a table. Resampled metrics are computed once per evidence file, and kept."""
+    runs = [_loss_runs(str(place), row) for place, row in enumerate(rows)]
+    pairs = {metric: all_pairs(runs, metric) for metric in METRICS}
+    places = baselines(rows)
+    return Standing(_ranks(runs, pairs["AP"]), tuple(places), _from_baselines(runs, places), pairs)
+
+
+def interval_text(interval: Interval) -> str:
+    return f"[{points(interval.low)}, {points(interval.high)}]"
+
+
+def _loss_runs(name: str, row: Row) -> LossRuns:
+    measured = np.stack([values(row.records, ("metrics", "segm", metric)) for metric in COMPARED], axis=1)
+    return LossRuns(name, row.seeds, measured, _resampled(row))
+
+
+def _resampled(row: Row) -> NDArray[np.float64] | None:
+    """float64 [S, B, M]; None with a run that has no evidence, and for a single run, of which no interval is given."""
+    paths = [run.evidence for run in row.runs if run.evidence is not None]
+    if len(row.runs) < 2 or len(paths) < len(row.runs):
+        return None
+    return np.stack([cached_metrics(path, "segm", RESAMPLES, SEED) for path in paths])
+
+
+def _ranks(runs: Sequence[LossRuns], pairs: Sequence[Difference]) -> tuple[Rank, ...]:
+    """A loss can be no better than the number of losses significantly above it allows, and no worse than that of those
+    below. Losses whose difference isn't significant so share at least one rank.
+    """
+    there = {one.name: bool(np.isfinite(one.measured("AP").mean())) for one in runs}
+    above, below = dict.fromkeys(there, 0), dict.fromkeys(there, 0)
+    for pair in filter(is_significant, pairs):
+        better, worse = (pair.second, pair.first) if pair.value > 0 else (pair.first, pair.second)
+        above[worse] += 1
+        below[better] += 1
+    count = sum(there.values())
+    return tuple(
+        Rank(1 + above[name], count - below[name]) if there[name] else Rank(None, None) for name in there
+    )
+
+
+def _from_baselines(runs: Sequence[LossRuns], places: Sequence[int | None]) -> tuple[FromBaseline, ...]:
+    found = []
+    for place, (own, base) in enumerate(zip(runs, places, strict=True)):
+        comparable = base is not None and base != place and np.isfinite(own.measured("AP").mean())
+        against = difference(runs[base], own, "AP") if comparable and base is not None else None
+        found.append(FromBaseline(against, is_baseline=base == place))
+    return tuple(found)
