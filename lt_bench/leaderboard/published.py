@@ -148,7 +148,7 @@ def _lines(row: Row) -> Iterator[dict[str, str]]:
         "schedule": ", ".join(sorted({f"{record.epochs} epochs" for record in row.records})),
         "differs in": "",
         "Δ AP": "",
-        "source": f"**measured here**, n = {number_of_runs(len(row.runs))}",
+        "source": f"measured here, n = {number_of_runs(len(row.runs))}",
         "grade": "",
     }
     for _, entry in found.iterrows():

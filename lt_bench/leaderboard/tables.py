@@ -15,6 +15,8 @@ from lt_bench.leaderboard.rows import BASELINE, Row, Run, in_tables, values
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.standing import Standing, standing
 
+DELTA = f"Δ vs {BASELINE} (95 %)"
+
 
 @dataclass(frozen=True)
 class Table:
@@ -47,7 +49,7 @@ def _table(rows: Sequence[Row]) -> Table:
             "loss": row.label,
             "seeds": cells.number_of_runs(len(row.runs)),
             **_cells(AP, row.records),
-            f"Δ vs {BASELINE} [95 %]": found.differences[index].text(),
+            DELTA: found.differences[index].text(),
             "evidence": _evidence(row),
             "training": cells.duration(sum(run.training_seconds for run in row.records) / len(row.records)),
             "memory": cells.memory(row.records),
