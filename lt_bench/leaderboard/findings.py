@@ -8,7 +8,6 @@ from statistics import median
 from lt_bench.evaluation.comparison.power import resolvable
 from lt_bench.evaluation.comparison.ranking import LEVEL, is_significant
 from lt_bench.evaluation.comparison.total import Difference
-from lt_bench.leaderboard.cells import points
 from lt_bench.leaderboard.rows import BASELINE, Row
 from lt_bench.leaderboard.standing import METRICS, Standing
 
@@ -27,7 +26,7 @@ def _follows(rows: Sequence[Row], standing: Standing) -> str:
     counts = " and ".join(
         f"{sum(map(is_significant, standing.pairs[metric]))} in {metric}" for metric in METRICS
     )
-    text = f"of {_pairs(len(pairs))} of losses, {counts} of masks differ significantly"
+    text = f"of {_pairs(len(pairs))} of losses, {counts} differ significantly"
     against = "; ".join(_against_baseline(rows, standing))
     unknown = sum(pair.p is None for pair in pairs)
     return f"{text}{': ' + against if against else ''}{_unknown(unknown)}."
@@ -63,24 +62,30 @@ def _against_baseline(rows: Sequence[Row], standing: Standing) -> Iterator[str]:
 
 
 def _does_not(standing: Standing, toy: bool) -> str:
-    text = "an order of losses that can share a rank, nor that they are equally good"
-    seen = _resolvable(standing.pairs["AP"])
-    if seen is not None:
-        text += f" (only a difference of about {seen} points of AP is found with a probability of 80 % here)"
-    text += ", nor the order with another data set, detector, backbone, schedule or recipe"
-    return f"{text}; least of all the order on LVIS." if toy else f"{text}."
+    text = "an order among losses that can share a rank, or that they are equally good"
+    size = _resolvable(standing.pairs["AP"])
+    if size is not None:
+        text += f" (here a difference has to be about {size} points of AP to be found with a probability of 80 %)"
+    text += "; or the order with another data set, detector, backbone, schedule or recipe"
+    return f"{text}, least of all the order on LVIS." if toy else f"{text}."
 
 
 def _resolvable(pairs: Sequence[Difference]) -> str | None:
-    """The median over the pairs, at the level that Holm's first step asks for; None where no pair has a p."""
+    """The median over the pairs, at the level of Holm's first step, in points; None where no pair has a p."""
+    tested = [pair for pair in pairs if pair.p is not None]
     sizes = [
         resolvable(
-            min(pair.n_first, pair.n_second), pair.seed_deviation, pair.paired, pair.image_deviation, level=LEVEL / len(pairs))
-        for pair in pairs
-        if pair.p is not None and pair.seed_deviation is not None and pair.image_deviation is not None
+            min(pair.n_first, pair.n_second),
+            pair.seed_deviation,
+            pair.paired,
+            pair.image_deviation,
+            level=LEVEL / len(tested),
+        )
+        for pair in tested
+        if pair.seed_deviation is not None and pair.image_deviation is not None
     ]
     known = [size for size in sizes if size is not None]
-    return points(median(known)).lstrip("+") if known else None
+    return f"{100 * median(known):.1f}" if known else None
 
 
 def _pairs(count: int) -> str:

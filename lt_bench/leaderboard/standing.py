@@ -25,7 +25,7 @@ METRICS = ("AP", "APr")  # of masks, that losses are compared in
 
 @dataclass(frozen=True)
 class Rank:
-    """best, worst: the ranks that a loss can have without contradicting a significant difference. None: it has no AP."""
+    """best, worst: the ranks that a loss can have with 95 % confidence. None: it has no AP."""
 
     best: int | None
     worst: int | None
@@ -96,8 +96,10 @@ def _resampled(row: Row) -> NDArray[np.float64] | None:
 
 
 def _ranks(runs: Sequence[LossRuns], pairs: Sequence[Difference]) -> tuple[Rank, ...]:
-    """A loss can be no better than the number of losses significantly above it allows, and no worse than that of those
-    below. Losses whose difference isn't significant so share at least one rank.
+    """From 1 + the number of losses significantly above, to the number of those not significantly below.
+
+    As no pair is falsely called significant with 95 % confidence (Holm), the ranks of all losses lie in their ranges
+    with that confidence: Mogstad et al., Inference for Ranks, Review of Economic Studies 91 (2024).
     """
     there = {one.name: bool(np.isfinite(one.measured("AP").mean())) for one in runs}
     above, below = dict.fromkeys(there, 0), dict.fromkeys(there, 0)
