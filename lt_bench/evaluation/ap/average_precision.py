@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lt_bench.errors import UserError
 from lt_bench.evaluation.ap import lvis_backend, vernier_backend
 from lt_bench.evaluation.ap.crosscheck import disagreement
+from lt_bench.evaluation.evidence.evidence import Outcomes
 from lt_bench.evaluation.inputs.detections import Detections, read_detections
 from lt_bench.evaluation.inputs.ground_truth import GroundTruth, load_ground_truth
 from lt_bench.evaluation.terms import AP_NAMES, IouType
@@ -81,9 +82,15 @@ def evaluate_all(
 
 
 def average_precision(
-    truth: GroundTruth, detections: Detections, iou_type: IouType, evaluator: Evaluator = "vernier"
+    truth: GroundTruth,
+    detections: Detections,
+    iou_type: IouType,
+    evaluator: Evaluator = "vernier",
+    outcomes: Outcomes | None = None,
 ) -> APResult:
     """AP of `detections`, all of which count, however many there are per image.
+
+    outcomes: where those of the detections are written to, if they are wanted.
 
     Before vernier is believed, it must give lvis-api's arrays on a sample of the images. Where it doesn't, or takes no
     such annotations, lvis-api evaluates, a warning says why, and `evaluator` of the result names it. Boundary AP is not
@@ -93,13 +100,13 @@ def average_precision(
         try:
             reason = None if iou_type == "boundary" else disagreement(truth, detections, iou_type)
             if not reason:
-                return ap_result(truth, *vernier_backend.precision_recall(truth, detections, iou_type))
+                return ap_result(truth, *vernier_backend.precision_recall(truth, detections, iou_type, outcomes))
         except vernier_backend.Refused as refusal:
             if iou_type == "boundary":
                 raise
             reason = refusal.message
         warnings.warn(f"{reason}; lvis-api evaluates instead", stacklevel=2)
-    return ap_result(truth, *lvis_backend.precision_recall(truth, detections, iou_type), "lvis")
+    return ap_result(truth, *lvis_backend.precision_recall(truth, detections, iou_type, outcomes), "lvis")
 
 
 def precision_recall(
@@ -120,8 +127,13 @@ def ap_result(
     evaluator: Evaluator = "vernier",
 ) -> APResult:
     """What is published of precision [T, R, K, A] and recall [T, K, A]."""
-    per_class = {category: _mean(precision[:, :, index, 0]) for index, category in enumerate(truth.category_ids)}
+    per_class = class_ap(precision, truth.category_ids)
     return APResult(summarize(precision, recall, truth.frequency), per_class, precision, evaluator)
+
+
+def class_ap(precision: NDArray[np.float64], category_ids: Sequence[int]) -> dict[int, float]:
+    """Category id -> AP from precision [T, R, K, A]; -1 where there is no ground truth."""
+    return {category: _mean(precision[:, :, index, 0]) for index, category in enumerate(category_ids)}
 
 
 def summarize(

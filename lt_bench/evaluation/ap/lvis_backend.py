@@ -15,17 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lt_bench.errors import UserError
+from lt_bench.evaluation.evidence.evidence import Outcomes
+from lt_bench.evaluation.evidence.outcomes import LVIS_API, fill
 from lt_bench.evaluation.inputs.detections import Detections
 from lt_bench.evaluation.inputs.ground_truth import REMEDY, GroundTruth
 from lt_bench.evaluation.terms import IouType
 
 
 def precision_recall(
-    truth: GroundTruth, detections: Detections, iou_type: IouType
+    truth: GroundTruth, detections: Detections, iou_type: IouType, outcomes: Outcomes | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Precision [T, R, K, A] and recall [T, K, A] of checked detections, all of which count.
 
-    Raises UserError for annotations that lvis-api fails on, such as one without any polygon.
+    outcomes: where those of the detections are written to, if they are wanted. Raises UserError for annotations that
+    lvis-api fails on, such as one without any polygon.
     """
     # lvis-api raises IndexError on an empty list, so that gets a box of no area, which lvis-api forgets.
     results = list(_rows(truth, detections, iou_type)) or [_forgotten(truth)]
@@ -38,6 +41,8 @@ def precision_recall(
             message = f"{truth.path}: lvis-api cannot evaluate it: {type(error).__name__}: {error}"
             raise UserError(message, REMEDY) from error
         evaluation.accumulate()
+    if outcomes is not None and len(detections):
+        fill(outcomes, np.arange(len(detections)), evaluation.eval_imgs, LVIS_API)
     return evaluation.eval["precision"], evaluation.eval["recall"]
 
 

@@ -17,6 +17,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lt_bench.errors import UserError
+from lt_bench.evaluation.evidence.evidence import Outcomes
+from lt_bench.evaluation.evidence.outcomes import VERNIER, fill
 from lt_bench.evaluation.inputs.chunk_reader import buffers
 from lt_bench.evaluation.inputs.detections import Detections
 from lt_bench.evaluation.inputs.ground_truth import REMEDY, GroundTruth
@@ -44,52 +46,70 @@ class Part:
 
 
 def precision_recall(
-    truth: GroundTruth, detections: Detections, iou_type: IouType, dilation_ratio: float = DILATION_RATIO
+    truth: GroundTruth,
+    detections: Detections,
+    iou_type: IouType,
+    outcomes: Outcomes | None = None,
+    dilation_ratio: float = DILATION_RATIO,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Precision [T, R, K, A] and recall [T, K, A] of checked detections, all of which count. Raises Refused."""
+    """Precision [T, R, K, A] and recall [T, K, A] of checked detections, all of which count.
+
+    outcomes: where those of the detections are written to, if they are wanted. Raises Refused.
+    """
     classes = len(truth.category_ids)
     precision = np.full((THRESHOLDS, RECALLS, classes, AREAS), -1.0)
     recall = np.full((THRESHOLDS, classes, AREAS), -1.0)
     parts = _parts(truth)
-    measure = partial(_measure, truth, iou_type=iou_type, dilation_ratio=dilation_ratio)
+    rows = _with_area(detections, iou_type)
+    if iou_type == "bbox":
+        detections = replace(detections, counts=None, pixels=None)
+    measure = partial(_measure, truth, detections, iou_type, outcomes, dilation_ratio)
     with ThreadPoolExecutor(WORKERS) as pool:
-        measured = pool.map(measure, parts, _distribute(truth, parts, _with_area(detections, iou_type)))
+        measured = pool.map(measure, parts, _distribute(truth, parts, detections, rows))
         for part, (its_precision, its_recall) in zip(parts, measured, strict=True):
             precision[:, :, part.categories], recall[:, part.categories] = its_precision, its_recall
     return precision, recall
 
 
-def _with_area(detections: Detections, iou_type: IouType) -> Detections:
-    """lvis-api lets a detection without area take its place among an image's best, and then forgets it."""
+def _with_area(detections: Detections, iou_type: IouType) -> NDArray[np.int64]:
+    """The rows of detections with an area: lvis-api lets the others take their place among an image's best, and then
+    forgets them."""
     if iou_type == "bbox":
-        detections = replace(detections, counts=None, pixels=None)
         with np.errstate(over="ignore"):
             area = detections.box[:, 2] * detections.box[:, 3]
-        counts = (area > 0) & (area < np.inf)
-    else:
-        assert detections.pixels is not None
-        counts = detections.pixels > 0
-    return detections if counts.all() else detections.take(counts)
+        return np.flatnonzero((area > 0) & (area < np.inf))
+    assert detections.pixels is not None
+    return np.flatnonzero(detections.pixels > 0)
 
 
-def _distribute(truth: GroundTruth, parts: list[Part], detections: Detections) -> Iterator[Detections]:
+def _distribute(
+    truth: GroundTruth, parts: list[Part], detections: Detections, rows: NDArray[np.int64]
+) -> Iterator[NDArray[np.int64]]:
+    """Those of `rows` that belong to each part."""
     part_of = np.full(len(truth.category_ids), len(parts), dtype=np.uint16)
     for index, part in enumerate(parts):
         part_of[part.categories] = index
-    where = part_of[truth.category_indices(detections.category)]
+    where = part_of[truth.category_indices(detections.category[rows])]
     order = np.argsort(where, kind="stable")
     bounds = np.searchsorted(where[order], np.arange(len(parts) + 1))
     for index in range(len(parts)):
-        yield detections.take(order[bounds[index] : bounds[index + 1]])
+        yield rows[order[bounds[index] : bounds[index + 1]]]
 
 
 def _measure(
-    truth: GroundTruth, part: Part, detections: Detections, *, iou_type: IouType, dilation_ratio: float
+    truth: GroundTruth,
+    detections: Detections,
+    iou_type: IouType,
+    outcomes: Outcomes | None,
+    dilation_ratio: float,
+    part: Part,
+    rows: NDArray[np.int64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     from vernier import _core  # its public Evaluator refuses max_dets=(300,)
 
-    most = max(1, len(detections))  # every detection counts
-    found = _matrix(detections) if iou_type == "bbox" else _mask_json(truth, detections)
+    most = max(1, len(rows))  # every detection counts
+    own = detections.take(rows)
+    found = _matrix(own) if iou_type == "bbox" else _mask_json(truth, own)
     evaluate: Any = _core.evaluate_bbox_grid
     if iou_type == "segm":
         evaluate = partial(_core.evaluate_segm_grid, dt_area="mask")
@@ -97,11 +117,18 @@ def _measure(
         evaluate = partial(_core.evaluate_boundary_grid, dt_area="mask", dilation_ratio=dilation_ratio)
     try:
         grid = evaluate(
-            part.dataset, found, parity_mode="strict", use_cats=True, max_dets_per_image=most, retain_meta=False
+            part.dataset,
+            found,
+            parity_mode="strict",
+            use_cats=True,
+            max_dets_per_image=most,
+            retain_meta=outcomes is not None,
         )
     except ValueError as error:  # the detections were checked; what it may still refuse is an annotated mask
         raise Refused(f"{truth.path}: vernier does not take it: {error}", REMEDY) from error
     accumulated = grid.accumulate(max_dets=[most])
+    if outcomes is not None:
+        fill(outcomes, rows, grid.eval_imgs(), VERNIER)
     return np.asarray(accumulated.precision)[..., 0], np.asarray(accumulated.recall)[..., 0]
 
 

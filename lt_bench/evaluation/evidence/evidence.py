@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,13 +32,16 @@ class Evidence:
     file, also those where nothing counts. category_ids: int64 [K], ascending. frequency: "r", "c" or "f" of each.
 
     Detections, N of them: those of the 300 best of their image (over all categories) whose category the image is
-    annotated with, present or known to be absent. They are sorted by category, then by falling score; ties by image,
-    then as in the predictions file. That is the order in which lvis-api accumulates them. category, image: int32 [N],
-    indices into category_ids and image_ids. score: float64 [N]. outcomes: of the kinds that were evaluated.
+    annotated with, present or known to be absent, but for categories that no image has objects of. They are sorted by
+    category, then by falling score; ties by image, then as in the predictions file. That is the order in which lvis-api
+    accumulates them. category, image: int32 [N], indices into category_ids and image_ids. score: float64 [N]. outcomes:
+    of the kinds that were evaluated.
 
     Objects: for each of C pairs of a category and an image that has objects of it, sorted by category, then image.
     object_category, object_image: int32 [C], indices. object_count: int32 [C, A], how many have to be found in each
     area range, without the ignored ones; it may be 0.
+
+    evaluators: which one gave the outcomes of a kind, "vernier" or "lvis".
     """
 
     annotations: str
@@ -53,6 +56,7 @@ class Evidence:
     object_category: NDArray[np.int32]
     object_image: NDArray[np.int32]
     object_count: NDArray[np.int32]
+    evaluators: Mapping[BoxOrMask, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.score)
