@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,7 +47,7 @@ class FromBaseline:
     def text(self) -> str:
         """In points: with the total interval, with that of the seeds alone, or saying that none is known."""
         found = self.difference
-        if found is None:
+        if found is None or math.isnan(found.value):
             return points(0.0) if self.is_baseline else ABSENT
         value = points(found.value)
         if found.total is not None:

@@ -67,7 +67,7 @@ def total(first, second, drawn):
 
     center, half = np.mean(gaps), quantile(0.025) * error
     low, high = 1e-12, 0.5
-    for _ in range(200):
+    for _ in range(60):
         tail = math.sqrt(low * high)
         low, high = (tail, high) if quantile(tail) * error > abs(center) else (low, tail)
     return (100 * (center - half), 100 * (center + half)), 2 * tail
@@ -94,7 +94,7 @@ def test_the_difference_to_ce_has_the_interval_of_seeds_and_images(made) -> None
         assert difference.text() == f"{100 * (row.ap() - ce.ap()):+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_losses_share_a_rank_unless_their_difference_is_significant(made, seed) -> None:
     rows, drawn = made({**SEVEN, "eqlv2": (0.205, (0, 1, 2)), "federated": (0.225, (0, 1, 2))}, seed=seed)
     places = list(combinations(range(len(rows)), 2))
@@ -161,18 +161,15 @@ def test_other_seeds_are_not_paired(made) -> None:
     assert text.partition(" ")[2] == f"[{100 * welch.low:+.1f}, {100 * welch.high:+.1f}]"
 
 
-def test_what_has_no_ap_has_no_rank(made, make_record) -> None:
-    content = make_record("eql").model_dump(exclude_none=True)
-    content["metrics"]["segm"]["AP"] = -1.0
-    rows, _ = made({"ce": (0.2, (0, 1)), "ecm": (0.6, (0, 1))})
-    (found,), _ = in_tables([*(run for row in rows for run in row.runs), Run(type(make_record())(**content))])
-    ranks = standing(found).ranks
-    assert [(rank.text(), row.label) for rank, row in zip(ranks, found, strict=True)] == [
-        ("1-2", "ecm"),
-        ("1-2", "ce"),
-        ("-", "eql"),
-    ] or ranks[2].text() == "-"
-    assert standing(found).differences[2].text() == "-"
+def test_what_has_no_ap_has_no_rank(make_record) -> None:
+    content = make_record().metrics.model_dump()
+    content["segm"]["AP"] = -1.0
+    records = [make_record("ce", metrics=content), make_record("ecm", ap=0.3)]
+    (rows,), _ = in_tables(map(Run, records))
+    found = standing(rows)
+    assert [row.label for row in rows] == ["ecm", "ce"]
+    assert [rank.text() for rank in found.ranks] == ["1", "-"]
+    assert [difference.text() for difference in found.differences] == ["-", "0.0"]
 
 
 def test_both_metrics_are_compared_in_all_pairs(made) -> None:
