@@ -1,8 +1,8 @@
 """The result record: everything one run leaves for others to compare.
 
 The schema is closed (an unknown field is an error), bounded (no string or list can be huge) and versioned. A field
-that is added, removed or read differently makes a new `schema_version`. Version 2 added the metrics on request; a
-record of version 1 has none of them and is read and written as ever.
+that is added, removed or read differently makes a new `schema_version`. Version 2 added the metrics on request, version
+3 the evidence and the seal; a record of an earlier version has none of them and is read and written as ever.
 """
 
 from __future__ import annotations
@@ -29,9 +29,11 @@ from lt_bench.evaluation import metrics as registry
 Text = Annotated[str, StringConstraints(strict=True, max_length=1000)]
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
 Sha256 = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9a-f]{64}$")]
+Seal = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9a-f]{16}$")]
 Count = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 Seconds = Annotated[float, Field(strict=True, ge=0)]
 Flag = Annotated[bool, Field(strict=True)]
+NEW_IN_3 = {"evidence", "seal"}
 Frequency = Literal["r", "c", "f"]
 HyperParameter = Flag | Annotated[int, Field(strict=True)] | Annotated[float, Field(strict=True)] | Text
 
@@ -218,10 +220,11 @@ class ResultRecord(Extended):
 
     metrics: LVIS AP, at 300 detections per image. ap_fixed: AP with the best 10,000 detections of each class instead.
     ap_boundary: LVIS AP by boundary IoU. errors: what costs how much AP. detections_per_image: how many the model was
-    asked for, where a run's protocol says so.
+    asked for, where a run's protocol says so. evidence: digest of the file that the metrics can be computed from again.
+    seal: a short digest of every other field, set on writing (see `leaderboard.seal`).
     """
 
-    schema_version: Literal[1, 2] = 2
+    schema_version: Literal[1, 2, 3] = 3
     loss: Loss
     track: Track
     fingerprint: Sha256
@@ -248,12 +251,16 @@ class ResultRecord(Extended):
     ap_boundary: Metrics | None = None
     errors: BoxAndMaskErrors | None = None
     detections_per_image: Annotated[int, Field(strict=True, ge=1)] | None = None
+    evidence: Sha256 | None = None
+    seal: Annotated[dict[Name, Seal], Field(max_length=200)] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> ResultRecord:
         new = [key for model in (self, *self.per_class) for key in model.extensions()]
-        if self.schema_version == 1 and new:
-            raise ValueError(f"schema_version 1 has no {new[0]}")
+        if self.schema_version == 2:
+            new = [key for key in new if key in NEW_IN_3]
+        if self.schema_version < 3 and new:
+            raise ValueError(f"schema_version {self.schema_version} has no {new[0]}")
         if self.started.utcoffset() != timezone.utc.utcoffset(None):
             raise ValueError("started is not in UTC")
         ids = {entry.id for entry in self.per_class}

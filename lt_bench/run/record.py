@@ -99,7 +99,8 @@ def extended(earlier: ResultRecord, later: ResultRecord) -> ResultRecord:
     notes = [*earlier.notes, *(note for note in later.notes if note not in earlier.notes)]
     if later.evaluator != earlier.evaluator:
         notes.append(f"{', '.join(sorted(new))} measured later by {later.evaluator}")
-    fields = earlier.model_dump() | new | {"per_class": per_class, "notes": notes, "schema_version": 2}
+    changed = {"per_class": per_class, "notes": notes, "schema_version": max(earlier.schema_version, 2), "seal": None}
+    fields = earlier.model_dump() | new | changed
     return ResultRecord.model_validate(fields)
 
 
