@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-BEGIN = "<!-- The tables of leaderboards/glyphs.md, put here by `python tools/readme_table.py`. Changes here are lost. -->"
+BEGIN = (
+    "<!-- The tables of leaderboards/glyphs.md, put here by `python tools/readme_table.py`. -->"
+)
 END = "<!-- End of the tables. -->"
 
 

@@ -22,10 +22,9 @@ def findings(rows: Sequence[Row], standing: Standing, toy: bool) -> list[str]:
 def _follows(rows: Sequence[Row], standing: Standing) -> str:
     pairs = standing.pairs["AP"]
     if not any(pair.p is not None for pair in pairs):
-        return f"nothing about which loss is better; of {_pairs(len(pairs))} none can be called different, {_why_not(rows)}."
-    counts = " and ".join(
-        f"{sum(map(is_significant, standing.pairs[metric]))} in {metric}" for metric in METRICS
-    )
+        none = f"of {_pairs(len(pairs))} none can be called different, {_why_not(rows)}"
+        return f"nothing about which loss is better; {none}."
+    counts = " and ".join(f"{sum(map(is_significant, standing.pairs[metric]))} in {metric}" for metric in METRICS)
     text = f"of {_pairs(len(pairs))} of losses, {counts} differ significantly"
     against = "; ".join(_against_baseline(rows, standing))
     unknown = sum(pair.p is None for pair in pairs)

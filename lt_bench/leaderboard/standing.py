@@ -109,9 +109,7 @@ def _ranks(runs: Sequence[LossRuns], pairs: Sequence[Difference]) -> tuple[Rank,
         above[worse] += 1
         below[better] += 1
     count = sum(there.values())
-    return tuple(
-        Rank(1 + above[name], count - below[name]) if there[name] else Rank(None, None) for name in there
-    )
+    return tuple(Rank(1 + above[name], count - below[name]) if there[name] else Rank(None, None) for name in there)
 
 
 def _from_baselines(runs: Sequence[LossRuns], places: Sequence[int | None]) -> tuple[FromBaseline, ...]:

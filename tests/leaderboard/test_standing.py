@@ -179,6 +179,8 @@ def test_both_metrics_are_compared_in_all_pairs(made) -> None:
     assert {len(found) for found in pairs.values()} == {10}
     for metric, found in pairs.items():
         for pair in found:
-            means = [np.mean([getattr(r.metrics.segm, metric) for r in rows[int(name)].records]) for name in
-                     (pair.first, pair.second)]
+            means = [
+                np.mean([getattr(r.metrics.segm, metric) for r in rows[int(name)].records])
+                for name in (pair.first, pair.second)
+            ]
             assert pair.value == pytest.approx(means[1] - means[0])
