@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-BEGIN = (
-    "<!-- The tables of leaderboards/glyphs.md, put here by `python tools/readme_table.py`. -->"
-)
+BEGIN = "<!-- The tables of leaderboards/glyphs.md, put here by `python tools/readme_table.py`. -->"
 END = "<!-- End of the tables. -->"
 
 

@@ -50,7 +50,8 @@ def _against_baseline(rows: Sequence[Row], standing: Standing) -> Iterator[str]:
     if set(standing.baselines) == {None}:
         return
     for metric in METRICS:
-        above, below = [], []
+        above: list[str] = []
+        below: list[str] = []
         for pair in filter(is_significant, standing.pairs[metric]):
             first, second = int(pair.first), int(pair.second)
             if standing.baselines[second] == first:

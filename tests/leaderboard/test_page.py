@@ -104,13 +104,6 @@ def test_random_weights_are_said_loudly(make_record, publish) -> None:
     assert "**RANDOM WEIGHTS" in text
 
 
-def test_glyphs_say_what_they_are_not(make_record, publish) -> None:
-    pages, _ = regenerate(publish(make_record(dataset="glyphs"), make_record(dataset="glyphs-1203"), make_record()))
-    for page in pages:
-        assert ("synthetic data" in page.read_text()) == page.name.startswith("glyphs")
-        assert ("**What it is not:**" in page.read_text()) == page.name.startswith("glyphs")
-
-
 def test_published_numbers_stand_apart_and_only_for_lvis_v1(make_record, publish) -> None:
     pages, _ = regenerate(publish(*(make_record(dataset=name) for name in ("lvis_v1", "lvis_v0.5", "glyphs"))))
     texts = {page.name: page.read_text() for page in pages}
@@ -123,11 +116,6 @@ def test_published_numbers_stand_apart_and_only_for_lvis_v1(make_record, publish
         expected = list(csv.reader(stream))[1:]
     assert cells == [[cell.replace("_", "\\_") or "-" for cell in row] for row in expected]
     assert len(expected) > 30
-
-
-def test_a_part_of_lvis_is_not_passed_off_as_lvis(make_record, publish) -> None:
-    folder = publish(make_record(dataset="lvis_v1"))
-    assert "**Not lvis\\_v1 in full:**" in regenerate(folder)[0][0].read_text()
 
 
 def test_the_published_numbers_have_a_page_before_anybody_measured(tmp_path: Path) -> None:
