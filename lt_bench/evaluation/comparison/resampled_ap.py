@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +13,15 @@ from numpy.typing import NDArray
 
 from lt_bench.errors import UserError
 from lt_bench.evaluation.comparison.class_rows import ClassRows, class_rows, objects_to_find
-from lt_bench.evaluation.comparison.weighted_ap import weighted_ap
+from lt_bench.evaluation.comparison.true_positives import true_positives
+from lt_bench.evaluation.comparison.weighted_ap import Workspace, weighted_ap
 from lt_bench.evaluation.evidence.evidence import Evidence
 from lt_bench.evaluation.terms import BoxOrMask
 from lt_bench.utils.frequency import FREQUENCIES
 
 COMPARED = ("AP", "APr", "APc", "APf", "AP50")
+PIECES = 16  # that the resamples are divided into at most, so that what is computed at once stays in the cache
+ELEMENTS = 1 << 17  # of an array that is computed at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,16 +68,37 @@ def resample(
     threads: int,
 ) -> ClassAP:
     """AP of classes given by their `rows` and how many `objects` [B, K] there are to find; weights [B, sources]."""
-    columns = np.ascontiguousarray(weights.T)
-    found = np.full((2, len(weights), len(rows)), np.nan)
+    count = len(weights)
+    columns = np.zeros((weights.shape[1], -(-count // PIECES) * PIECES), dtype=np.int32)
+    columns[:, :count] = weights.T
+    found = np.full((2, columns.shape[1], len(rows)), np.nan)
+    spaces = threading.local()
 
     def one(index: int) -> None:
-        by_threshold = weighted_ap(rows[index], columns, objects[:, index])
-        found[:, :, index] = by_threshold.mean(axis=0), by_threshold[0]
+        positives = true_positives(rows[index])
+        pieces = _pieces(len(positives.at), columns.shape[1])
+        width = columns.shape[1] // pieces
+        own = np.zeros(columns.shape[1], dtype=np.int64)
+        own[:count] = objects[:, index]
+        if not hasattr(spaces, "own"):
+            spaces.own = Workspace()
+        for piece in range(pieces):
+            part = slice(piece * width, (piece + 1) * width)
+            found[:, part, index] = weighted_ap(
+                positives, columns.reshape(-1, width), pieces, piece, own[part], spaces.own
+            )
+        found[:, own == 0, index] = np.nan
 
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(one, range(len(rows))))
-    return ClassAP(found[0], found[1], frequency)
+        list(pool.map(one, sorted(range(len(rows)), key=lambda index: -len(rows[index].source))))
+    return ClassAP(found[0, :count], found[1, :count], frequency)
+
+
+def _pieces(hits: int, resamples: int) -> int:
+    pieces = 1
+    while pieces < PIECES and hits * resamples > ELEMENTS * pieces:
+        pieces *= 2
+    return pieces
 
 
 def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
