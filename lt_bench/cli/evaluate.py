@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 @click.option("--box-only", is_flag=True, help="Only boxes, for predictions without masks.")
 @click.option("--metrics", default="ap", show_default=True, help=METRICS_HELP)
 @click.option("--csv", type=PATH, help="File for the AP of every class.")
+@click.option("--evidence", type=PATH, help="File for what AP is computed from (.parquet).")
 def evaluate(
     target: Path,
     annotations: Path | None,
@@ -36,8 +37,10 @@ def evaluate(
     box_only: bool,
     metrics: str,
     csv: Path | None,
+    evidence: Path | None,
 ) -> None:
     """LVIS AP and further metrics of TARGET: a predictions file (.json) or a checkpoint (.pth)."""
+    from lt_bench.evaluation.evidence.file import write_evidence
     from lt_bench.evaluation.metrics import check_metrics, chosen, detections_per_image, measure, parse_metrics
     from lt_bench.evaluation.report import class_rows, results_table, write_per_class
     from lt_bench.run.folder import RunFolder
@@ -52,6 +55,10 @@ def evaluate(
         if not any(metric.has_classes for metric in chosen(asked)):
             raise UserError("--csv is for AP by class, and no AP was asked for", "add ap to --metrics")
         refuse_unwritable(csv)  # before hours of predicting
+    if evidence is not None:
+        if "ap" not in asked:
+            raise UserError("--evidence is what AP is computed from, and no ap was asked for", "add ap to --metrics")
+        refuse_unwritable(evidence)
     if target.suffix == ".pth":
         more = detections_per_image(asked) or 0
         beside = config or RunFolder(target.parent).config
@@ -59,13 +66,16 @@ def evaluate(
         annotations = annotations or from_config
     if annotations is None:
         raise UserError("predictions alone do not say what is true", "give the annotation file with --annotations")
-    measured = measure(annotations, target, asked, kinds, evaluator)
+    measured = measure(annotations, target, asked, kinds, evaluator, evidence=evidence is not None)
     for warning in measured.warnings():
         logger.warning(f"warning: {warning}")
     click.echo(results_table(measured.blocks()))
     if csv is not None:
         write_per_class(csv, class_rows(measured.categories, measured.per_class()))
         logger.info(f"AP by class: {csv}")
+    if evidence is not None and measured.evidence is not None:
+        write_evidence(measured.evidence, evidence)
+        logger.info(f"evidence: {evidence}, {evidence.stat().st_size / 1e6:.2f} MB")
 
 
 def _predict(checkpoint: Path, config: Path, out: Path, detections_per_image: int) -> tuple[Path, Path]:

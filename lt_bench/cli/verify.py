@@ -41,10 +41,11 @@ def verify(paths: tuple[Path, ...], everything: bool, folder: Path, annotations:
     for record in records:
         found = verify_one(record, annotations=annotations)
         count[found.status] += 1
-        click.echo(f"{found.status}: {record}" + (f" ({', '.join(found.checked)})" if found.checked else ""))
+        status = f"{found.status} (no evidence)" if found.status == "unverified" else found.status
+        click.echo(f"{status}: {record}" + (f" (checked: {', '.join(found.checked)})" if found.checked else ""))
         for problem in found.problems:
             click.echo(f"  {problem}")
-        for reason in found.unchecked:
+        for reason in found.unchecked if len(records) == 1 else ():
             click.echo(f"  not checked: {reason}")
     if len(records) > 1:
         click.echo(", ".join(f"{count[status]} {status}" for status in ("verified", "unverified", "wrong")))

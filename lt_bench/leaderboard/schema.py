@@ -1,8 +1,8 @@
 """The result record: everything one run leaves for others to compare.
 
 The schema is closed (an unknown field is an error), bounded (no string or list can be huge) and versioned. A field
-that is added, removed or read differently makes a new `schema_version`. Version 2 added the metrics on request, version
-3 the evidence and the seal; a record of an earlier version has none of them and is read and written as ever.
+that is added, removed or read differently makes a new `schema_version`. Version 2 added the metrics on request,
+version 3 the evidence and the seal; a record of an earlier version has none of them and is read and written as ever.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ Seal = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9a-f]{16}$")]
 Count = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 Seconds = Annotated[float, Field(strict=True, ge=0)]
 Flag = Annotated[bool, Field(strict=True)]
-NEW_IN_3 = {"evidence", "seal"}
 Frequency = Literal["r", "c", "f"]
+SINCE = {"evidence": 3, "seal": 3}  # the version that brought a field; those of `Extended` came with version 2
+
 HyperParameter = Flag | Annotated[int, Field(strict=True)] | Annotated[float, Field(strict=True)] | Text
 
 
@@ -220,8 +221,9 @@ class ResultRecord(Extended):
 
     metrics: LVIS AP, at 300 detections per image. ap_fixed: AP with the best 10,000 detections of each class instead.
     ap_boundary: LVIS AP by boundary IoU. errors: what costs how much AP. detections_per_image: how many the model was
-    asked for, where a run's protocol says so. evidence: digest of the file that the metrics can be computed from again.
-    seal: a short digest of every other field, set on writing (see `leaderboard.seal`).
+    asked for, where a run's protocol says so. evidence: SHA-256 of what `metrics` can be computed from (see
+    `lt_bench.evaluation.evidence.file`). seal: a short digest of every other field, set on writing (see
+    `lt_bench.leaderboard.seal`).
     """
 
     schema_version: Literal[1, 2, 3] = 3
@@ -252,15 +254,14 @@ class ResultRecord(Extended):
     errors: BoxAndMaskErrors | None = None
     detections_per_image: Annotated[int, Field(strict=True, ge=1)] | None = None
     evidence: Sha256 | None = None
-    seal: Annotated[dict[Name, Seal], Field(max_length=200)] | None = None
+    seal: Annotated[dict[Text, Seal], Field(max_length=1000)] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> ResultRecord:
         new = [key for model in (self, *self.per_class) for key in model.extensions()]
-        if self.schema_version == 2:
-            new = [key for key in new if key in NEW_IN_3]
-        if self.schema_version < 3 and new:
-            raise ValueError(f"schema_version {self.schema_version} has no {new[0]}")
+        for key in new:
+            if self.schema_version < SINCE.get(key, 2):
+                raise ValueError(f"schema_version {self.schema_version} has no {key}")
         if self.started.utcoffset() != timezone.utc.utcoffset(None):
             raise ValueError("started is not in UTC")
         ids = {entry.id for entry in self.per_class}

@@ -15,11 +15,23 @@ LENGTH = 16  # hex digits
 
 
 def seal(content: Mapping[str, Any]) -> dict[str, str]:
-    """Field -> the first 16 hex digits of the SHA-256 of its name and value, for all but the seal itself.
+    """Field -> the first 16 hex digits of the SHA-256 of its name and value, for all but the seal itself. The fields
+    of a block stand for the block: device.name, device.count, device.kind.
 
     content: a record as `model_dump(mode="json")` gives it.
     """
-    return {name: _digest(name, value) for name, value in content.items() if name != "seal"}
+    return {name: _digest(name, value) for name, value in sealed_fields(content).items()}
+
+
+def sealed_fields(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that have a digest each, and their values."""
+    fields: dict[str, Any] = {}
+    for name, value in content.items():
+        if isinstance(value, Mapping) and name != "seal":
+            fields |= {f"{name}.{key}": part for key, part in value.items()}
+        elif name != "seal":
+            fields[name] = value
+    return fields
 
 
 def broken(content: Mapping[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ from lt_bench.leaderboard.verification.by_evidence import by_evidence
 from lt_bench.leaderboard.verification.by_notes import by_manifest, by_per_class, by_summary
 from lt_bench.leaderboard.verification.by_predictions import by_digest, by_predictions, find_annotations
 from lt_bench.leaderboard.verification.by_seal import by_name, by_seal
+from lt_bench.leaderboard.verification.by_sense import by_sense
 from lt_bench.leaderboard.verification.problem import Problem
 from lt_bench.utils.files import sha256_of
 
@@ -50,7 +51,7 @@ def verify(record: Path, given: Files | None = None, annotations: Path | None = 
         content = read(record)
     except UserError as error:
         return Verification(record, (Problem("schema", record.name, error.message),))
-    problems, checked, unchecked = list(by_name(record, content)), ["schema"], []
+    problems, checked, unchecked = [*by_name(record, content), *by_sense(content)], ["schema"], []
     if content.schema_version < 3:
         unchecked.append(f"seal: version {content.schema_version} has none")
     else:

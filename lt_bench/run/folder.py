@@ -12,9 +12,10 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from lt_bench.errors import UserError
+from lt_bench.evaluation.evidence.layout import EVIDENCE_FILE
 from lt_bench.evaluation.inputs.predictions import PREDICTIONS_FILE
 from lt_bench.run.manifest import Note, RunManifest, TrainingSummary
-from lt_bench.utils.files import locked, write_atomic
+from lt_bench.utils.files import locked, sha256_of, write_atomic
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class RunFolder:
         self.summary = path / "training.json"
         self.predictions = path / PREDICTIONS_FILE
         self.annotations = path / "annotations_val.json"
+        self.evidence = path / EVIDENCE_FILE
         self.per_class = path / "per_class.csv"
         self.result = path / "result.json"
 
@@ -50,6 +52,10 @@ class RunFolder:
 
     def is_trained(self) -> bool:
         return self.predictions.is_file() and self.summary.is_file()
+
+    def has_evidence(self, digest: str | None) -> bool:
+        """Whether the evidence with this SHA-256 is there."""
+        return digest is not None and self.evidence.is_file() and sha256_of(self.evidence) == digest
 
     def has_results(self) -> bool:
         """Whether a run got anywhere here."""

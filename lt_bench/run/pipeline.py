@@ -76,7 +76,7 @@ def run(experiment: Experiment, dataset: Dataset, options: RunOptions) -> Result
         if folder.result.is_file():
             earlier = read(folder.result)
             missing -= earlier.measured()
-            if not missing:
+            if not missing and _has_evidence(folder, earlier):
                 logger.info(f"this run is finished: {folder.result} (run it anew with --restart)")
                 distributed.broadcast_config(None)
                 return earlier
@@ -92,7 +92,7 @@ def run(experiment: Experiment, dataset: Dataset, options: RunOptions) -> Result
             else:
                 _train_here(folder, experiment)
         logger.info("evaluating boxes and masks")
-        record = make_record(folder, dataset, options.evaluator, missing)
+        record = make_record(folder, dataset, options.evaluator, missing, earlier)
         record = record if earlier is None else extended(earlier, record)
         write_per_class(folder.per_class, (row.model_dump() for row in record.per_class))
         write(record, folder.result)
@@ -107,6 +107,17 @@ def run_other_rank() -> None:
     config = distributed.receive_config()
     if config is not None:
         train_and_predict(config)
+
+
+def _has_evidence(folder: RunFolder, record: ResultRecord) -> bool:
+    """Whether a finished run has its evidence, or can't get it: those of earlier versions were measured without."""
+    if folder.has_evidence(record.evidence):
+        return True
+    if not folder.predictions.is_file():
+        logger.warning(f"warning: this run has no evidence, and can't get it: {folder.predictions} is gone")
+        return True
+    logger.info("this run is finished, but has no evidence")
+    return False
 
 
 def _refuse_other_predictions(predictions: Path, record: ResultRecord) -> None:

@@ -17,6 +17,7 @@ from lt_bench.data.dataset import Dataset
 from lt_bench.data.lvis import LVISFile
 from lt_bench.errors import UserError
 from lt_bench.evaluation.ap.average_precision import Evaluator
+from lt_bench.evaluation.evidence.file import write_evidence
 from lt_bench.evaluation.metrics import Measured, measure
 from lt_bench.evaluation.report import class_rows
 from lt_bench.leaderboard.schema import Device, Memory, ResultRecord
@@ -29,12 +30,17 @@ LONGEST = 1000  # characters of a text in a record
 
 
 def make_record(
-    folder: RunFolder, dataset: Dataset, evaluator: Evaluator, metrics: Collection[str] = ("ap",)
+    folder: RunFolder,
+    dataset: Dataset,
+    evaluator: Evaluator,
+    metrics: Collection[str] = ("ap",),
+    earlier: ResultRecord | None = None,
 ) -> ResultRecord:
-    """Evaluate the predictions in a run's folder and put together its record.
+    """Evaluate the predictions in a run's folder, write the evidence, and put together the record.
 
-    metrics: what to measure beside LVIS AP, which every record has. Raises UserError when the folder holds no finished
-    training.
+    metrics: what to measure beside LVIS AP, which every record has. earlier: the record that the run has already; its
+    evidence stays if it is there. Raises UserError when the folder holds no finished training, or evidence would not
+    give what the earlier record says.
     """
     run, training = folder.read_manifest(), folder.read_summary()
     experiment = run.experiment
@@ -42,7 +48,9 @@ def make_record(
         raise UserError(f"{dataset.val.path} was changed while this run went on", "give the same command again")
     annotations = evaluated_annotations(folder, dataset, experiment.exclude)
     started = time.perf_counter()
-    measured = measure(annotations, folder.predictions, {"ap", *metrics}, evaluator=evaluator)
+    wanted = earlier is None or not folder.has_evidence(earlier.evidence)
+    measured = measure(annotations, folder.predictions, {"ap", *metrics}, evaluator=evaluator, evidence=wanted)
+    evidence = _written_evidence(folder, measured, earlier)
     seconds = time.perf_counter() - started
     info = get_info(experiment.loss)
     defaults = {name: _plain(value) for name, value in info.hyper_parameters.items()}
@@ -81,12 +89,13 @@ def make_record(
                 "train_images": _without(dataset.train, excluded),
                 "val_images": _without(dataset.val, excluded),
             },
-            "predictions": sha256_of(folder.predictions),
+            "predictions": measured.evidence.predictions if measured.evidence else sha256_of(folder.predictions),
             "started": run.started,
             "overrides": _overrides(experiment),
             "amp": experiment.amp,
             "notes": [*run.notes, *measured.warnings()],
             "detections_per_image": run.detections_per_image,
+            "evidence": evidence,
         }
     )
 
@@ -94,14 +103,40 @@ def make_record(
 def extended(earlier: ResultRecord, later: ResultRecord) -> ResultRecord:
     """The earlier record of a run with what was measured of it later; what it said before stays as it was."""
     new = {name: getattr(later, name) for name in later.measured() - earlier.measured()}
+    evidence = later.evidence or earlier.evidence
     rows = {row.id: {key: getattr(row, key) for key in row.extensions()} for row in later.per_class}
     per_class = [row.model_dump() | rows[row.id] for row in earlier.per_class]
     notes = [*earlier.notes, *(note for note in later.notes if note not in earlier.notes)]
-    if later.evaluator != earlier.evaluator:
+    if new and later.evaluator != earlier.evaluator:
         notes.append(f"{', '.join(sorted(new))} measured later by {later.evaluator}")
-    changed = {"per_class": per_class, "notes": notes, "schema_version": max(earlier.schema_version, 2), "seal": None}
-    fields = earlier.model_dump() | new | changed
-    return ResultRecord.model_validate(fields)
+    fields = earlier.model_dump() | new
+    return ResultRecord.model_validate(
+        fields | {"per_class": per_class, "notes": notes, "evidence": evidence, "schema_version": 3, "seal": None}
+    )
+
+
+def _written_evidence(folder: RunFolder, measured: Measured, earlier: ResultRecord | None) -> str | None:
+    """The digest of the evidence, written to the run's folder, if there is any."""
+    if measured.evidence is None:
+        return None
+    if earlier is not None and (difference := _difference(earlier, measured)):
+        raise UserError(
+            f"{folder.result} was measured otherwise: {difference}", "the record stays as it is, without evidence"
+        )
+    return write_evidence(measured.evidence, folder.evidence)
+
+
+def _difference(earlier: ResultRecord, measured: Measured) -> str:
+    """The first number of LVIS AP in which a record differs from what was measured; "" if there is none."""
+    for kind, result in measured.found["ap"].results.items():
+        recorded = getattr(earlier.metrics, kind).model_dump()
+        classes = {row.id: getattr(row, kind) for row in earlier.per_class}
+        pairs = [(name, recorded[name], value) for name, value in result.metrics.items()]
+        pairs += [(f"AP of category {key}", classes.get(key), value) for key, value in result.per_class.items()]
+        for name, before, now in pairs:
+            if before != now:
+                return f"{kind} {name} is {before} in the record and {now} now"
+    return ""
 
 
 def evaluated_annotations(folder: RunFolder, dataset: Dataset, exclude: Collection[int]) -> Path:

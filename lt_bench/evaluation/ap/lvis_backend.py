@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lt_bench.errors import UserError
 from lt_bench.evaluation.evidence.evidence import Outcomes
-from lt_bench.evaluation.evidence.outcomes import LVIS_API, fill
+from lt_bench.evaluation.evidence.outcomes import fill
 from lt_bench.evaluation.inputs.detections import Detections
 from lt_bench.evaluation.inputs.ground_truth import REMEDY, GroundTruth
 from lt_bench.evaluation.terms import IouType
@@ -42,7 +42,7 @@ def precision_recall(
             raise UserError(message, REMEDY) from error
         evaluation.accumulate()
     if outcomes is not None and len(detections):
-        fill(outcomes, np.arange(len(detections)), evaluation.eval_imgs, LVIS_API)
+        fill(outcomes, evaluation.eval_imgs)
     return evaluation.eval["precision"], evaluation.eval["recall"]
 
 

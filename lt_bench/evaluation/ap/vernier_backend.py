@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lt_bench.errors import UserError
 from lt_bench.evaluation.evidence.evidence import Outcomes
-from lt_bench.evaluation.evidence.outcomes import VERNIER, fill
+from lt_bench.evaluation.evidence.from_ious import fill_from_ious
 from lt_bench.evaluation.inputs.chunk_reader import buffers
 from lt_bench.evaluation.inputs.detections import Detections
 from lt_bench.evaluation.inputs.ground_truth import REMEDY, GroundTruth
@@ -74,12 +74,18 @@ def precision_recall(
 def _with_area(detections: Detections, iou_type: IouType) -> NDArray[np.int64]:
     """The rows of detections with an area: lvis-api lets the others take their place among an image's best, and then
     forgets them."""
+    area = _area(detections, iou_type)
+    return np.flatnonzero((area > 0) & (area < np.inf))
+
+
+def _area(detections: Detections, iou_type: IouType) -> NDArray[np.float64]:
+    """In px^2, as lvis-api computes it."""
     if iou_type == "bbox":
         with np.errstate(over="ignore"):
-            area = detections.box[:, 2] * detections.box[:, 3]
-        return np.flatnonzero((area > 0) & (area < np.inf))
+            area: NDArray[np.float64] = detections.box[:, 2] * detections.box[:, 3]
+            return area
     assert detections.pixels is not None
-    return np.flatnonzero(detections.pixels > 0)
+    return detections.pixels.astype(np.float64)
 
 
 def _distribute(
@@ -122,13 +128,14 @@ def _measure(
             parity_mode="strict",
             use_cats=True,
             max_dets_per_image=most,
-            retain_meta=outcomes is not None,
+            retain_iou=outcomes is not None,
+            retain_meta=False,
         )
     except ValueError as error:  # the detections were checked; what it may still refuse is an annotated mask
         raise Refused(f"{truth.path}: vernier does not take it: {error}", REMEDY) from error
     accumulated = grid.accumulate(max_dets=[most])
     if outcomes is not None:
-        fill(outcomes, rows, grid.eval_imgs(), VERNIER)
+        fill_from_ious(outcomes, truth, detections, _area(own, iou_type), rows, grid.ious())
     return np.asarray(accumulated.precision)[..., 0], np.asarray(accumulated.recall)[..., 0]
 
 

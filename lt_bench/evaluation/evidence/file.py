@@ -24,10 +24,19 @@ from numpy.typing import NDArray
 
 from lt_bench.evaluation.evidence.check import checked
 from lt_bench.evaluation.evidence.evidence import Evidence, Outcomes
-from lt_bench.evaluation.evidence.layout import KEY, OBJECT_COLUMNS, VERSION, Header, outcome_columns, schema
+from lt_bench.evaluation.evidence.layout import (
+    EVIDENCE_FILE,
+    KEY,
+    OBJECT_COLUMNS,
+    VERSION,
+    Header,
+    outcome_columns,
+    schema,
+)
 from lt_bench.utils.files import write_atomic
 
-EVIDENCE_FILE = "evidence.parquet"
+__all__ = ["EVIDENCE_FILE", "read_evidence", "write_evidence"]
+
 LEVEL = 9  # of zstd
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from lt_bench.evaluation.terms import BoxOrMask
 
+EVIDENCE_FILE = "evidence.parquet"
 VERSION = 1
 KEY = b"lt_bench.evidence"  # of the metadata
 AREA_NAMES = ("all", "small", "medium", "large")

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lt_bench.errors import UserError, did_you_mean
+from lt_bench.errors import RunFailedError, UserError, did_you_mean
 from lt_bench.evaluation.metrics.ap import AP
 from lt_bench.evaluation.metrics.ap_boundary import AP_BOUNDARY
 from lt_bench.evaluation.metrics.ap_fixed import AP_FIXED
 from lt_bench.evaluation.metrics.errors import ERROR_ANALYSIS
 from lt_bench.evaluation.metrics.metric import Block, Inputs, Measurement, Metric
 from lt_bench.evaluation.terms import KINDS, BoxOrMask
+from lt_bench.utils.files import sha256_of
 
 if TYPE_CHECKING:
     from lt_bench.evaluation.ap.average_precision import APResult, Evaluator
+    from lt_bench.evaluation.evidence.evidence import Evidence
 
 METRICS: tuple[Metric, ...] = (AP, AP_FIXED, AP_BOUNDARY, ERROR_ANALYSIS)
 
@@ -24,11 +26,12 @@ METRICS: tuple[Metric, ...] = (AP, AP_FIXED, AP_BOUNDARY, ERROR_ANALYSIS)
 @dataclass(frozen=True, eq=False)
 class Measured:
     """found: what was asked for, by the metrics' names, in the order of METRICS. categories: the annotation file's, ids
-    ascending.
+    ascending. evidence: of what was measured as LVIS AP, if it was wanted.
     """
 
     found: Mapping[str, Measurement]
     categories: Sequence[Mapping[str, Any]] = ()
+    evidence: Evidence | None = None
 
     def blocks(self) -> dict[str, Block]:
         """Plain values under the names that a record has for them."""
@@ -82,6 +85,7 @@ def measure(
     metrics: Collection[str] = ("ap",),
     kinds: Collection[BoxOrMask] = tuple(KINDS),
     evaluator: Evaluator = "vernier",
+    evidence: bool = False,
 ) -> Measured:
     """Measure a predictions file (see `lt_bench.evaluation.inputs.predictions`) on an LVIS annotation file.
 
@@ -91,9 +95,11 @@ def measure(
         metrics: names of METRICS.
         kinds: whether to evaluate boxes, masks or both.
         evaluator: "vernier" or "lvis".
+        evidence: whether to keep what LVIS AP, which must be among the metrics, was computed from.
 
     Raises:
         UserError: a file cannot be used, or a metric cannot be had of these kinds or by this evaluator.
+        RunFailedError: the evidence does not give the AP that was measured.
     """
     from lt_bench.evaluation.inputs.detections import read_detections
     from lt_bench.evaluation.inputs.ground_truth import load_ground_truth
@@ -101,5 +107,20 @@ def measure(
     check_metrics(metrics, kinds, evaluator)
     truth = load_ground_truth(annotations)
     detections = read_detections(predictions, truth, masks="segm" in kinds, boxes="bbox" in kinds)
-    inputs = Inputs(truth, detections, kinds, evaluator)
-    return Measured({metric.name: metric.measure(inputs) for metric in chosen(metrics)}, truth.file.categories)
+    inputs = Inputs(truth, detections, kinds, evaluator, outcomes=evidence)
+    found = {metric.name: metric.measure(inputs) for metric in chosen(metrics)}
+    kept = _evidence(inputs, found[AP.name], predictions) if evidence else None
+    return Measured(found, truth.file.categories, kept)
+
+
+def _evidence(inputs: Inputs, measured: Measurement, predictions: Path) -> Evidence:
+    from lt_bench.evaluation.evidence.collect import assemble
+    from lt_bench.evaluation.evidence.precision import evidence_metrics
+
+    results = {kind: measured.results[kind] for kind in inputs.kinds}
+    evaluators = {kind: result.evaluator for kind, result in results.items()}
+    evidence = assemble(inputs.truth, inputs.best, measured.outcomes, evaluators, sha256_of(predictions))
+    for kind, result in results.items():
+        if evidence_metrics(evidence, kind) != (result.metrics, result.per_class):
+            raise RunFailedError(f"{predictions}: the {kind} evidence does not give the AP that was measured")
+    return evidence

@@ -8,9 +8,14 @@ from lt_bench.evaluation.terms import KINDS
 
 def _measure(inputs: Inputs) -> Measurement:
     from lt_bench.evaluation.ap.average_precision import average_precision
+    from lt_bench.evaluation.evidence.outcomes import unseen
 
-    results = {str(kind): average_precision(inputs.truth, inputs.best, kind, inputs.evaluator) for kind in inputs.kinds}
-    return Measurement({kind: result.metrics for kind, result in results.items()}, results)
+    outcomes = {kind: unseen(len(inputs.best)) for kind in inputs.kinds} if inputs.outcomes else {}
+    results = {
+        str(kind): average_precision(inputs.truth, inputs.best, kind, inputs.evaluator, outcomes.get(kind))
+        for kind in inputs.kinds
+    }
+    return Measurement({kind: result.metrics for kind, result in results.items()}, results, outcomes=outcomes)
 
 
 AP = Metric(

@@ -11,6 +11,7 @@ from lt_bench.evaluation.terms import AP_NAMES, BoxOrMask
 
 if TYPE_CHECKING:
     from lt_bench.evaluation.ap.average_precision import APResult, Evaluator
+    from lt_bench.evaluation.evidence.evidence import Outcomes
     from lt_bench.evaluation.inputs.detections import Detections
     from lt_bench.evaluation.inputs.ground_truth import GroundTruth
 
@@ -22,12 +23,15 @@ TextTable = tuple[tuple[str, ...], list[list[str]]]  # headers, and rows of cell
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """The two files, read. detections: all that can count. kinds: whether boxes, masks or both are evaluated."""
+    """The two files, read. detections: all that can count. kinds: whether boxes, masks or both are evaluated.
+    outcomes: whether those of `best` are wanted too, of the metrics that have some.
+    """
 
     truth: GroundTruth
     detections: Detections
     kinds: Collection[BoxOrMask]
     evaluator: Evaluator
+    outcomes: bool = False
 
     @cached_property
     def best(self) -> Detections:
@@ -39,12 +43,13 @@ class Inputs:
 @dataclass(frozen=True, eq=False)
 class Measurement:
     """results: every AP by the name of its column in a table of classes. warning: why the numbers may not be what they
-    seem, if so.
+    seem, if so. outcomes: by kind, those of the detections `Inputs.best`, where they were wanted.
     """
 
     block: Block
     results: Mapping[str, APResult] = field(default_factory=dict)
     warning: str = ""
+    outcomes: Mapping[BoxOrMask, Outcomes] = field(default_factory=dict)
 
 
 class Column(NamedTuple):

@@ -49,7 +49,7 @@ def by_predictions(record: ResultRecord, predictions: Path, annotations: Path, e
     evaluator: Evaluator = next((known for known in EVALUATORS if known == named), "vernier")
     try:
         truth = load_ground_truth(annotations)
-        inputs = Inputs(truth, read_detections(predictions, truth), tuple(KINDS), evaluator)
+        inputs = Inputs(truth, read_detections(predictions, truth, masks=True), tuple(KINDS), evaluator)
         measured = Measured({metric.name: metric.measure(inputs) for metric in chosen(record.measured())})
         made = collect(truth, inputs.best, tuple(KINDS), evaluator, sha256_of(predictions))
     except UserError as error:

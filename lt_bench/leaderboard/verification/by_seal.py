@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from lt_bench.leaderboard.schema import ResultRecord
-from lt_bench.leaderboard.seal import broken
+from lt_bench.leaderboard.seal import broken, sealed_fields
 from lt_bench.leaderboard.store import record_path
 from lt_bench.leaderboard.verification.problem import ABSENT, Problem
 
@@ -20,11 +20,12 @@ def by_seal(record: ResultRecord) -> Iterator[Problem]:
     if record.seal is None:
         yield Problem("seal", ABSENT, "a record of this version has one")
         return
+    values = sealed_fields(content)
     for name in broken(content):
-        if name not in record.seal:
-            yield Problem(name, content[name], "a field that the seal does not know")
+        if name in record.seal:
+            yield Problem(name, values.get(name, ABSENT), "changed after the record was sealed")
         else:
-            yield Problem(name, content.get(name, ABSENT), "changed after the record was sealed")
+            yield Problem(name, values[name], "a field that the seal does not know")
 
 
 def by_name(path: Path, record: ResultRecord) -> Iterator[Problem]:
