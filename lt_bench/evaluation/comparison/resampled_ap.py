@@ -69,29 +69,36 @@ def resample(
 ) -> ClassAP:
     """AP of classes given by their `rows` and how many `objects` [B, K] there are to find; weights [B, sources]."""
     count = len(weights)
-    columns = np.zeros((weights.shape[1], -(-count // PIECES) * PIECES), dtype=np.int32)
+    padded = -(-count // PIECES) * PIECES
+    columns = np.zeros((weights.shape[1], padded), dtype=_exact_kind(rows, weights))
     columns[:, :count] = weights.T
-    found = np.full((2, columns.shape[1], len(rows)), np.nan)
+    to_find = np.zeros((len(rows), padded), dtype=np.int64)
+    to_find[:, :count] = objects.T
+    found = np.full((2, padded, len(rows)), np.nan)
     spaces = threading.local()
 
     def one(index: int) -> None:
-        positives = true_positives(rows[index])
-        pieces = _pieces(len(positives.at), columns.shape[1])
-        width = columns.shape[1] // pieces
-        own = np.zeros(columns.shape[1], dtype=np.int64)
-        own[:count] = objects[:, index]
         if not hasattr(spaces, "own"):
             spaces.own = Workspace()
+        positives = true_positives(rows[index])
+        pieces = _pieces(len(positives.at), padded)
+        width = padded // pieces
         for piece in range(pieces):
             part = slice(piece * width, (piece + 1) * width)
             found[:, part, index] = weighted_ap(
-                positives, columns.reshape(-1, width), pieces, piece, own[part], spaces.own
+                positives, columns.reshape(-1, width), pieces, piece, to_find[index, part], spaces.own
             )
-        found[:, own == 0, index] = np.nan
+        found[:, to_find[index] == 0, index] = np.nan
 
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(one, sorted(range(len(rows)), key=lambda index: -len(rows[index].source))))
+        list(pool.map(one, sorted(range(len(rows)), key=lambda index: -len(rows[index].source))))  # the longest first
     return ClassAP(found[0, :count], found[1, :count], frequency)
+
+
+def _exact_kind(rows: Sequence[ClassRows], weights: NDArray[np.integer]) -> type[np.float32 | np.float64]:
+    """The smaller float that counts the detections of any class exactly."""
+    most = max((len(own.source) for own in rows), default=0) * int(weights.max(initial=0))
+    return np.float32 if most < 1 << 24 else np.float64
 
 
 def _pieces(hits: int, resamples: int) -> int:

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from made_evidence import made_evidence, made_truth, plain_class_ap
 
-from lt_bench.errors import UserError
-from lt_bench.evaluation.comparison.resampled_ap import ClassAP, class_ap
+from lt_bench.evaluation.comparison.resampled_ap import class_ap
 
 
 @pytest.mark.parametrize("seed", range(12))
