@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lt_bench.evaluation.comparison.runs import LossRuns
+from lt_bench.evaluation.comparison.runs import LossRuns, are_paired
+from lt_bench.evaluation.comparison.seeds import Scatter, pooled_scatter
 from lt_bench.evaluation.comparison.total import Difference, difference
 
 LEVEL = 0.05
@@ -19,8 +20,8 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Rank:
-    """rank: 1 + number of losses that are significantly better, so losses that can't be told apart share one; None for a
-    loss that could be compared with no other, as it has one run.
+    """rank: 1 + number of losses that are significantly better, so losses that can't be told apart share one; None for
+    a loss that could be compared with no other, as it has one run.
 
     probability_best: that no other loss is better, or None where it can't be estimated. from_images_only: some loss
     has one run, and `probability_best` takes its checkpoint for the loss.
@@ -46,11 +47,27 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in corrected]
 
 
-def all_pairs(runs: Sequence[LossRuns], metric: str, confidence: float = 0.95) -> list[Difference]:
-    """Every pair of losses in the order given, `p_holm` over the pairs that have a p. Intervals are uncorrected."""
-    found = [difference(a, b, metric, confidence) for i, a in enumerate(runs) for b in runs[i + 1 :]]
+def all_pairs(
+    runs: Sequence[LossRuns], metric: str, confidence: float = 0.95, pooled: bool = False
+) -> list[Difference]:
+    """Every pair of losses in the order given, `p_holm` over the pairs that have a p. Intervals are uncorrected.
+
+    pooled: estimate the variance between seeds once, from all losses, instead of from each pair's own runs. With three
+    seeds and many pairs that is what it takes to find anything but huge differences, and it is right only as far as
+    seeds move all losses alike: a loss that scatters twice as much as the others is called different too often.
+    """
+    found = []
+    for i, first in enumerate(runs):
+        for j in range(i + 1, len(runs)):
+            known = _pooled(runs, metric, i, j) if pooled else None
+            found.append(difference(first, runs[j], metric, confidence, known=known))
     corrected = iter(holm([pair.p for pair in found if pair.p is not None]))
     return [pair if pair.p is None else replace(pair, p_holm=next(corrected)) for pair in found]
+
+
+def _pooled(runs: Sequence[LossRuns], metric: str, first: int, second: int) -> Scatter | None:
+    paired = all(are_paired(runs[0], one) for one in runs)
+    return pooled_scatter([one.ordered().measured(metric) for one in runs], first, second, paired)
 
 
 def is_significant(pair: Difference, level: float = LEVEL) -> bool:

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lt_bench.errors import UserError
-
-COMPARED = ("AP", "APr", "APc", "APf", "AP50")  # the order of every M axis
+from lt_bench.evaluation.comparison.resampled_ap import COMPARED
 
 Floats = NDArray[np.float64]
 

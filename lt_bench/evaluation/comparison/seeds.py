@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +40,9 @@ class SeedResult:
 def scatter(first: Floats, second: Floats, paired: bool) -> Scatter | None:
     """first, second: float64 [S1], [S2], one value a run; paired ones are of the same length and in the same order.
 
-    Unpaired: Welch's variance and degrees of freedom (Biometrika 34, 1947). None where a side has one run.
+    Unpaired: Welch's variance and degrees of freedom (Biometrika 34, 1947), but no more of the latter than with equal
+    variances on both sides. That changes nothing for as many runs on both; with 2 and 10, Welch's own would call equal
+    losses different in 10 % of the cases. None where a side has one run.
     """
     if min(len(first), len(second)) < 2:
         return None
@@ -47,21 +50,52 @@ def scatter(first: Floats, second: Floats, paired: bool) -> Scatter | None:
         spread = float(np.var(second - first, ddof=1))
         return Scatter(spread / len(first), len(first) - 1, spread**0.5)
     both = [float(np.var(side, ddof=1)) for side in (first, second)]
-    means = [spread / len(side) for spread, side in zip(both, (first, second), strict=True)]
-    weights = sum(mean**2 / (len(side) - 1) for mean, side in zip(means, (first, second), strict=True))
-    df = sum(means) ** 2 / weights if weights else float(len(first) + len(second) - 2)
-    return Scatter(sum(means), df, (sum(both) / 2) ** 0.5)
+    found, alike = _welch(both, first, second), _welch([1.0, 1.0], first, second)
+    return Scatter(found[0], min(found[1], alike[1]), (sum(both) / 2) ** 0.5)
 
 
-def seed_interval(first: Floats, second: Floats, paired: bool, confidence: float = 0.95) -> SeedResult:
+def _welch(variances: Sequence[float], first: Floats, second: Floats) -> tuple[float, float]:
+    """The variance of the difference of means, and its degrees of freedom."""
+    runs = (len(first), len(second))
+    of_means = [variance / n for variance, n in zip(variances, runs, strict=True)]
+    weights = sum(of_mean**2 / (n - 1) for of_mean, n in zip(of_means, runs, strict=True))
+    return sum(of_means), sum(of_means) ** 2 / weights if weights else float(sum(runs) - 2)
+
+
+def pooled_scatter(losses: Sequence[Floats], first: int, second: int, paired: bool) -> Scatter | None:
+    """The scatter of losses[second] - losses[first], estimated from all losses: assumes that seeds move all alike.
+
+    losses: of each, float64 [S], one value a run. Then three seeds of seven losses say as much about the variance as 15
+    of two. paired: all losses have the same seeds in the same order; what a seed does to all of them takes itself out
+    (two-way analysis of variance). None where a side has one run.
+    """
+    if min(len(losses[first]), len(losses[second])) < 2:
+        return None
+    several = [values for values in losses if len(values) > 1 and np.isfinite(values).all()]
+    residuals = [values - values.mean() for values in several]
+    df = sum(len(values) - 1 for values in several)
+    if paired:
+        by_seed = np.mean(residuals, axis=0)
+        residuals = [values - by_seed for values in residuals]
+        df -= len(by_seed) - 1
+    if not df:
+        return None
+    variance = float(sum((values**2).sum() for values in residuals) / df)
+    scale = 1 / len(losses[first]) + 1 / len(losses[second])
+    return Scatter(variance * scale, float(df), (variance * (2 if paired else 1)) ** 0.5)
+
+
+def seed_interval(
+    first: Floats, second: Floats, paired: bool, confidence: float = 0.95, known: Scatter | None = None
+) -> SeedResult:
     """The difference of two losses' means, with what seeds alone can say about it.
 
     It holds for other seeds of the same two losses, evaluated on these very images; not for other images, another data
     set, schedule or other hyper-parameters. Bouthillier et al., MLSys 2021 (arXiv 2103.03098), call it the variance of
-    the learning procedure. first, second, paired: as in `scatter`.
+    the learning procedure. first, second, paired: as in `scatter`. known: the scatter, where it is estimated otherwise.
     """
     value = float(np.mean(second) - np.mean(first))
-    found = scatter(first, second, paired)
+    found = known or scatter(first, second, paired)
     if found is None or not np.isfinite(value):
         return SeedResult(value, None, None, None)
     error = found.variance**0.5

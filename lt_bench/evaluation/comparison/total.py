@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from lt_bench.evaluation.comparison.intervals import Interval, image_interval
 from lt_bench.evaluation.comparison.runs import LossRuns, are_paired
@@ -33,9 +32,10 @@ class Difference:
     their p, are None where a loss has one run; images and total are None without resampled values. p_images: what was
     given to `difference`. p_holm: p_total, corrected for all pairs; None before that.
 
-    paired: whether the runs are paired by seed. seed_deviation: standard deviation between the runs of a loss (paired:
-    between the differences of pairs). image_deviation: the part of the standard error that comes from the images and
-    that more seeds don't shrink; with one run a side, all of the images' part.
+    paired: whether the runs are paired by seed. df: degrees of freedom of the variance between seeds. seed_deviation:
+    standard deviation between the runs of a loss (paired: between the differences of pairs). Both None where a loss has
+    one run. image_deviation: the part of the standard error that comes from the images and that more seeds don't
+    shrink; with one run a side, all of the images' part.
     """
 
     first: str
@@ -51,6 +51,7 @@ class Difference:
     n_first: int
     n_second: int
     paired: bool
+    df: float | None
     seed_deviation: float | None
     image_deviation: float | None
     p_holm: float | None = None
@@ -62,15 +63,24 @@ class Difference:
 
 
 def difference(
-    first: LossRuns, second: LossRuns, metric: str, confidence: float = 0.95, p_images: float | None = None
+    first: LossRuns,
+    second: LossRuns,
+    metric: str,
+    confidence: float = 0.95,
+    p_images: float | None = None,
+    known: Scatter | None = None,
 ) -> Difference:
-    """Two losses in one of COMPARED. p_images: of the swap test, which needs the evidence itself."""
+    """Two losses in one of COMPARED.
+
+    p_images: of the swap test, which needs the evidence itself. known: how the difference of means scatters with the
+    seeds, where that is estimated from more than these two losses.
+    """
     paired = are_paired(first, second)
     if paired:
         first, second = first.ordered(), second.ordered()
     values = first.measured(metric), second.measured(metric)
-    seeds = seed_interval(*values, paired, confidence)
-    found = scatter(*values, paired) if seeds.interval else None
+    found = known or scatter(*values, paired)
+    seeds = seed_interval(*values, paired, confidence, found)
     result = Difference(
         first=first.name,
         second=second.name,
@@ -85,18 +95,20 @@ def difference(
         n_first=len(first),
         n_second=len(second),
         paired=paired,
-        seed_deviation=found.deviation if found else None,
+        df=seeds.df,
+        seed_deviation=found.deviation if found and seeds.interval else None,
         image_deviation=None,
     )
     resampled = first.in_resamples(metric), second.in_resamples(metric)
     if resampled[0] is None or resampled[1] is None or not np.isfinite(seeds.value):
         return result
     variance = image_variance(resampled[0], resampled[1], paired)
-    means = resampled[1].mean(axis=0) - resampled[0].mean(axis=0)
-    result = replace(result, images=image_interval(seeds.value, means, confidence))
     if variance is None:
         return result
-    result = replace(result, image_deviation=variance**0.5)
+    means = resampled[1].mean(axis=0) - resampled[0].mean(axis=0)
+    result = replace(
+        result, images=image_interval(seeds.value, means, confidence), image_deviation=float(variance**0.5)
+    )
     if found is None:
         return result
     total, p = total_interval(seeds.value, found, variance, confidence)
@@ -139,23 +151,26 @@ def total_interval(value: float, seeds: Scatter, images: float, confidence: floa
     Designs, 1957). The usual Satterthwaite degrees of freedom are too optimistic here: with two pairs of runs, 95 %
     intervals cover down to 87 %.
     """
-    error: float = (seeds.variance + images) ** 0.5
-    if not error:
-        return Interval(value, value), float(value == 0)
-
-    def quantile(tail: float) -> float:
-        return float(seeds.variance * stats.t.isf(tail, seeds.df) + images * stats.norm.isf(tail)) / error**2
-
-    half = quantile((1 - confidence) / 2) * error
-    return Interval(value - half, value + half), _two_sided(abs(value) / error, quantile)
+    half = float(half_width(seeds.variance, seeds.df, images, 1 - confidence))
+    return Interval(value - half, value + half), _p(abs(value), seeds, images)
 
 
-def _two_sided(seen: float, quantile: Callable[[float], float], smallest: float = 1e-300) -> float:
-    """The two-sided p at which `quantile` (of a tail's probability, falling) is what was seen."""
-    if seen >= quantile(smallest):
-        return 0.0
-    if seen <= quantile(0.5 - 1e-9):
-        return 1.0
-    # On a logarithmic scale: p may be 0.5 or 1e-50.
-    tail = optimize.brentq(lambda log: quantile(np.exp(log)) - seen, np.log(smallest), np.log(0.5 - 1e-9), xtol=1e-9)
-    return float(2 * np.exp(tail))
+def half_width(seeds: float | Floats, df: float | Floats, images: float | Floats, level: float) -> np.float64 | Floats:
+    """Half the width of `total_interval` at the confidence 1 - level. seeds, images: variances; shapes broadcast."""
+    seeds, images = np.asarray(seeds, dtype=np.float64), np.asarray(images, dtype=np.float64)
+    error = np.sqrt(seeds + images)
+    both = -seeds * special.stdtrit(df, level / 2) - images * special.ndtri(level / 2)
+    half: np.float64 | Floats = both / np.where(error > 0, error, 1)
+    return half
+
+
+def _p(seen: float, seeds: Scatter, images: float, smallest: float = 1e-300) -> float:
+    """The level at which half the interval's width is the absolute difference that was seen."""
+
+    def missing(log: float) -> float:  # on a logarithmic scale: p may be 1 or 1e-50
+        return float(half_width(seeds.variance, seeds.df, images, np.exp(log))) - seen
+
+    low, high = np.log(smallest), np.log(1 - 1e-9)
+    if missing(low) <= 0:
+        return float(seen == 0)
+    return 1.0 if missing(high) >= 0 else float(np.exp(optimize.brentq(missing, low, high, xtol=1e-9)))
