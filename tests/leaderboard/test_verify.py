@@ -162,7 +162,7 @@ def test_every_altered_column_of_the_evidence_is_found(stored: Path) -> None:
     assert not is_verified(stored)
 
 
-@pytest.mark.parametrize("column", ["category", "bbox_correct_all", "segm_correct_all", "segm_ignored_all"])
+@pytest.mark.parametrize("column", ["category", "bbox_correct_all", "segm_correct_all", "objects_all"])
 def test_evidence_and_its_digest_altered_together_give_other_metrics(stored: Path, column: str) -> None:
     altered_evidence(evidence_path(stored), column)
     content = json.loads(stored.read_text(encoding="utf-8"))
