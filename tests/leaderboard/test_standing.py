@@ -47,25 +47,36 @@ def made(make_record, monkeypatch):
     return make
 
 
-def total(first, second, drawn):
+def seeds_of(rows):
+    """Variance of a difference of two means, and its degrees of freedom, by a two-way analysis of variance."""
+    table = [[record.metrics.segm.AP for record in row.records] for row in rows]
+    losses, seeds = len(table), len(table[0])
+    mean = np.mean(table)
+    squares = 0.0
+    for values in table:
+        for seed in range(seeds):
+            squares += (values[seed] - np.mean(values) - np.mean([row[seed] for row in table]) + mean) ** 2
+    df = (losses - 1) * (seeds - 1)
+    return 2 * squares / df / seeds, df
+
+
+def total(first, second, rows, drawn):
     """Interval (points) and p of a paired difference of mean AP, from the definition: the variances of seeds and images
     add up, what images do to single runs is not counted twice, quantiles are weighted by the variances.
     """
-    pairs = list(zip(first.records, second.records, strict=True))
-    gaps = [b.metrics.segm.AP - a.metrics.segm.AP for a, b in pairs]
     resampled = np.array(
         [drawn[b.evidence][:, 0] - drawn[a.evidence][:, 0] for a, b in zip(first.runs, second.runs, strict=True)]
     )
-    n = len(gaps)
-    seeds = np.var(gaps, ddof=1) / n
+    n = len(first.runs)
+    seeds, df = seeds_of(rows)
     single = sum(np.var(run - resampled.mean(axis=0), ddof=1) for run in resampled) / (n - 1) / n
     images = max(0.0, np.var(resampled.mean(axis=0), ddof=1) - single)
     error = math.sqrt(seeds + images)
 
     def quantile(tail):
-        return (seeds * stats.t.isf(tail, n - 1) + images * stats.norm.isf(tail)) / (seeds + images)
+        return (seeds * stats.t.isf(tail, df) + images * stats.norm.isf(tail)) / (seeds + images)
 
-    center, half = np.mean(gaps), quantile(0.025) * error
+    center, half = second.ap() - first.ap(), quantile(0.025) * error
     low, high = 1e-12, 0.5
     for _ in range(60):
         tail = math.sqrt(low * high)
@@ -90,7 +101,7 @@ def test_the_difference_to_ce_has_the_interval_of_seeds_and_images(made) -> None
         if row is ce:
             assert difference.text() == "0.0"
             continue
-        (low, high), _ = total(ce, row, drawn)
+        (low, high), _ = total(ce, row, rows, drawn)
         assert difference.text() == f"{100 * (row.ap() - ce.ap()):+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
@@ -98,7 +109,7 @@ def test_the_difference_to_ce_has_the_interval_of_seeds_and_images(made) -> None
 def test_losses_share_a_rank_unless_their_difference_is_significant(made, seed) -> None:
     rows, drawn = made({**SEVEN, "eqlv2": (0.205, (0, 1, 2)), "federated": (0.225, (0, 1, 2))}, seed=seed)
     places = list(combinations(range(len(rows)), 2))
-    p_values = {pair: total(rows[pair[0]], rows[pair[1]], drawn)[1] for pair in places}
+    p_values = {pair: total(rows[pair[0]], rows[pair[1]], rows, drawn)[1] for pair in places}
     worse, better = dict.fromkeys(range(len(rows)), 0), dict.fromkeys(range(len(rows)), 0)
     for step, pair in enumerate(sorted(places, key=p_values.__getitem__)):  # Holm, step by step
         if p_values[pair] * (len(places) - step) > 0.05:
@@ -144,21 +155,30 @@ def test_without_all_evidence_there_is_the_interval_of_the_seeds_and_it_says_so(
     found = standing(rows)
     by_name = {row.label: place for place, row in enumerate(rows)}
     ce, ecm = rows[by_name["ce"]], rows[by_name["ecm"]]
-    gaps = [b.metrics.segm.AP - a.metrics.segm.AP for a, b in zip(ce.records, ecm.records, strict=True)]
-    low, high = 100 * np.array(stats.t.interval(0.95, 2, loc=np.mean(gaps), scale=stats.sem(gaps)))
+    variance, df = seeds_of(rows)
+    gap = ecm.ap() - ce.ap()
+    low, high = 100 * np.array(stats.t.interval(0.95, df, loc=gap, scale=math.sqrt(variance)))
     text = found.differences[by_name["ecm"]].text()
-    assert text == f"{100 * np.mean(gaps):+.1f} [{low:+.1f}, {high:+.1f}] (seeds only)"
+    assert text == f"{100 * gap:+.1f} [{low:+.1f}, {high:+.1f}] (seeds only)"
     assert found.ranks[by_name["ecm"]].text() == "1-5"
     assert not found.differences[by_name["eql"]].text().endswith("(seeds only)")
 
 
 def test_other_seeds_are_not_paired(made) -> None:
+    """Without scatter of the images it is Student's t-test for two groups of one variance."""
     rows, _ = made({"ce": (0.2, (0, 1, 2)), "ecm": (0.3, (3, 4, 5, 6))}, images=0.0)
     ecm, ce = rows
     side = [[record.metrics.segm.AP for record in row.records] for row in (ecm, ce)]
-    welch = stats.ttest_ind(*side, equal_var=False).confidence_interval(0.95)
+    student = stats.ttest_ind(*side).confidence_interval(0.95)
     text = standing(rows).differences[0].text()
-    assert text.partition(" ")[2] == f"[{100 * welch.low:+.1f}, {100 * welch.high:+.1f}]"
+    assert text.partition(" ")[2] == f"[{100 * student.low:+.1f}, {100 * student.high:+.1f}]"
+
+
+def test_a_single_run_leaves_the_others_paired(made) -> None:
+    rows, drawn = made({"ce": (0.2, (0, 1, 2)), "eql": (0.23, (0, 1, 2)), "focal": (0.1, (0,))})
+    eql, ce, _ = rows
+    (low, high), _ = total(ce, eql, [eql, ce], drawn)
+    assert standing(rows).differences[0].text().endswith(f" [{low:+.1f}, {high:+.1f}]")
 
 
 def test_what_has_no_ap_has_no_rank(make_record) -> None:
