@@ -134,7 +134,7 @@ def _value(node: ast.expr) -> Any:
     match node:
         case ast.Call(func=ast.Name(id="dict"), args=[], keywords=pairs) if all(pair.arg for pair in pairs):
             return {pair.arg: _value(pair.value) for pair in pairs}
-        case ast.Dict(keys=keys, values=values):
+        case ast.Dict(keys=keys, values=values) if all(keys):
             return {ast.literal_eval(key): _value(value) for key, value in zip(keys, values, strict=True) if key}
         case ast.List(elts=values):
             return [_value(value) for value in values]

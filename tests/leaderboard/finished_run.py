@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pycocotools.mask as mask_utils
+import pytest
 
 from lt_bench.data import dataset as datasets
 from lt_bench.evaluation.evidence.collect import collect
@@ -21,6 +22,20 @@ from lt_bench.utils.files import sha256_of
 
 BEFORE = Path(__file__).parents[1] / "run" / "before"
 SIZE = 96  # pixels, of every image
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run. Tests leave it as it is."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    finish_run(folder)
+    return folder
+
+
+@pytest.fixture
+def copied(finished: Path, tmp_path: Path) -> Path:
+    """A copy of that folder."""
+    return Path(shutil.copytree(finished, tmp_path / "copied"))
 
 
 def finish_run(folder: Path) -> Path:

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from alterations import alterations
-from finished_run import finish_run
 
 from lt_bench.errors import UserError
 from lt_bench.leaderboard import ResultRecord, read, write
@@ -41,16 +40,8 @@ ONLY_NAMED = {
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished run. Tests leave it as it is."""
-    folder = tmp_path_factory.mktemp("finished") / "run"
-    finish_run(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def submitted(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return submit(run, tmp_path_factory.mktemp("submitted") / "results")
+def submitted(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return submit(finished, tmp_path_factory.mktemp("submitted") / "results")
 
 
 @pytest.fixture
@@ -67,8 +58,8 @@ def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, name, cache(getattr(module, name)))
 
 
-def test_a_finished_run_and_a_stored_record_are_verified(run: Path, stored: Path) -> None:
-    found = verify(run / "result.json")
+def test_a_finished_run_and_a_stored_record_are_verified(finished: Path, stored: Path) -> None:
+    found = verify(finished / "result.json")
     assert (found.status, found.problems) == ("verified", ())
     assert found.unchecked == ()
     found = verify(stored)
@@ -172,11 +163,6 @@ def test_evidence_and_its_digest_altered_together_give_other_metrics(stored: Pat
     assert not is_verified(stored)
 
 
-@pytest.fixture
-def copied(run: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(run, tmp_path / "copied"))
-
-
 def test_predictions_know_what_the_evidence_can_not(copied: Path) -> None:
     """A score may move no AP; with digest and seal altered to fit, it differs from what is made anew."""
     altered_evidence(copied / "evidence.parquet", "score")
@@ -195,6 +181,7 @@ def test_other_predictions_are_found(copied: Path) -> None:
 
 def test_a_run_is_held_against_its_notes(copied: Path) -> None:
     record = copied / "result.json"
+    (copied / "predictions.json").unlink()
     for field, value in (("training_seconds", 1.5), ("epochs", 7), ("notes", []), ("started", "2025-01-01T00:00:00Z")):
         content = json.loads(record.read_text(encoding="utf-8"))
         old = content[field]
