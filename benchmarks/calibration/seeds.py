@@ -9,6 +9,7 @@ numbers.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import numpy as np
 from benchmarks.calibration import seeds_page
 from benchmarks.calibration.simulated_runs import METRIC, Noise, Simulator
 from benchmarks.common import CHECKOUT
-from benchmarks.common.command import RESULTS, SETTINGS, dump, load
+from benchmarks.common.command import RESULTS, SETTINGS, dump
 from lt_bench.evaluation.comparison.intervals import Interval
 from lt_bench.evaluation.comparison.power import power_of, resolvable, seeds_needed
 from lt_bench.evaluation.comparison.ranking import all_pairs, is_significant, probability_best
@@ -28,7 +29,6 @@ from lt_bench.evaluation.comparison.total import difference
 from lt_bench.utils.files import write_atomic
 
 JSON, PAGE = RESULTS / "calibration_seeds.json", CHECKOUT / "docs" / "calibration_seeds.md"
-KEYS = ("repetitions", "repetitions_several", "coverage", "one_loss", "several", "power", "needed", "best")
 HALF = 0.5**0.5
 # Of the images' variance in one run, half is the loss's, half the single run's.
 LEVELS = {f"{ratio:g}": Noise(ratio, HALF, HALF, common=0.5) for ratio in (5.0, 1.0, 0.2)}
@@ -198,12 +198,12 @@ def best_of_two(noise: Noise, n: int, repetitions: int, seed: int = 0) -> list[R
     sure, right = np.array(said), np.array(truths)
     right = np.where(sure >= 0.5, right, ~right)
     sure = np.maximum(sure, 1 - sure)
-    rows = []
+    rows: list[Row] = []
     for low, high in ((0.5, 0.7), (0.7, 0.9), (0.9, 0.99)):
         inside = (sure >= low) & (sure < high)
         rows.append({"n": n, "low": low, "high": high, "cases": int(inside.sum())})
-        rows[-1]["said"] = round(100 * float(sure[inside].mean()), 1)
-        rows[-1]["true"] = round(100 * float(right[inside].mean()), 1)
+        for name, shares in (("said", sure), ("true", right)):
+            rows[-1][name] = round(100 * float(shares[inside].mean()), 1) if inside.any() else None
     return rows
 
 
@@ -243,11 +243,17 @@ def _coverages(repetitions: int) -> Iterator[Row]:
 
 
 @click.command(context_settings=SETTINGS)
-@click.option("--repetitions", default=2000, show_default=True, type=click.IntRange(min=4), help="Of each setting.")
-@click.option("--from", "measured", type=click.Path(path_type=Path), metavar="JSON", help="Of an earlier run.")
+@click.option("--repetitions", default=1000, show_default=True, type=click.IntRange(min=4), help="Of each setting.")
+@click.option(
+    "--from",
+    "measured",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="JSON",
+    help="Of an earlier run.",
+)
 def main(repetitions: int, measured: Path | None) -> None:
     """Simulate, and write JSON and page; or the page only."""
-    data = load(measured, KEYS) if measured else measure(repetitions)
+    data = json.loads(measured.read_text(encoding="utf-8")) if measured else measure(repetitions)
     if not measured:
         write_atomic(JSON, [dump(data).encode()])
     write_atomic(PAGE, [seeds_page.page(data).encode()])

@@ -42,10 +42,10 @@ def page(data: Data) -> str:
             "r",
         ),
         "## Seven equal losses",
-        f"With the same seeds, in percent of {data['repetitions_several']:,} repetitions: how often any of the 21 pairs "
-        "is called different. *one variance*: Holm's correction, and the variance between seeds estimated from all "
-        "seven losses (`pooled=True`), which do scatter alike here. *found*: with unequal losses, two standard errors "
-        "from one to the next, the share of the 21 pairs that is told apart.",
+        f"With the same seeds, in percent of {data['repetitions_several']:,} repetitions: how often any of the 21 "
+        "pairs is called different. *one variance*: Holm's correction, and the variance between seeds estimated from "
+        "all seven losses (`pooled=True`), which do scatter alike here. *found*: with unequal losses, two standard "
+        "errors from one to the next, the share of the 21 pairs that is told apart.",
         table(
             ("n", "seed noise", "without correction", "Holm", "one variance", "Holm found", "one variance found"),
             [(row["n"], row["noise"], *(_percent(row[name]) for name in SEVERAL)) for row in data["several"]],
@@ -124,5 +124,5 @@ def _runs(row: Data) -> str:
     return "paired" if row["paired"] else "unpaired"
 
 
-def _percent(value: float) -> str:
-    return f"{value:.1f}"
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"

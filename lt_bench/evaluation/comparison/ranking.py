@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lt_bench.evaluation.comparison.runs import LossRuns, are_paired
-from lt_bench.evaluation.comparison.seeds import Scatter, pooled_scatter
+from lt_bench.evaluation.comparison.seeds import Scatter, pooled_scatter, pooled_variance
 from lt_bench.evaluation.comparison.total import Difference, difference
 
 LEVEL = 0.05
@@ -66,8 +66,16 @@ def all_pairs(
 
 
 def _pooled(runs: Sequence[LossRuns], metric: str, first: int, second: int) -> Scatter | None:
-    paired = all(are_paired(runs[0], one) for one in runs)
-    return pooled_scatter([one.ordered().measured(metric) for one in runs], first, second, paired)
+    return pooled_scatter(_values(runs, metric), first, second, _all_paired(runs))
+
+
+def _values(runs: Sequence[LossRuns], metric: str) -> list[Floats]:
+    """Of each loss, float64 [S], by ascending seed."""
+    return [one.ordered().measured(metric) for one in runs]
+
+
+def _all_paired(runs: Sequence[LossRuns]) -> bool:
+    return all(are_paired(runs[0], one) for one in runs)
 
 
 def is_significant(pair: Difference, level: float = LEVEL) -> bool:
@@ -76,15 +84,22 @@ def is_significant(pair: Difference, level: float = LEVEL) -> bool:
 
 
 def ranks(
-    runs: Sequence[LossRuns], metric: str, pairs: Sequence[Difference] | None = None, level: float = LEVEL
+    runs: Sequence[LossRuns],
+    metric: str,
+    pairs: Sequence[Difference] | None = None,
+    level: float = LEVEL,
+    pooled: bool = False,
 ) -> list[Rank]:
-    """One for each loss, the highest mean first; a loss without a value last. pairs: from `all_pairs`, if at hand."""
-    pairs = all_pairs(runs, metric) if pairs is None else pairs
+    """One for each loss, the highest mean first; a loss without a value last.
+
+    pairs: from `all_pairs`, if at hand, with the same `pooled`.
+    """
+    pairs = all_pairs(runs, metric, pooled=pooled) if pairs is None else pairs
     beaten: dict[str, int] = dict.fromkeys(_compared(pairs), 0)
     for pair in pairs:
         if is_significant(pair, level):
             beaten[pair.first if pair.value > 0 else pair.second] += 1
-    best = probability_best(runs, metric)
+    best = probability_best(runs, metric, pooled)
     means = {one.name: float(one.measured(metric).mean()) for one in runs}
     images_only = any(len(one) < 2 for one in runs)
     placed = {name: 1 + count for name, count in beaten.items()}
@@ -134,40 +149,60 @@ def _maximal_cliques(
         done = done | {name}
 
 
-def probability_best(runs: Sequence[LossRuns], metric: str, draws: int = DRAWS, seed: int = 0) -> dict[str, float]:
+def probability_best(
+    runs: Sequence[LossRuns], metric: str, pooled: bool = False, draws: int = DRAWS, seed: int = 0
+) -> dict[str, float]:
     """How probably each loss is the best one, by redrawing seeds and images together. Sums to 1.
 
     In each draw all losses get the same resample of the images, and each loss's mean moves as its seeds allow: its
     runs' deviations from the mean, weighted by chance so that the mean scatters like s / sqrt(n) times Student's t
     with n - 1 degrees of freedom; losses with the same seeds get the same weights, as pairs. (Drawing n runs with
-    replacement would scatter too little for small n.) A loss with one run doesn't move with seeds: then it is about
-    checkpoints, and says too much about losses. Empty where resampled values or the metric are missing.
+    replacement would scatter too little for small n.) pooled: s is that of all losses, as in `all_pairs`. A loss with
+    one run doesn't move with seeds: then it is about checkpoints, and says too much about losses. What images do to
+    single runs counts twice, which makes the probabilities more alike than they had to be. Empty where resampled
+    values or the metric are missing.
     """
-    means = np.array([one.measured(metric).mean() for one in runs])
+    values = _values(runs, metric)
+    means = np.array([one.mean() for one in values])
     deviations = _image_deviations(runs, metric)
     if deviations is None or not np.isfinite(means).all():
         return {}
     rng = np.random.default_rng(seed)
     drawn = means + deviations[rng.integers(len(deviations), size=draws)]
-    moves: dict[frozenset[int], Floats] = {}
-    for i, one in enumerate(runs):
-        if len(one) < 2:
-            continue
-        key = frozenset(one.seeds)
-        if key not in moves:
-            moves[key] = _weights(len(one), draws, rng)
-        values = one.ordered().measured(metric)
-        drawn[:, i] += moves[key] @ (values - values.mean())
+    drawn += _pooled_moves(runs, values, draws, rng) if pooled else _moves(runs, values, draws, rng)
     best = drawn == drawn.max(axis=1, keepdims=True)  # equal runs share
     shares = (best / best.sum(axis=1, keepdims=True)).mean(axis=0)
     return {one.name: float(share) for one, share in zip(runs, shares, strict=True)}
 
 
-def _weights(runs: int, draws: int, rng: np.random.Generator) -> Floats:
-    """float64 [draws, S]: weights of the runs' deviations from their mean."""
-    scale = np.sqrt(rng.chisquare(runs - 1, size=(draws, 1)) / (runs - 1))
-    weights: Floats = rng.standard_normal((draws, runs)) / scale / np.sqrt(runs * (runs - 1))
-    return weights
+def _moves(runs: Sequence[LossRuns], values: Sequence[Floats], draws: int, rng: np.random.Generator) -> Floats:
+    """By how much seeds move the losses' means: float64 [draws, L]. Each loss has its own variance."""
+    moves = np.zeros((draws, len(runs)))
+    weights: dict[frozenset[int], Floats] = {}
+    for i, (one, measured) in enumerate(zip(runs, values, strict=True)):
+        n = len(one)
+        if n < 2:
+            continue
+        seeds = frozenset(one.seeds)
+        if seeds not in weights:
+            weights[seeds] = rng.standard_normal((draws, n)) / _chi(n - 1, draws, rng) / np.sqrt(n * (n - 1))
+        moves[:, i] = weights[seeds] @ (measured - measured.mean())
+    return moves
+
+
+def _pooled_moves(runs: Sequence[LossRuns], values: Sequence[Floats], draws: int, rng: np.random.Generator) -> Floats:
+    """The same, with one variance for all losses."""
+    found = pooled_variance(values, _all_paired(runs))
+    if found is None:
+        return np.zeros((draws, len(runs)))
+    variance, df = found
+    of_means = np.array([variance / len(one) if len(one) > 1 else 0.0 for one in values])
+    return np.asarray(rng.standard_normal((draws, len(runs))) / _chi(df, draws, rng) * np.sqrt(of_means))
+
+
+def _chi(df: float, draws: int, rng: np.random.Generator) -> Floats:
+    """What a standard deviation of 1 is estimated as, with `df` degrees of freedom: float64 [draws, 1]."""
+    return np.asarray(np.sqrt(rng.chisquare(df, size=(draws, 1)) / df))
 
 
 def _image_deviations(runs: Sequence[LossRuns], metric: str) -> Floats | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from lt_bench.evaluation.comparison.intervals import Interval
 
@@ -63,26 +63,32 @@ def _welch(variances: Sequence[float], first: Floats, second: Floats) -> tuple[f
 
 
 def pooled_scatter(losses: Sequence[Floats], first: int, second: int, paired: bool) -> Scatter | None:
-    """The scatter of losses[second] - losses[first], estimated from all losses: assumes that seeds move all alike.
+    """The scatter of losses[second] - losses[first], with one variance for all losses, from `pooled_variance`.
 
-    losses: of each, float64 [S], one value a run. Then three seeds of seven losses say as much about the variance as 15
-    of two. paired: all losses have the same seeds in the same order; what a seed does to all of them takes itself out
-    (two-way analysis of variance). None where a side has one run.
+    None where a side has one run.
     """
-    if min(len(losses[first]), len(losses[second])) < 2:
+    runs = len(losses[first]), len(losses[second])
+    found = pooled_variance(losses, paired)
+    if found is None or min(runs) < 2:
         return None
+    variance, df = found
+    return Scatter(variance * (1 / runs[0] + 1 / runs[1]), df, (variance * (2 if paired else 1)) ** 0.5)
+
+
+def pooled_variance(losses: Sequence[Floats], paired: bool) -> tuple[float, float] | None:
+    """The variance between the runs of a loss and its degrees of freedom, if seeds move all losses alike.
+
+    losses: of each, float64 [S], one value a run. paired: all have the same seeds in the same order, and what a seed
+    does to all of them takes itself out (two-way analysis of variance). None where no loss has two runs with values.
+    """
     several = [values for values in losses if len(values) > 1 and np.isfinite(values).all()]
     residuals = [values - values.mean() for values in several]
     df = sum(len(values) - 1 for values in several)
-    if paired:
+    if paired and several:
         by_seed = np.mean(residuals, axis=0)
         residuals = [values - by_seed for values in residuals]
         df -= len(by_seed) - 1
-    if not df:
-        return None
-    variance = float(sum((values**2).sum() for values in residuals) / df)
-    scale = 1 / len(losses[first]) + 1 / len(losses[second])
-    return Scatter(variance * scale, float(df), (variance * (2 if paired else 1)) ** 0.5)
+    return (float(sum((values**2).sum() for values in residuals) / df), float(df)) if df else None
 
 
 def seed_interval(
@@ -99,6 +105,6 @@ def seed_interval(
     if found is None or not np.isfinite(value):
         return SeedResult(value, None, None, None)
     error = found.variance**0.5
-    half = float(stats.t.isf((1 - confidence) / 2, found.df)) * error
-    p = float(2 * stats.t.sf(abs(value) / error, found.df)) if error else float(value == 0)
+    half = error * -float(special.stdtrit(found.df, (1 - confidence) / 2))
+    p = 2 * float(special.stdtr(found.df, -abs(value) / error)) if error else float(value == 0)
     return SeedResult(value, Interval(value - half, value + half), p, found.df)
