@@ -9,6 +9,10 @@ import pytest
 from command_line import forked, lt_bench
 from experiments import write_annotations
 
+from lt_bench.evaluation.evidence.file import read_evidence
+from lt_bench.evaluation.evidence.precision import evidence_metrics
+from lt_bench.utils.files import sha256_of
+
 
 def test_eval_needs_annotations(tmp_path: Path) -> None:
     predictions = tmp_path / "predictions.json"
@@ -26,6 +30,22 @@ def test_eval_works_from_predictions_alone(tmp_path: Path, evaluator: str) -> No
     detection = {key: truth[key] for key in ("image_id", "category_id", "bbox")} | {"score": 0.9}
     predictions = tmp_path / "predictions.json"
     predictions.write_text(json.dumps([detection]), encoding="utf-8")
-    done = forked("eval", str(predictions), "--annotations", str(paths.val), "--box-only", "--evaluator", evaluator)
+    command = ("eval", str(predictions), "--annotations", str(paths.val), "--box-only", "--evaluator", evaluator)
+    done = forked(*command, "--evidence", str(tmp_path / "new" / "evidence.parquet"))
     assert done.returncode == 0, done.stderr
     assert f"{100 * 51 / 101:.2f}" in done.stdout  # recall 0.00, 0.01, ..., 0.50 of 101 points
+    evidence = read_evidence(tmp_path / "new" / "evidence.parquet")
+    assert (list(evidence.outcomes), evidence.evaluators) == (["bbox"], {"bbox": evaluator})
+    assert evidence_metrics(evidence, "bbox")[0]["AP"] == pytest.approx(51 / 101, abs=1e-15)
+    assert (evidence.annotations, evidence.predictions) == (sha256_of(paths.val), sha256_of(predictions))
+
+
+def test_there_is_no_evidence_without_ap(tmp_path: Path) -> None:
+    predictions = tmp_path / "predictions.json"
+    predictions.write_text("[]", encoding="utf-8")
+    done = forked("eval", str(predictions), "--metrics", "errors", "--evidence", str(tmp_path / "e.parquet"))
+    assert done.returncode == 2
+    assert "add ap to --metrics" in done.stderr
+    done = forked("eval", str(predictions), "--evidence", str(tmp_path))
+    assert done.returncode == 2
+    assert "can't be written to" in done.stderr

@@ -82,6 +82,7 @@ INVALID = [
     ("seed", True),
     ("seed", None),
     ("schema_version", 4),
+    ("evidence", "e" * 63),
     ("schema_version", "1"),
     ("surprise", 1),
     ("loss.surprise", 1),
@@ -173,6 +174,21 @@ def test_a_record_of_version_1_has_no_further_metrics(tmp_path: Path, make_recor
     (tmp_path / "r.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match="schema_version 1 has no"):
         read(tmp_path / "r.json")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_record_of_an_earlier_version_has_no_evidence(tmp_path: Path, make_record, version: int) -> None:
+    earlier = make_record(schema_version=version)
+    write(earlier, tmp_path / "r.json")
+    assert read(tmp_path / "r.json") == earlier
+    assert "evidence" not in json.loads((tmp_path / "r.json").read_text())
+    (tmp_path / "r.json").write_text(changed(earlier, "evidence", "e" * 64))
+    with pytest.raises(UserError, match=f"schema_version {version} has no evidence"):
+        read(tmp_path / "r.json")
+    later = make_record(evidence="e" * 64)
+    write(later, tmp_path / "r.json")
+    assert read(tmp_path / "r.json") == later
+    assert later.identity() == earlier.identity()
 
 
 def test_published_records_of_version_1_stay_as_they_are(tmp_path: Path) -> None:

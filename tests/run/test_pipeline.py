@@ -50,7 +50,10 @@ def copied(cwd: Path, name: str) -> Path:
 def test_the_command_leaves_what_it_promises(finished: Finished) -> None:
     cwd, done = finished
     work = cwd / "work"
-    for name in ("config.py", "run.log", "iter_2.pth", "predictions.json", "run.json", "training.json"):
+    for name in (
+        *("config.py", "run.log", "iter_2.pth", "predictions.json", "run.json", "training.json"),
+        "evidence.parquet",
+    ):
         assert (work / name).is_file(), name
     with (work / "per_class.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))

@@ -110,14 +110,19 @@ def average_precision(
 
 
 def precision_recall(
-    truth: GroundTruth, detections: Detections, iou_type: IouType, evaluator: Evaluator = "vernier"
+    truth: GroundTruth,
+    detections: Detections,
+    iou_type: IouType,
+    evaluator: Evaluator = "vernier",
+    outcomes: Outcomes | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Precision [T, R, K, A] and recall [T, K, A] of `detections`, all of which count, however many per image.
 
-    Of the evaluator alone, without the check by the other one. Raises Refused when vernier takes no such annotations.
+    outcomes: where those of the detections are written to, if they are wanted. Of the evaluator alone, without the
+    check by the other one. Raises Refused when vernier takes no such annotations.
     """
     measure = vernier_backend.precision_recall if evaluator == "vernier" else lvis_backend.precision_recall
-    return measure(truth, detections, iou_type)
+    return measure(truth, detections, iou_type, outcomes)
 
 
 def ap_result(

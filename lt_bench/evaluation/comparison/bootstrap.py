@@ -39,9 +39,7 @@ def draw_images(images: int, resamples: int, seed: int) -> NDArray[np.int32]:
     return drawn
 
 
-def resampled_metrics(
-    evidence: Evidence, kind: BoxOrMask, resamples: int = 1000, seed: int = 0
-) -> NDArray[np.float64]:
+def resampled_metrics(evidence: Evidence, kind: BoxOrMask, resamples: int = 1000, seed: int = 0) -> NDArray[np.float64]:
     """COMPARED of a run in resamples of its images: float64 [B, M]; NaN where no class of a group is there."""
     weights = draw_images(len(evidence.image_ids), resamples, seed)
     return class_ap(evidence, kind, weights).metrics()
@@ -53,7 +51,11 @@ def cached_metrics(path: Path, kind: BoxOrMask, resamples: int = 1000, seed: int
     What is kept is found by the file's content, whatever its name. Raises UserError for a file that is no evidence. A
     cache that is damaged is computed anew, one that can't be written does without.
     """
-    key = f"{sha256_of(path)}_{kind}_{resamples}_{seed}_v{VERSION}"
+    try:
+        digest = sha256_of(path)
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}", "Name an evidence file.") from error
+    key = f"{digest}_{kind}_{resamples}_{seed}_v{VERSION}"
     stored = cache_folder() / FOLDER / f"{key}.npy"
     found = _stored(stored, key)
     if found is not None and found.shape == (resamples, len(COMPARED)):

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from lt_bench.errors import UserError
 from lt_bench.evaluation.evidence.layout import KEY, OBJECT_COLUMNS, VERSION, Header, outcome_columns, schema
-from lt_bench.evaluation.evidence.outcomes import EVERY
+from lt_bench.evaluation.evidence.outcomes import EVERY, THRESHOLDS
 
 REMEDY = "evaluate the predictions again (`python -m lt_bench eval --evidence FILE`), or get the file anew"
 LARGEST = 1 << 28  # bytes
@@ -138,6 +138,27 @@ def _mistakes(header: Header, columns: Columns) -> Iterator[str]:
             yield f"{name}: a negative number"
         if (objects[name] > objects["objects_all"]).any():
             yield f"{name}: more than objects_all"
+    yield from _found_too_often(header, columns, categories)
+
+
+def _found_too_often(header: Header, columns: Columns, categories: Column) -> Iterator[str]:
+    """No pair of a category and an image has more correct detections than objects, at any threshold."""
+    found, present = (
+        np.searchsorted(categories, block["category"]) * len(columns.images)
+        + np.searchsorted(columns.images, block["image"])
+        for block in (columns.detections, columns.objects)
+    )
+    pair = np.searchsorted(present, found)
+    pair[np.append(present, -1)[pair] != found] = len(present)  # has no objects
+    for kind in header.kinds:
+        for correct, objects in zip(outcome_columns(kind, "correct"), OBJECT_COLUMNS, strict=True):
+            bits = columns.detections[correct]
+            rows = np.flatnonzero(bits)
+            most = np.append(columns.objects[objects], 0)
+            for threshold in range(THRESHOLDS):
+                of_pairs = pair[rows[(bits[rows] >> threshold & 1) == 1]]
+                if (np.bincount(of_pairs, minlength=len(most)) > most).any():
+                    yield f"{correct}: more correct detections than objects"
 
 
 def _ascending(first: Column, second: Column, third: Column, strictly: bool = False) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Both evaluators' arrays are equal, bit for bit, on whatever can be drawn."""
+"""Both evaluators' arrays, and those from their evidence, are equal, bit for bit, on whatever can be drawn."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from hypothesis import strategies as st
 from odd_sets import QUIRKS, odd_set
 
 from lt_bench.evaluation.ap.average_precision import precision_recall
+from lt_bench.evaluation.evidence.collect import assemble
+from lt_bench.evaluation.evidence.file import read_evidence, write_evidence
+from lt_bench.evaluation.evidence.outcomes import unseen
+from lt_bench.evaluation.evidence.precision import precision_recall as from_evidence
 from lt_bench.evaluation.inputs.detections import read_detections
 from lt_bench.evaluation.inputs.ground_truth import load_ground_truth
 from lt_bench.evaluation.inputs.predictions import write_predictions
@@ -48,7 +52,7 @@ def by_lvis_api(annotations: Path, rows: list[dict[str, Any]], iou_type: str, ma
     quirks=st.sets(st.sampled_from(QUIRKS), max_size=4),
     max_dets=st.sampled_from([1, 3, 10, 300]),
 )
-def test_both_evaluators_give_the_same_arrays(seed: int, quirks: set[str], max_dets: int) -> None:
+def test_both_evaluators_and_their_evidence_give_the_same_arrays(seed: int, quirks: set[str], max_dets: int) -> None:
     truth, rows = odd_set(np.random.default_rng(seed), quirks)
     if not rows:
         return
@@ -62,6 +66,11 @@ def test_both_evaluators_give_the_same_arrays(seed: int, quirks: set[str], max_d
         for iou_type in ("bbox", "segm"):
             expected = by_lvis_api(annotations, rows, iou_type, max_dets)
             for evaluator in ("vernier", "lvis"):
-                found = precision_recall(loaded, detections, iou_type, evaluator)  # type: ignore[arg-type]
-                for left, right in zip(found, expected, strict=True):
-                    np.testing.assert_array_equal(left, right, err_msg=f"{iou_type} by {evaluator}")
+                outcomes = unseen(len(detections))
+                found = precision_recall(loaded, detections, iou_type, evaluator, outcomes)  # type: ignore[arg-type]
+                evidence = assemble(loaded, detections, {iou_type: outcomes}, {}, "0" * 64)  # type: ignore[dict-item]
+                write_evidence(evidence, Path(folder) / "evidence.parquet")
+                kept = from_evidence(read_evidence(Path(folder) / "evidence.parquet"), iou_type)  # type: ignore[arg-type]
+                for arrays, name in ((found, evaluator), (kept, f"evidence of {evaluator}")):
+                    for left, right in zip(arrays, expected, strict=True):
+                        np.testing.assert_array_equal(left, right, err_msg=f"{iou_type} by {name}")

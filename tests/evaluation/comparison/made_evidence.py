@@ -20,7 +20,7 @@ def made_truth(rng: np.random.Generator, images: int, classes: int) -> dict[str,
         "category_ids": np.sort(rng.permutation(10 * classes)[:classes]),
         "object_category": category,
         "object_image": image,
-        "object_count": rng.integers(0, 4, (len(category), 4)),
+        "object_count": np.sort(rng.integers(0, 4, (len(category), 4)))[:, ::-1],
     }
 
 
