@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from lt_bench.evaluation.comparison.bootstrap import cached_metrics
+from lt_bench.evaluation.comparison.widened_metrics import widened_metrics
 from lt_bench.evaluation.comparison.intervals import Interval
 from lt_bench.evaluation.comparison.ranking import all_pairs, is_significant
 from lt_bench.evaluation.comparison.resampled_ap import COMPARED
@@ -99,7 +99,7 @@ def _resampled(row: Row) -> NDArray[np.float64] | None:
     paths = [run.evidence for run in row.runs if run.evidence is not None]
     if len(row.runs) < 2 or len(paths) < len(row.runs):
         return None
-    return np.stack([cached_metrics(path, "segm", RESAMPLES, SEED) for path in paths])
+    return np.stack([widened_metrics(path, "segm", RESAMPLES, SEED) for path in paths])
 
 
 def _pairs(runs: Sequence[LossRuns], metric: str) -> list[Difference]:

@@ -22,7 +22,7 @@ RESAMPLES = 400
 def made(make_record, monkeypatch):
     """Runs of losses with evidence whose resampled metrics are drawn here; and what was drawn, by file."""
     drawn: dict[Path, np.ndarray] = {}
-    monkeypatch.setattr(module, "cached_metrics", lambda path, kind, resamples, seed: drawn[path])
+    monkeypatch.setattr(module, "widened_metrics", lambda path, kind, resamples, seed: drawn[path])
 
     def make(losses, spread=0.004, images=0.01, without=(), seed=0):
         """losses: name -> (mean AP, seeds). without: pairs of a loss and a seed that have no evidence."""
@@ -146,7 +146,7 @@ def test_a_single_run_among_others_has_no_interval_and_nor_has_one_against_a_sin
 
 def test_a_single_run_is_not_resampled(made, monkeypatch) -> None:
     rows, _ = made({"ce": (0.2, (0,)), "ecm": (0.3, (0,))})
-    monkeypatch.setattr(module, "cached_metrics", None)
+    monkeypatch.setattr(module, "widened_metrics", None)
     standing(rows)
 
 
