@@ -10,12 +10,12 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from lt_bench.evaluation.comparison.widened_metrics import widened_metrics
 from lt_bench.evaluation.comparison.intervals import Interval
 from lt_bench.evaluation.comparison.ranking import all_pairs, is_significant
 from lt_bench.evaluation.comparison.resampled_ap import COMPARED
 from lt_bench.evaluation.comparison.runs import LossRuns
 from lt_bench.evaluation.comparison.total import Difference, difference
+from lt_bench.evaluation.comparison.widened_metrics import widened_metrics
 from lt_bench.leaderboard.cells import ABSENT, points
 from lt_bench.leaderboard.rows import Row, baselines, values
 

@@ -11,7 +11,6 @@ from lt_bench.evaluation.comparison.widened_metrics import widened_metrics
 from lt_bench.evaluation.evidence.evidence import Evidence, Outcomes
 from lt_bench.evaluation.evidence.file import write_evidence
 
-
 IMAGES_OF = {"r": (1, 1), "c": (5,), "f": (30,)}  # of 40, for each class of a group
 
 
