@@ -36,7 +36,7 @@ HOW_TO_READ = (
     "- What the intervals rest on: the variance between seeds is estimated once from all losses of the table, because "
     "a few seeds of two losses hardly show it. That is right as far as seeds move all losses alike: of simulated "
     "tables of seven equal losses, 2 % called some pair different, 5 % where one loss scattered twice as much as the "
-    f"others, and 10 % at three times as much. The images' part comes from {RESAMPLES:,} resamples, drawn alike on every "
+    f"others, and 10 % at three times that. The images' part comes from {RESAMPLES:,} resamples, drawn alike on every "
     "machine. They fix the width of an interval to about 2 %; hence no more than one decimal.\n"
     "- **evidence**: verified, where the metrics follow from the evidence file beside the record; unverified, where "
     "there is none that they follow from: such a row says what its record says.\n"
