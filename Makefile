@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run test check archive test-quick test-long test-install gpu lint types types-tests format venv
+.PHONY: run test check archive test-quick test-long test-install gpu lint types types-tests format venv calibrate
 
 # Sets everything up and runs the benchmark once: on LVIS if it is there, else on the embedded data set.
 run: venv
@@ -41,6 +41,11 @@ test-install:
 	$(PLAIN)/pytest tests/operators tests/detector
 	cd tests && LT_BENCH_OPERATORS=compiled ../$(PLAIN)/python -m lt_bench.operators
 	LT_BENCH_OPERATORS=compiled $(PLAIN)/pytest tests/operators tests/detector
+
+# How often 95 % intervals of image resamples hold the true value (docs/calibration.md): half an hour of two cores, more
+# beside other work. Goes on where it was interrupted.
+calibrate: venv
+	$(VENV) -m benchmarks.calibration
 
 # Sets everything up and checks it on the GPU.
 gpu: venv

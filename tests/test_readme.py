@@ -78,7 +78,7 @@ def test_readme_and_page_show_the_same_tables() -> None:
         return [block.splitlines() for block in text.split("\n\n") if block.startswith("| ") and "mask AP |" in block]
 
     def sentences(text: str) -> list[str]:
-        return re.findall(r"^\*\*What (?:follows|does not):\*\* .+$", text, flags=re.MULTILINE)
+        return re.findall(r"^\*\*(?:What follows|What does not|Few images):\*\* .+$", text, flags=re.MULTILINE)
 
     assert tables(shown) == tables(page) != []
     assert sentences(shown) == sentences(page) != []

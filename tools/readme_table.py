@@ -25,7 +25,7 @@ def _paragraphs(page: str) -> Iterator[str]:
         elif paragraph.startswith("|") and wants_table:
             wants_table = False  # tables of further metrics stay on the page
             yield paragraph
-        elif paragraph.startswith(("**What follows:**", "**What does not:**")):
+        elif paragraph.startswith(("**What follows:**", "**What does not:**", "**Few images:**")):
             yield paragraph.rstrip()
 
 

@@ -15,7 +15,7 @@ from benchmarks.calibration.simulate import Scenario
 
 LEVEL = 0.05
 ROUNDING = 1e-6
-PAIRS = (1, 3, 5, 10, 20, 40, 1000)  # limits between the rows of by_evidence
+PAIRS = (1, 2, 3, 5, 10, 20, 40, 1000)  # limits between the rows of by_evidence
 QUANTITIES = ("first", "difference")
 Arrays = dict[str, Any]
 Bools = NDArray[np.bool_]

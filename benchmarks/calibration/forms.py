@@ -22,7 +22,7 @@ def limits(value: Floats, deviation: Floats, quantile: Floats, factor: Floats, d
     freedom.
     """
     low, high = np.moveaxis(quantile, -1, 0)
-    student = stats.t.isf(0.025, df)
+    student = stats.t.isf(0.025, np.maximum(df, 1))
     return {
         "percentile": np.stack((low, high)),
         "basic": np.stack((2 * value - high, 2 * value - low)),
@@ -44,7 +44,8 @@ def degrees_of_freedom(images: NDArray[np.int64], groups: Mapping[str, NDArray[n
     found = []
     for group in groups.values():
         there = np.where(images[:, group] > 0, images[:, group], np.inf)
-        found.append((1 / there).sum(axis=1) ** 2 / (1 / there**2 / np.maximum(1, there - 1)).sum(axis=1))
+        squares = (1 / there**2 / np.maximum(1, there - 1)).sum(axis=1)
+        found.append((1 / there).sum(axis=1) ** 2 / np.where(squares > 0, squares, 1))  # 0 where no class is there
     return np.stack(found, axis=1)
 
 

@@ -28,13 +28,18 @@ def tables(data: Data) -> list[str]:
     rows = data["scenarios"]
     effort = data["effort"]
     return [
-        f"Each row: {effort['repetitions']} validation sets, {effort['resamples']} resamples of each; "
-        f"{effort['permutations']} permutations of the swap test.",
+        f"Each row: {effort['repetitions']} validation sets with {effort['resamples']} resamples each; the first "
+        f"{effort['tested']} go through the swap test as well, with {effort['permutations']} permutations. A share of "
+        f"95 % or of 5 % in so many has a standard error of {_error(effort['repetitions'])} points (swap test: "
+        f"{_error(effort['tested'])}): by chance alone some of the {5 * len(rows)} numbers of a table lie outside the "
+        "limits.",
         "### Intervals of a difference",
         "How often, in percent, the 95 % interval holds the true difference. \\* is outside 93 to 97.",
         _coverages(rows, "difference"),
+        _summary(rows, "difference"),
         "### Intervals of one detector's value",
         _coverages(rows, "first"),
+        _summary(rows, "first"),
         "### False positives",
         "No difference: in how many percent of the repetitions it is called one at 5 %. \\* is above 6.",
         _false_positives(rows),
@@ -72,14 +77,27 @@ def _coverages(rows: Iterable[Data], quantity: str) -> str:
     return table((*LABELS, *COMPARED), lines, "r")
 
 
+def _summary(rows: Sequence[Data], quantity: str) -> str:
+    shares = [share for row in rows for share in row["coverage"][quantity][CHOSEN]]
+    outside = [share for share in shares if not LOW <= share <= HIGH]
+    return (
+        f"{len(outside)} of {len(shares)} are outside: {sum(share < LOW for share in outside)} below (the lowest is "
+        f"{_percent(min(shares))}) and {sum(share > HIGH for share in outside)} above (the highest is "
+        f"{_percent(max(shares))}). The mean is {_percent(sum(shares) / len(shares))}."
+    )
+
+
 def _false_positives(rows: Iterable[Data]) -> str:
+    without = [row for row in rows if not row["differ"]]
     lines = [
         (*_label(row)[:2], name, *_marked(row[key], 0, 0.06))
-        for row in rows
-        if not row["differ"]
+        for row in without
         for name, key in TESTS.items()
         if key in row
     ]
+    for name, key in TESTS.items():
+        if found := [row[key] for row in without if key in row]:
+            lines.append(("mean", "", name, *_marked(_means(found), 0, 0.06)))
     return table((*LABELS[:2], "test", *COMPARED), lines, "rrlr")
 
 
@@ -92,10 +110,8 @@ def _power(rows: Sequence[Data]) -> str:
         if key in row
     ]
     for name, key in (("swap test agrees", "swap_agrees"), ("t-test over classes agrees", "classes_agrees")):
-        found = [row[key] for row in rows if key in row]
-        if found:
-            means = [sum(column) / len(column) for column in zip(*found, strict=True)]
-            lines.append(("all", "all", name, *_marked(means, 0, 1)))
+        if found := [row[key] for row in rows if key in row]:
+            lines.append(("all", "all", name, *_marked(_means(found), 0, 1)))
     return table((*LABELS[:2], "test", *COMPARED), lines, "rrlr")
 
 
@@ -113,7 +129,8 @@ def _forms(rows: Sequence[Data], quantity: str) -> str:
 def _by_evidence(rows: Iterable[Data]) -> str:
     lines = []
     for row in rows:
-        name = f"{row['from']} to {row['below'] - 1}" if row["below"] < 1000 else f"{row['from']} and more"
+        first, last = row["from"], row["below"] - 1
+        name = f"{first} and more" if last > 500 else str(first) if first == last else f"{first} to {last}"
         lines.append((name, f"{row['repetitions']:,}", *_marked(row["coverage"], LOW, HIGH)))
     return table(("images of rare classes", "repetitions", "one detector's APr", "difference of APr"), lines, "lr")
 
@@ -131,6 +148,14 @@ def _true(rows: Iterable[Data]) -> str:
             ]
             lines.append((*_label(row)[:2], name, *cells))
     return table((*LABELS[:2], "", *COMPARED), lines, "rrlr")
+
+
+def _error(repetitions: int) -> str:
+    return f"{100 * (0.95 * 0.05 / repetitions) ** 0.5:.1f}"
+
+
+def _means(rows: Sequence[Sequence[float]]) -> list[float]:
+    return [sum(column) / len(column) for column in zip(*rows, strict=True)]
 
 
 def _marked(shares: Iterable[float], low: float, high: float) -> list[str]:

@@ -17,6 +17,7 @@ from lt_bench.utils.files import write_atomic
 
 PIECE = 50  # repetitions
 TRUTH_PIECE = 1000  # validation sets
+CLASSES = 10
 POWER = 1000  # images at which the swap test is also run on detectors that differ
 
 
@@ -28,7 +29,7 @@ class Scenario:
     images: int
     rare_images: float
     differ: bool
-    classes: int = 10
+    classes: int = CLASSES
 
     @property
     def name(self) -> str:
@@ -37,10 +38,11 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Effort:
-    """repetitions: of a scenario. tested: the first ones, in which the swap test is run as well, which takes most of
-    the time. truth: validation sets that the true values are the mean of."""
+    """repetitions: of a scenario; few: of one with few classes. tested: the first ones, in which the swap test is run
+    as well, which takes most of the time. truth: validation sets that the true values are the mean of."""
 
     repetitions: int
+    few: int
     resamples: int
     tested: int
     permutations: int
@@ -50,7 +52,8 @@ class Effort:
 def repetitions(scenario: Scenario, effort: Effort, start: int, count: int) -> dict[str, Any]:
     """Arrays of Repetition, with a first axis of `count` repetitions, the `start`-th and those after it."""
     drawn_from = population(**asdict(scenario))
-    tested = effort.tested if not scenario.differ or scenario.images == POWER else 0
+    power = scenario.images == POWER and scenario.classes == CLASSES
+    tested = effort.tested if power or not scenario.differ else 0
     found = [
         repeat(
             drawn_from,
@@ -99,14 +102,15 @@ Job = tuple[str, Scenario, Effort, int, int, Path]
 def _jobs(scenarios: list[Scenario], effort: Effort, folder: Path) -> list[Job]:
     """Pieces of all scenarios in turn, so that all have come equally far at any time."""
     found: list[Job] = []
-    for kind, total, size in (("truth", effort.truth, TRUTH_PIECE), ("runs", effort.repetitions, PIECE)):
-        for start in range(0, total, size):
-            count = min(size, total - start)
+    for kind, most, size in (("truth", effort.truth, TRUTH_PIECE), ("runs", effort.repetitions, PIECE)):
+        for start in range(0, most, size):
             for one in scenarios:
                 if kind == "truth" and not one.differ:
                     continue  # the first detector is that of the scenario with a difference, the difference is 0
-                path = folder / f"{kind}_{one.name}_{start}_{count}.npz"
-                found.append((kind, one, effort, start, count, path))
+                total = min(most, effort.few) if kind == "runs" and one.classes < CLASSES else most
+                count = min(size, total - start)
+                if count > 0:
+                    found.append((kind, one, effort, start, count, folder / f"{kind}_{one.name}_{start}_{count}.npz"))
     return found
 
 

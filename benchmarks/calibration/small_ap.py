@@ -34,21 +34,24 @@ REACHED = _reached()
 
 
 def small_ap(evidence: Evidence, weights: Weights) -> NDArray[np.float64]:
-    """float64 [2, B, K]: over all IoU thresholds, and at 0.50. weights: [B, I]. NaN where a class has no object."""
+    """float64 [2, B, K]: over all IoU thresholds, and at 0.50. weights: [B, I]. NaN where a class has no object.
+
+    Inside, resamples are the last axis: what is summed and looked up are then whole rows.
+    """
     classes = np.arange(len(evidence.frequency))
-    singles: Singles = weights.astype(np.float32)
-    objects = _running(singles[:, evidence.object_image] * evidence.object_count[:, 0].astype(np.float32))
+    drawn: Singles = np.ascontiguousarray(weights.T).astype(np.float32)
+    objects = _running(drawn[evidence.object_image] * evidence.object_count[:, :1].astype(np.float32))
     bounds = np.searchsorted(evidence.object_category, np.arange(len(classes) + 1))
-    objects = objects[:, bounds[1:]] - objects[:, bounds[:-1]]
+    objects = objects[bounds[1:]] - objects[bounds[:-1]]
     if objects.max() > 1000:
         raise ValueError("more than 1,000 objects of a class")
     scale = 100 * STEPS / np.maximum(objects, 1)
 
-    drawn = singles[:, evidence.image]
+    drawn = drawn[evidence.image]
     all_before = _running(drawn)
     begin = np.searchsorted(evidence.category, classes)
     outcomes = evidence.outcomes["bbox"]
-    found = np.zeros((THRESHOLDS, len(weights), len(classes)))
+    found = np.zeros((THRESHOLDS, len(classes), len(weights)))
     for threshold in range(THRESHOLDS):
         hits, ignored = (np.flatnonzero(bits[:, 0] >> threshold & 1) for bits in (outcomes.correct, outcomes.ignored))
         if not len(hits):
@@ -56,23 +59,29 @@ def small_ap(evidence: Evidence, weights: Weights) -> NDArray[np.float64]:
         own = evidence.category[hits]
         first = np.flatnonzero(np.diff(own, prepend=-1))
         run = np.cumsum(np.diff(own, prepend=-1) > 0) - 1  # which class's run of hits, counted from 0
-        correct = _running(drawn[:, hits])
-        correct = correct[:, 1:] - correct[:, first][:, run]
-        counted = all_before[:, hits + 1] - all_before[:, begin[own]]
+        correct = _running(drawn[hits])
+        correct = correct[1:] - correct[first][run]
+        counted = all_before[hits + 1]
+        counted -= all_before[begin][own]
         if len(ignored):
-            left_out = _running(drawn[:, ignored])
-            counted -= left_out[:, np.searchsorted(ignored, hits)]
-            counted += left_out[:, np.searchsorted(ignored, begin)][:, own]
-        apart = (2 * (len(classes) - own)).astype(np.float32)  # keeps the maximum of one class out of the next
-        precision = correct / np.maximum(counted, 1) + apart
-        precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1] - apart
-        recalls = REACHED[(correct * scale[:, own] + 0.5).astype(np.int32)]
-        new = np.diff(recalls, axis=1, prepend=np.float32(0))
-        new[:, first] = recalls[:, first]
-        found[threshold][:, own[first]] = np.add.reduceat(precision * new, first, axis=1) / len(RECALLS)
-    found = np.stack((found.mean(axis=0), found[0]))
-    found[:, objects == 0] = np.nan
-    return found
+            left_out = _running(drawn[ignored])
+            left_out = left_out[np.searchsorted(ignored, hits)] - left_out[np.searchsorted(ignored, begin[own])]
+            counted -= left_out
+        apart = (2 * (len(classes) - own)).astype(np.float32)[:, None]  # keeps one class's maximum out of the next
+        precision = correct / np.maximum(counted, 1, out=counted)
+        precision += apart
+        precision = np.maximum.accumulate(precision[::-1])[::-1] - apart
+        correct *= scale[own]
+        correct += 0.5
+        recalls = REACHED[correct.astype(np.int32)]
+        new = recalls.copy()
+        new[1:] -= recalls[:-1]
+        new[first] = recalls[first]
+        new *= precision
+        found[threshold][own[first]] = np.add.reduceat(new, first) / len(RECALLS)
+    both = np.stack((found.mean(axis=0), found[0]))
+    both[:, objects == 0] = np.nan
+    return np.moveaxis(both, 1, 2)
 
 
 def means(found: NDArray[np.float64], frequency: tuple[str, ...]) -> NDArray[np.float64]:
@@ -88,7 +97,7 @@ def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _running(values: Singles) -> Singles:
-    """Sums of the first 0, 1, 2, ... columns."""
-    sums = np.zeros((len(values), values.shape[1] + 1), np.float32)
-    np.cumsum(values, axis=1, out=sums[:, 1:])
+    """Sums of the first 0, 1, 2, ... rows."""
+    sums = np.zeros((len(values) + 1, values.shape[1]), np.float32)
+    np.cumsum(values, axis=0, out=sums[1:])
     return sums

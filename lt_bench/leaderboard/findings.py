@@ -16,10 +16,13 @@ POWER = 0.8
 
 
 def findings(rows: Sequence[Row], standing: Standing, toy: bool) -> list[str]:
-    """Two paragraphs; none for a table of one loss. toy: the data set is made for trials."""
+    """A paragraph for each of the two, and one where there are too few images of some classes; none for a table of one
+    loss. toy: the data set is made for trials.
+    """
     if len(rows) < 2:
         return []
-    return [f"**What follows:** {_follows(rows, standing)}", f"**What does not:** {_does_not(standing, toy)}"]
+    parts = [f"**What follows:** {_follows(rows, standing)}", f"**What does not:** {_does_not(standing, toy)}"]
+    return [*parts, f"**Few images:** {' '.join(standing.doubts)}"] if standing.doubts else parts
 
 
 def _follows(rows: Sequence[Row], standing: Standing) -> str:

@@ -10,12 +10,12 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from lt_bench.evaluation.comparison.intervals import Interval
+from lt_bench.evaluation.comparison.intervals import Interval, doubts
 from lt_bench.evaluation.comparison.ranking import all_pairs, is_significant
 from lt_bench.evaluation.comparison.resampled_ap import COMPARED
 from lt_bench.evaluation.comparison.runs import LossRuns
 from lt_bench.evaluation.comparison.total import Difference, difference
-from lt_bench.evaluation.comparison.widened_metrics import widened_metrics
+from lt_bench.evaluation.comparison.widened_metrics import cached_images, widened_metrics
 from lt_bench.leaderboard.cells import ABSENT, points
 from lt_bench.leaderboard.rows import Row, baselines, values
 
@@ -69,12 +69,14 @@ class FromBaseline:
 class Standing:
     """ranks, differences: of each row, by mask AP. baselines: the place of the ce that each row is compared with.
     pairs: every pair of rows in each of METRICS, named by their places "0", "1", ..., with Holm-corrected p if known.
+    doubts: sentences on groups of classes of which no interval can be trusted.
     """
 
     ranks: tuple[Rank, ...]
     baselines: tuple[int | None, ...]
     differences: tuple[FromBaseline, ...]
     pairs: dict[str, list[Difference]]
+    doubts: tuple[str, ...] = ()
 
 
 def standing(rows: Sequence[Row]) -> Standing:
@@ -82,7 +84,8 @@ def standing(rows: Sequence[Row]) -> Standing:
     runs = [_loss_runs(str(place), row) for place, row in enumerate(rows)]
     pairs = {metric: _pairs(runs, metric) for metric in METRICS}
     places = baselines(rows)
-    return Standing(_ranks(runs, pairs["AP"]), tuple(places), _from_baselines(runs, places, pairs["AP"]), pairs)
+    differences = _from_baselines(runs, places, pairs["AP"])
+    return Standing(_ranks(runs, pairs["AP"]), tuple(places), differences, pairs, _doubts(rows, runs))
 
 
 def interval_text(interval: Interval) -> str:
@@ -100,6 +103,14 @@ def _resampled(row: Row) -> NDArray[np.float64] | None:
     if len(row.runs) < 2 or len(paths) < len(row.runs):
         return None
     return np.stack([widened_metrics(path, "segm", RESAMPLES, SEED) for path in paths])
+
+
+def _doubts(rows: Sequence[Row], runs: Sequence[LossRuns]) -> tuple[str, ...]:
+    """Of the images that all rows share, where there are intervals for other images at all."""
+    for row, one in zip(rows, runs, strict=True):
+        if one.resampled is not None and row.runs[0].evidence is not None:
+            return tuple(doubts(*cached_images(row.runs[0].evidence)))
+    return ()
 
 
 def _pairs(runs: Sequence[LossRuns], metric: str) -> list[Difference]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from scipy import stats
 
@@ -112,3 +114,9 @@ def test_without_ce_no_loss_is_compared_with_it(rows) -> None:
 def test_one_loss_alone_has_nothing_to_say(rows) -> None:
     made = rows(values={"ce": 0.4})
     assert findings(made, standing(made, {"AP": [], "APr": []}), toy=False) == []
+
+
+def test_classes_with_too_few_images_are_named(rows) -> None:
+    made = rows()
+    found = replace(standing(made, {"AP": [], "APr": []}), doubts=("APr: few.", "APc: few."))
+    assert findings(made, found, toy=False)[2:] == ["**Few images:** APr: few. APc: few."]

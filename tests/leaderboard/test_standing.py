@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from lt_bench.evaluation.comparison.widened_metrics import ImagesOfClasses
 from lt_bench.leaderboard import standing as module
 from lt_bench.leaderboard.rows import Run, in_tables
 from lt_bench.leaderboard.standing import METRICS, standing
@@ -23,6 +24,7 @@ def made(make_record, monkeypatch):
     """Runs of losses with evidence whose resampled metrics are drawn here; and what was drawn, by file."""
     drawn: dict[Path, np.ndarray] = {}
     monkeypatch.setattr(module, "widened_metrics", lambda path, kind, resamples, seed: drawn[path])
+    monkeypatch.setattr(module, "cached_images", lambda path: ImagesOfClasses(np.array([3, 1, 40]), "rrf"))
 
     def make(losses, spread=0.004, images=0.01, without=(), seed=0):
         """losses: name -> (mean AP, seeds). without: pairs of a loss and a seed that have no evidence."""
@@ -204,3 +206,11 @@ def test_both_metrics_are_compared_in_all_pairs(made) -> None:
                 for name in (pair.first, pair.second)
             ]
             assert pair.value == pytest.approx(means[1] - means[0])
+
+
+def test_few_images_are_doubted_where_an_interval_is_given(made) -> None:
+    rows, _ = made({"ce": (0.2, (0, 1)), "ecm": (0.3, (0, 1))})
+    (doubt,) = standing(rows).doubts
+    assert doubt.startswith("APr") and " 4. " in doubt
+    rows, _ = made({"ce": (0.2, (0,)), "ecm": (0.3, (0,))})
+    assert standing(rows).doubts == ()

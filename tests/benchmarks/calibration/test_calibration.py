@@ -19,7 +19,7 @@ from lt_bench.errors import UserError
 from lt_bench.evaluation.comparison.intervals import image_interval, widened, widenings
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
-SHORT = Effort(repetitions=200, resamples=60, tested=60, permutations=59, truth=1)
+SHORT = Effort(repetitions=200, few=0, resamples=60, tested=60, permutations=59, truth=1)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_the_form_that_is_called_chosen_is_the_packages() -> None:
 
 
 def test_what_was_interrupted_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    effort = Effort(repetitions=3, resamples=5, tested=2, permutations=9, truth=3)
+    effort = Effort(repetitions=3, few=2, resamples=5, tested=2, permutations=9, truth=3)
     scenarios, few = [Scenario(100, 2.5, False), Scenario(1000, 2.5, True)], [Scenario(1000, 5, True, 2)]
     # The truth of detectors that don't differ is that of those that do, which have the first in common.
     scenarios.append(Scenario(100, 2.5, True))

@@ -44,4 +44,4 @@ def test_the_swap_test_is_the_packages_but_for_its_draws() -> None:
     once = [means(small_ap(side, np.ones((1, 100), int)), side.frequency)[0] for side in (first, second)]
     found = _swap_test(first, second, once[1] - once[0], np.random.default_rng(0), 300)
     assert found == pytest.approx([expected[name] for name in COMPARED], abs=0.1)
-    assert min(found) > 0.01 and np.ptp(found) > 0.2
+    assert np.ptp(found) > 0.5

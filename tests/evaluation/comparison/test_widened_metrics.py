@@ -7,7 +7,7 @@ import pytest
 
 from lt_bench.evaluation.comparison import widened_metrics as module
 from lt_bench.evaluation.comparison.bootstrap import cached_metrics
-from lt_bench.evaluation.comparison.widened_metrics import widened_metrics
+from lt_bench.evaluation.comparison.widened_metrics import cached_images, widened_metrics
 from lt_bench.evaluation.evidence.evidence import Evidence, Outcomes
 from lt_bench.evaluation.evidence.file import write_evidence
 
@@ -53,10 +53,18 @@ def test_scatter_is_widened_where_classes_have_few_images(file: Path) -> None:
     assert of_all > 1.31
 
 
-@pytest.mark.parametrize("content", [None, b"", b"[1, 2]", b"[1, 1, 1, 1, NaN]", b"[0, 1, 1, 1, 1]", b'{"a": 1}'])
-def test_factors_are_kept_unless_damaged(file: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None) -> None:
+def test_images_are_counted(file: Path) -> None:
+    found = cached_images(file)
+    assert (found.images.tolist(), found.frequency) == ([1, 1, 5, 30], "rrcf")
+
+
+DAMAGED = [b"", b"[1, 2]", b'[[1, 1, 5], "rrcf"]', b'[[1, 1, 5, NaN], "rrcf"]', b'[[1, 1, 5, 30], "rrcx"]', b"[[1], 1]"]
+
+
+@pytest.mark.parametrize("content", [None, *DAMAGED])
+def test_counts_are_kept_unless_damaged(file: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None) -> None:
     first = widened_metrics(file, "segm", 20)
-    (kept,) = (file.parent / "cache").rglob("*_widenings_*.json")
+    (kept,) = (file.parent / "cache").rglob("*_images_*.json")
     if content is None:
         monkeypatch.setattr(module, "read_evidence", None)
     else:
