@@ -23,7 +23,8 @@ from benchmarks.common import CHECKOUT
 from benchmarks.common.command import RESULTS, SETTINGS, dump
 from lt_bench.evaluation.comparison.intervals import Interval
 from lt_bench.evaluation.comparison.power import power_of, resolvable, seeds_needed
-from lt_bench.evaluation.comparison.ranking import all_pairs, is_significant, probability_best
+from lt_bench.evaluation.comparison.probability import probability_best
+from lt_bench.evaluation.comparison.ranking import all_pairs, is_significant
 from lt_bench.evaluation.comparison.runs import LossRuns, are_paired
 from lt_bench.evaluation.comparison.total import difference
 from lt_bench.utils.files import write_atomic

@@ -45,7 +45,8 @@ def page(data: Data) -> str:
         f"With the same seeds, in percent of {data['repetitions_several']:,} repetitions: how often any of the 21 "
         "pairs is called different. *one variance*: Holm's correction, and the variance between seeds estimated from "
         "all seven losses (`pooled=True`), which do scatter alike here. *found*: with unequal losses, two standard "
-        "errors from one to the next, the share of the 21 pairs that is told apart.",
+        "errors from one to the next, the share of the 21 pairs that is told apart. With so few repetitions, 5 % is "
+        f"sure to ± {196 * (0.95 * 0.05 / data['repetitions_several']) ** 0.5:.1f} only.",
         table(
             ("n", "seed noise", "without correction", "Holm", "one variance", "Holm found", "one variance found"),
             [(row["n"], row["noise"], *(_percent(row[name]) for name in SEVERAL)) for row in data["several"]],
@@ -70,7 +71,8 @@ def page(data: Data) -> str:
             "rlr",
         ),
         "The fewest seeds that show a difference, which is in standard deviations between runs (between differences of "
-        "pairs). Noise from seeds only; tested with scipy's t-tests, which know nothing of lt_bench.",
+        "pairs). Noise from seeds only; tested with scipy's t-tests, which know nothing of lt_bench, and sure to "
+        f"± {196 * (0.8 * 0.2 / data['repetitions'] / 5) ** 0.5:.1f}.",
         table(
             ("difference", "runs", "seeds needed", "power with them", "with one seed less"),
             [
@@ -81,7 +83,8 @@ def page(data: Data) -> str:
         ),
         "## The probability of being the best",
         "Two losses whose true difference is anything, all values alike probable; seed noise 1. Of the cases in which "
-        "one loss is said to be the better one with this probability, in percent: what was said, and how often it was.",
+        "one loss is said to be the better one with this probability, in percent: what was said, and how often it was. "
+        "It says less than is true: what images do to single runs counts twice in it.",
         table(
             ("n", "probability", "cases", "said", "true"),
             [
@@ -109,10 +112,11 @@ def _verdict(data: Data) -> str:
     few = [row["total"] for row in data["coverage"] if row["first"] == 2]
     more = [row["total"] for row in data["coverage"] if row["first"] > 2]
     return (
-        f"The total interval covers {min(more):.1f} to {max(more):.1f} % with three and more seeds a loss and "
-        f"{min(few):.1f} to {max(few):.1f} % where a loss has two. Above 95 % it is wider than it had to be: with two "
-        "or three seeds the variance between them is hardly known, and the interval has to allow for that whether or "
-        "not the seeds matter. It is never as narrow as chance would let it be."
+        f"The total interval covers {min(more):.1f} to {max(more):.1f} % with three and more seeds a loss, and "
+        f"{min(few):.1f} to {max(few):.1f} % where a loss has two. Above 95 % it is wider than it had to be: two or "
+        "three runs hardly tell the variance between seeds, and the interval allows for that also where seeds matter "
+        "little. With unequal numbers of seeds it is conservative on purpose (see `scatter` in "
+        "`lt_bench/evaluation/comparison/seeds.py`)."
     )
 
 
