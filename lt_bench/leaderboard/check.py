@@ -8,9 +8,9 @@ from itertools import zip_longest
 from pathlib import Path
 
 from lt_bench.leaderboard.page import pages, stale
+from lt_bench.leaderboard.rows import Run, in_tables
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.store import read_all
-from lt_bench.leaderboard.tables import tables
 from lt_bench.leaderboard.verify import verify
 
 
@@ -41,10 +41,10 @@ def check_rows(folder: Path) -> list[str]:
             problems.append(f"{path}: unverified, it has no evidence")
         elif result.status == "verified" and "config" not in result.checked:
             problems.append(f"{path}: its fingerprint can't be recomputed without a config")
-    made, left_out = tables(record for _, record in found)
+    made, left_out = in_tables(Run(record) for _, record in found)
     problems += left_out
-    for table in made:
-        problems += missing_seeds(table.records)
+    for rows in made:
+        problems += missing_seeds(record for row in rows for record in row.records)
     return problems
 
 
