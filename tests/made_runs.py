@@ -46,8 +46,8 @@ def made_run(skill: float, seed: int, images: int = IMAGES, classes: int = CLASS
         for _ in range(objects):
             quality = rng.normal(10 * skill, 3)
             if quality > 0:
-                passed = int(min(quality, 10))
-                rows.append((category, image, float(np.clip(rng.normal(0.4 + 0.04 * quality, 0.15), 0.01, 1)), passed))
+                score = float(np.clip(rng.normal(0.4 + 0.04 * quality, 0.15), 0.01, 1))
+                rows.append((category, image, score, int(min(quality, 10))))
     for category, image in np.argwhere(annotated):
         for _ in range(rng.poisson(1.2)):
             rows.append((category, image, float(np.clip(rng.normal(0.35, 0.15), 0.01, 1)), 0))
