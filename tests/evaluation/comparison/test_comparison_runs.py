@@ -6,7 +6,7 @@ import pytest
 from lt_bench.errors import UserError
 from lt_bench.evaluation.comparison.runs import LossRuns, are_paired
 
-VALUES = np.arange(15.0).reshape(3, 5)
+VALUES = np.arange(15, dtype=np.float64).reshape(3, 5)
 
 
 def test_a_seed_that_is_there_twice_is_refused() -> None:

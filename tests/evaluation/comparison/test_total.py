@@ -50,7 +50,9 @@ def test_what_images_do_to_single_runs_is_not_counted_twice(n_first: int, n_seco
         (first, second), _ = simulator.losses(Noise(3, 1, 2), (0, 0), seeds_of(n_first, n_second, paired))
         sides = first.in_resamples(METRIC), second.in_resamples(METRIC)
         assert sides[0] is not None and sides[1] is not None
-        found.append(image_variance(sides[0], sides[1], paired))
+        variance = image_variance(sides[0], sides[1], paired)
+        assert variance is not None
+        found.append(variance)
         whole.append(np.var(sides[1].mean(axis=0) - sides[0].mean(axis=0)))
     assert np.mean(found) == pytest.approx(2 * 1**2, rel=0.08)
     assert np.mean(whole) == pytest.approx(2 * 1**2 + 2**2 * (1 / n_first + 1 / n_second), rel=0.08)
@@ -94,7 +96,7 @@ def test_with_one_seed_the_total_is_not_known() -> None:
     found = difference(runs("ce", (0,), 0.2, rng), runs("ecm", (0, 1, 2), 0.5, rng), "AP", p_images=0.001)
     assert found.images is not None and found.images.low > 0
     assert found.p_images == 0.001
-    assert found.total is found.p is found.p_total is found.seeds is found.p_seeds is found.df is None
+    assert [found.total, found.p, found.p_total, found.seeds, found.p_seeds, found.df] == [None] * 6
 
 
 def test_without_resamples_only_the_seeds_are_known() -> None:
@@ -102,7 +104,7 @@ def test_without_resamples_only_the_seeds_are_known() -> None:
     first, second = runs("ce", (0, 1), 0.2, rng), runs("ecm", (0, 1), 0.5, rng)
     found = difference(first, LossRuns("ecm", (0, 1), second.values), "AP")
     assert found.seeds is not None and found.p_seeds is not None
-    assert found.images is found.total is found.p is found.image_deviation is None
+    assert [found.images, found.total, found.p, found.image_deviation] == [None] * 4
 
 
 def test_a_metric_that_is_not_there_has_no_interval() -> None:
@@ -114,7 +116,7 @@ def test_a_metric_that_is_not_there_has_no_interval() -> None:
         one.resampled[:, :, 1] = np.nan
     found = difference(sides[0], sides[1], "APr")
     assert np.isnan(found.value)
-    assert found.seeds is found.images is found.total is found.p is found.seed_deviation is None
+    assert [found.seeds, found.images, found.total, found.p, found.seed_deviation] == [None] * 5
 
 
 def test_resamples_without_the_metric_are_left_out() -> None:
