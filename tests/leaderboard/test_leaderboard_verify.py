@@ -15,9 +15,11 @@ from alterations import alterations
 
 from lt_bench.errors import UserError
 from lt_bench.leaderboard import ResultRecord, read, write
+from lt_bench.leaderboard.files import files_of
 from lt_bench.leaderboard.store import evidence_path
 from lt_bench.leaderboard.submission import submit
 from lt_bench.leaderboard.verification import by_config, by_evidence
+from lt_bench.leaderboard.verification.problem import Problem
 from lt_bench.leaderboard.verify import is_verified, verify, verify_record
 from lt_bench.utils.files import sha256_of
 
@@ -120,6 +122,21 @@ def sealed_anew(path: Path, content: dict[str, Any]) -> bool:
         return False
     write(record, path)
     return True
+
+
+def test_the_evidence_alone_knows_the_ap_of_every_class(stored: Path, remembered: None) -> None:
+    files = files_of(stored)
+    files.per_class.unlink()
+    files.config.unlink()
+    content = json.loads(stored.read_text(encoding="utf-8"))
+    for row in content["per_class"]:
+        for kind in ("bbox", "segm"):
+            before = row[kind]
+            row[kind] = 0.4375
+            assert sealed_anew(stored, content)
+            (problem,) = verify(stored).problems
+            assert problem == Problem(f"per_class.{row['id']}.{kind}", 0.4375, before)
+            row[kind] = before
 
 
 def altered_evidence(path: Path, column: str) -> None:

@@ -32,4 +32,4 @@ def by_name(path: Path, record: ResultRecord) -> Iterator[Problem]:
     """Whether a stored record lies where its track, loss, seed and identity belong."""
     own, found = record_path(record), PurePosixPath(*path.resolve().parts[-3:])
     if STORED.search(path.name) and own != found:
-        yield Problem("file name", found, own)
+        yield Problem("file name", str(found), str(own))
