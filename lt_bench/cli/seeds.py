@@ -60,7 +60,9 @@ def run_each(context: click.Context, folders: Mapping[int, Path], dataset: str) 
         message = f"{n_failed} of {len(runs)} seeds\n{failures(runs)}"
         if all(run.code == MISTAKE for run in runs):
             raise UserError(message)
-        raise RunFailedError(f"{message}\nThe same command runs them again, and no finished seed.")
+        raise RunFailedError(
+            f"{message}\nGiven again, without --restart, the command runs these anew and skips the finished ones."
+        )
 
 
 def _named(runs: Sequence[SeedRun]) -> str:

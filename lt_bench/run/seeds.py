@@ -1,7 +1,8 @@
 """Several runs that differ in their seed alone, one after the other, each in a process of its own.
 
-In one process the second run would begin with what the first one left: random generators, cudnn's choices, mmengine's
-loggers and registries. In its own process it is the run that `--seed` alone gives, and its crash ends no other.
+In one process the second run would begin with what the first one left: its memory, which would count as the second
+one's peak, cudnn's choices, mmengine's loggers and registries. In its own process it is the run that `--seed` alone
+gives, and its crash ends no other.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 MOST = 100  # runs in a row: more is a slip of the hand
 LARGEST = 2**32 - 1  # seed
-PATIENCE = 5.0  # seconds that a run has to end by itself
+PATIENCE = 10.0  # seconds that a run has to end by itself; in the middle of an iteration it takes several
 MISTAKE = 2  # exit code of a run that was refused
 _REASON = "LT_BENCH_REASON"  # names the file in which a run says why it failed
 
@@ -52,14 +53,14 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     Raises UserError for anything else, for a seed given twice, and for none or more than MOST.
     """
     words = [word.strip() for word in text.split(",")]
-    if not all(re.fullmatch(r"[0-9]+", word) for word in words):
+    if not all(re.fullmatch(r"[0-9]{1,20}", word) for word in words):
         raise UserError(
-            f"--seeds {text!r} is neither a count nor a list of seeds",
+            f"--seeds {text[:60]!r} is neither a count nor a list of seeds",
             "--seeds 5 runs the seeds 0 to 4, --seeds 0,1,7 these three",
         )
     counted = len(words) == 1
     count = int(words[0]) if counted else len(words)
-    one = f"for the seed {words[0]} alone give --seed {words[0]}" if counted else "give fewer"
+    one = f"for the seed {count} alone give --seed {count}" if counted and count <= LARGEST else "give fewer"
     if count == 0:
         raise UserError("--seeds 0 is a count, and asks for no run", f"--seeds 1 runs the seed 0; {one}")
     if count > MOST:
@@ -91,7 +92,8 @@ def run_seeds(folders: Mapping[int, Path], command: Callable[[int], Sequence[str
                     logger.error(f"seed {seed} failed")
     except BaseException:
         finished = ", ".join(str(run.seed) for run in done if run.record is not None)
-        logger.info(f"stopped; finished seeds: {finished or 'none'}; the same command goes on from here")
+        logger.info(f"stopped; finished seeds: {finished or 'none'}")
+        logger.info("given again, without --restart, the command goes on from here")
         raise
     return done
 
@@ -147,9 +149,10 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
     """The exit code. Whatever interrupts the waiting ends the process first."""
     try:
         return process.wait()
-    except BaseException:
+    except BaseException as error:
         # Ctrl-C on a terminal has reached the process too; a second one at once would disturb it while it cleans up.
-        for number in (0, signal.SIGINT, signal.SIGKILL):
+        signals = (signal.SIGINT, signal.SIGKILL)
+        for number in (0, *signals) if isinstance(error, KeyboardInterrupt) else signals:
             process.send_signal(number)  # 0 is none
             with suppress(subprocess.TimeoutExpired):
                 process.wait(PATIENCE)

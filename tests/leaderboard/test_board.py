@@ -73,16 +73,17 @@ def test_the_same_files_give_the_same_bytes(board: Path, tmp_path: Path, make_re
 
 
 def test_nothing_is_computed_twice(board: Path, make_record, monkeypatch) -> None:
-    resampled: list[int] = []
+    resampled: list[tuple[object, ...]] = []
     whole = bootstrap.resampled_metrics
 
     def counted(*arguments, **options):
-        resampled.append(1)
+        resampled.append((*arguments[1:], *options.items()))
         return whole(*arguments, **options)
 
     monkeypatch.setattr(bootstrap, "resampled_metrics", counted)
     first = page_of(board)
     assert len(resampled) == 9  # not of the single run
+    assert len(set(resampled)) == 1  # all get the same resamples
     assert page_of(board) == first
     assert len(resampled) == 9
     made_run(board, make_record, "eql", 0.42, 3)

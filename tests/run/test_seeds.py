@@ -56,6 +56,8 @@ def test_a_count_or_a_list(text: str, seeds: tuple[int, ...]) -> None:
         ("101", "101 runs; 100 is the most\n.*--seed 101"),
         ("123456789", "123,456,789 runs"),
         (",".join(map(str, range(101))), "101 runs"),
+        ("9" * 20, "give fewer"),
+        ("9" * 5000, "neither a count nor a list"),
         ("0,4294967296", "4294967296 is no seed"),
     ],
 )
@@ -136,7 +138,7 @@ def test_an_interrupt_ends_the_run_and_all_that_would_follow(tmp_path: Path, num
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
     assert process.returncode not in (0, None)
-    assert "finished seeds: 0;" in said
+    assert "finished seeds: 0\n" in said
     assert not (tmp_path / "result.json").exists()  # seed 2 was not begun
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
