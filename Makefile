@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run test test-quick test-long test-install gpu lint types types-tests format venv
+.PHONY: run test check archive test-quick test-long test-install calibrate gpu lint types types-tests format venv
 
 # Sets everything up and runs the benchmark once: on LVIS if it is there, else on the embedded data set.
 run: venv
@@ -10,6 +10,15 @@ run: venv
 # Sets everything up and passes the tests.
 test: venv lint
 	$(VENV) -m pytest --durations=15
+
+# Whether the committed pages are what the records give, and whether the records say what their evidence says.
+check: venv
+	$(VENV) -m lt_bench leaderboard --check
+	$(VENV) -m lt_bench verify --all
+
+# A frozen copy of the leaderboards at this version, once.
+archive: venv
+	$(VENV) -m lt_bench leaderboard --archive
 
 # What is run often: all tests but those marked slow, the property tests with a fifth of their examples. Nothing is
 # trained.
@@ -32,6 +41,11 @@ test-install:
 	$(PLAIN)/pytest tests/operators tests/detector
 	cd tests && LT_BENCH_OPERATORS=compiled ../$(PLAIN)/python -m lt_bench.operators
 	LT_BENCH_OPERATORS=compiled $(PLAIN)/pytest tests/operators tests/detector
+
+# How often 95 % intervals of image resamples hold the true value (docs/calibration.md): half an hour of two cores, more
+# beside other work. Goes on where it was interrupted.
+calibrate: venv
+	$(VENV) -m benchmarks.calibration
 
 # Sets everything up and checks it on the GPU.
 gpu: venv

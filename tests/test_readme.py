@@ -15,7 +15,8 @@ import torch
 from lt_bench import ClassStats, build_loss
 from lt_bench.cli import main
 
-README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 STATS = ClassStats(image_count=[5, 50, 500], instance_count=[6, 70, 900], num_images=600)
 
 
@@ -66,6 +67,22 @@ def test_the_python_code_prints_what_is_shown() -> None:
     done = subprocess.run((sys.executable, "-c", blocks("python")[1]), capture_output=True, text=True, check=True)
     for line in done.stdout.splitlines():
         assert f"    {line}\n" in README
+
+
+def test_readme_and_page_show_the_same_tables() -> None:
+    """`python tools/readme_table.py` puts them there."""
+    page = (ROOT / "leaderboards" / "glyphs.md").read_text(encoding="utf-8")
+    shown = README.partition("<!-- The tables of ")[2].partition("<!-- End of the tables. -->")[0]
+
+    def tables(text: str) -> list[list[str]]:
+        return [block.splitlines() for block in text.split("\n\n") if block.startswith("| ") and "mask AP |" in block]
+
+    def sentences(text: str) -> list[str]:
+        return re.findall(r"^\*\*(?:What follows|What does not|Few images):\*\* .+$", text, flags=re.MULTILINE)
+
+    assert tables(shown) == tables(page) != []
+    assert sentences(shown) == sentences(page) != []
+    assert re.findall(r"fingerprint [0-9a-f]{12}", shown) == re.findall(r"^## .*(fingerprint [0-9a-f]{12})", page, re.M)
 
 
 def test_there_are_commands() -> None:

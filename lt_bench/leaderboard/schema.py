@@ -2,7 +2,7 @@
 
 The schema is closed (an unknown field is an error), bounded (no string or list can be huge) and versioned. A field
 that is added, removed or read differently makes a new `schema_version`. Version 2 added the metrics on request,
-version 3 the evidence; a record of an earlier version has none of them and is read and written as ever.
+version 3 the evidence and the seal; a record of an earlier version has none of them and is read and written as ever.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ from lt_bench.evaluation import metrics as registry
 Text = Annotated[str, StringConstraints(strict=True, max_length=1000)]
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
 Sha256 = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9a-f]{64}$")]
+Seal = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9a-f]{16}$")]
 Count = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 Seconds = Annotated[float, Field(strict=True, ge=0)]
 Flag = Annotated[bool, Field(strict=True)]
 Frequency = Literal["r", "c", "f"]
-SINCE = {"evidence": 3}  # the version that brought a field; those of `Extended` came with version 2
+SINCE = {"evidence": 3, "seal": 3}  # the version that brought a field; those of `Extended` came with version 2
 
 HyperParameter = Flag | Annotated[int, Field(strict=True)] | Annotated[float, Field(strict=True)] | Text
 
@@ -221,7 +222,8 @@ class ResultRecord(Extended):
     metrics: LVIS AP, at 300 detections per image. ap_fixed: AP with the best 10,000 detections of each class instead.
     ap_boundary: LVIS AP by boundary IoU. errors: what costs how much AP. detections_per_image: how many the model was
     asked for, where a run's protocol says so. evidence: SHA-256 of what `metrics` can be computed from (see
-    `lt_bench.evaluation.evidence.file`).
+    `lt_bench.evaluation.evidence.file`). seal: a short digest of every other field, set on writing (see
+    `lt_bench.leaderboard.seal`).
     """
 
     schema_version: Literal[1, 2, 3] = 3
@@ -252,6 +254,7 @@ class ResultRecord(Extended):
     errors: BoxAndMaskErrors | None = None
     detections_per_image: Annotated[int, Field(strict=True, ge=1)] | None = None
     evidence: Sha256 | None = None
+    seal: Annotated[dict[Text, Seal], Field(max_length=1000)] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> ResultRecord:

@@ -8,13 +8,18 @@ import os
 import re
 import stat
 import unicodedata
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pydantic import ValidationError
 
 from lt_bench.errors import UserError
+from lt_bench.leaderboard.dumped_config import publishable
+from lt_bench.leaderboard.files import evidence_path as evidence_path
+from lt_bench.leaderboard.files import files_of
 from lt_bench.leaderboard.schema import ResultRecord
+from lt_bench.leaderboard.seal import seal
 from lt_bench.utils.files import write_atomic
 
 LARGEST = 16 << 20  # bytes; a record of LVIS's 1,203 classes has a quarter of a MiB
@@ -23,9 +28,19 @@ DISAMBIGUATED = re.compile(r"-[0-9a-f]{12}$")
 
 
 def write(record: ResultRecord, path: Path) -> str:
-    """Write the record, whole or not at all, and return the file's sha256 (hex). Equal records give equal bytes."""
-    text = json.dumps(record.model_dump(mode="json"), sort_keys=True, indent=1, allow_nan=False)
+    """Write the record, whole or not at all, and return the file's sha256 (hex). Equal records give equal bytes.
+
+    A record of version 3 that has no seal yet is sealed. One that has keeps it, whether it holds or not.
+    """
+    text = json.dumps(sealed(record).model_dump(mode="json"), sort_keys=True, indent=1, allow_nan=False)
     return write_atomic(path, [f"{text}\n".encode()])
+
+
+def sealed(record: ResultRecord) -> ResultRecord:
+    """The record as it is written: with a seal, unless it is of a version that has none."""
+    if record.schema_version < 3 or record.seal is not None:
+        return record
+    return record.model_copy(update={"seal": seal(record.model_dump(mode="json"))})
 
 
 def read(path: Path) -> ResultRecord:
@@ -62,10 +77,23 @@ def read_all(folder: Path) -> tuple[list[tuple[Path, ResultRecord]], list[str]]:
 def add(source: Path, results: Path) -> Path:
     """Read the record in `source` and store it below the folder `results` under its own name; returns the path.
 
-    A record of the same identity is replaced. Raises UserError when `source` is not a valid record.
+    A record of the same identity is replaced. Evidence, AP by class and config that lie beside it, or in its run's
+    folder, come along; the config only if it names no place on this machine that nothing can stand for. Nothing is
+    verified, and a seal is kept as it is. Raises UserError when `source` is not a valid record.
     """
     record = read(source)
     path = results / record_path(record)
+    old, new = files_of(source), files_of(path)
+    content = {
+        new.evidence: _bytes(old.evidence) if record.evidence else None,
+        new.per_class: _bytes(old.per_class),
+        new.config: _published_config(old.config),
+    }
+    for name, data in content.items():
+        if data is not None:
+            write_atomic(name, [data])
+        else:
+            name.unlink(missing_ok=True)  # of the record that is replaced
     write(record, path)
     return path
 
@@ -88,6 +116,16 @@ def slug(name: str) -> str:
     if plain == name and not DISAMBIGUATED.search(name):
         return plain
     return f"{plain or 'x'}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _published_config(path: Path) -> bytes | None:
+    with suppress(UserError):
+        return publishable(path).encode()
+    return None
 
 
 def _json_files(folder: Path, problems: list[str]) -> list[Path]:

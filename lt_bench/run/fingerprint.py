@@ -1,108 +1,19 @@
-"""The fingerprint of a run: everything that must be equal before two losses may stand in one table."""
+"""The fingerprint of a config of a run."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lt_bench.run.config import as_list
-from lt_bench.utils.files import sha256_of
+from lt_bench.leaderboard import fingerprint as plain
+from lt_bench.leaderboard.fingerprint import EXACT_REPLACEMENTS, weights_id
 
 if TYPE_CHECKING:
     from mmengine.config import Config
 
-# No result depends on these: where things are, how many devices share the batch, what is logged and when.
-_NEUTRAL = (
-    "randomness",
-    "work_dir",
-    "images_per_device",
-    "env_cfg",
-    "log_processor",
-    "log_level",
-    "resume",
-    "custom_imports",
-    "default_scope",
-    "test_evaluator",
-)
-_NEUTRAL_HOOKS = ("timer", "logger", "param_scheduler", "checkpoint", "sampler_seed")  # any other may train
-_NEUTRAL_LOADER = ("num_workers", "persistent_workers", "pin_memory", "prefetch_factor")
-# Modules that compute what mmdet's do, only faster: a table may hold runs of either.
-EXACT_REPLACEMENTS = {
-    "LongTailMaskHead": "FCNMaskHead",
-    "LongTailRoIHead": "StandardRoIHead",
-    "LongTailCascadeRoIHead": "CascadeRoIHead",
-    "RepeatFactorDataset": "ClassBalancedDataset",
-}
-_HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,})\.pth$")
+__all__ = ["EXACT_REPLACEMENTS", "fingerprint", "weights_id"]
 
 
 def fingerprint(cfg: Config, digests: Mapping[str, str]) -> str:
-    """SHA-256 (hex) of a resolved config without the loss block, seed, paths and device count.
-
-    cfg: as `config.resolve` returns it, before it is fitted to devices. digests: annotation file to the
-    SHA-256 of its content, which stands in for its path.
-    """
-    plain = cfg.to_dict()
-    for key in _NEUTRAL:
-        plain.pop(key, None)
-    for name in _NEUTRAL_HOOKS:
-        plain.get("default_hooks", {}).pop(name, None)
-    if not plain.get("default_hooks"):
-        plain.pop("default_hooks", None)
-    for head in as_list(plain["model"]["roi_head"]["bbox_head"]):
-        head.pop("loss_cls")
-    plain["test_dataloader"].pop("batch_size", None)
-    for key in ("train_dataloader", "test_dataloader"):
-        for neutral in _NEUTRAL_LOADER:
-            plain[key].pop(neutral, None)
-        dataset = plain[key]["dataset"]
-        while "dataset" in dataset:
-            dataset = dataset["dataset"]
-        dataset["ann_file"] = digests[dataset["ann_file"]]
-        dataset.pop("data_root")
-    for init in _pretrained(plain["model"]):
-        init["checkpoint"] = weights_id(init["checkpoint"])
-    if plain.get("load_from"):
-        plain["load_from"] = weights_id(plain["load_from"])
-    _name_what_is_replaced(plain)
-    return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def weights_id(checkpoint: str) -> str:
-    """What weights are, wherever they lie: the first 8 hex digits of the file's SHA-256.
-
-    A published file has them in its name (torch.hub's convention), so a URL and a local copy agree.
-    """
-    path = Path(checkpoint)
-    if path.is_file():
-        return _sha256_once(path, path.stat().st_mtime_ns)[:8]
-    named = _HASH_IN_NAME.search(checkpoint)
-    return named.group(1)[:8] if named else checkpoint
-
-
-@cache
-def _sha256_once(path: Path, modified: int) -> str:
-    return sha256_of(path)
-
-
-def _name_what_is_replaced(node: Any) -> None:
-    """Give every exact replacement in a config the type of the module that it stands for."""
-    if isinstance(node, dict):
-        if isinstance(node.get("type"), str):
-            node["type"] = EXACT_REPLACEMENTS.get(node["type"], node["type"])
-        node = list(node.values())
-    for value in node if isinstance(node, list | tuple) else ():
-        _name_what_is_replaced(value)
-
-
-def _pretrained(node: Any) -> list[dict[str, Any]]:
-    """Every init_cfg of a model config that names a checkpoint."""
-    if isinstance(node, dict):
-        found = [node] if isinstance(node.get("checkpoint"), str) else []
-        return found + [init for value in node.values() for init in _pretrained(value)]
-    return [init for value in node for init in _pretrained(value)] if isinstance(node, list | tuple) else []
+    """SHA-256 (hex) of a config as `config.resolve` returns it, see `lt_bench.leaderboard.fingerprint`."""
+    return plain.fingerprint(cfg.to_dict(), digests)

@@ -111,7 +111,7 @@ def extended(earlier: ResultRecord, later: ResultRecord) -> ResultRecord:
         notes.append(f"{', '.join(sorted(new))} measured later by {later.evaluator}")
     fields = earlier.model_dump() | new
     return ResultRecord.model_validate(
-        fields | {"per_class": per_class, "notes": notes, "evidence": evidence, "schema_version": 3}
+        fields | {"per_class": per_class, "notes": notes, "evidence": evidence, "schema_version": 3, "seal": None}
     )
 
 

@@ -15,6 +15,7 @@ from lt_bench.evaluation import metrics
 from lt_bench.evaluation.metrics.metric import Block, Column, Inputs, Measurement, Metric, TextTable, percent
 from lt_bench.evaluation.terms import KINDS
 from lt_bench.leaderboard.page import render
+from lt_bench.leaderboard.rows import Run
 from lt_bench.leaderboard.schema import AveragePrecision, Model, ResultRecord
 from lt_bench.leaderboard.store import read
 from lt_bench.leaderboard.tables import tables
@@ -104,7 +105,7 @@ def test_records_and_pages_have_it(files: tuple[Path, Path, float]) -> None:
     record = Record.model_validate(content)
     assert record.measured() == {"ap", "countable"}
     assert all(other.measured() == {"ap"} for other in published)
-    made, _ = tables([record, *published[1:]])
-    shown = {"loss": record.loss.name, "seeds": "1", "share": f"{100 * share:.2f}"}
+    made, _ = tables(map(Run, [record, *published[1:]]))
+    shown = {"loss": record.loss.name, "seeds": "1 (single run)", "share": f"{100 * share:.2f}"}
     assert [table.further["countable"].to_dict("records") for table in made] == [[shown]]
     assert f"**{COUNTABLE.title}**\n\n| loss" in render("made", made)

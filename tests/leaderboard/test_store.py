@@ -28,7 +28,7 @@ def test_a_record_reads_back_equal(tmp_path: Path, make_record) -> None:
         )
         write(record, tmp_path / "r.json")
         again = read(tmp_path / "r.json")
-        assert again == record
+        assert again == store.sealed(record)
         # 1 == 1.0 == True, so equality alone would not notice a changed type
         assert {name: type(value) for name, value in again.loss.hyper_parameters.items()} == {
             name: type(value) for name, value in parameters.items()
@@ -83,6 +83,7 @@ INVALID = [
     ("seed", None),
     ("schema_version", 4),
     ("evidence", "e" * 63),
+    ("seal", {"seed": "e" * 15}),
     ("schema_version", "1"),
     ("surprise", 1),
     ("loss.surprise", 1),
@@ -159,7 +160,7 @@ def test_further_metrics_are_there_or_not(tmp_path: Path, make_record) -> None:
     plain, full = make_record(), make_record(**FURTHER)
     for record, names in ((plain, {"ap"}), (full, {"ap", "ap_fixed", "ap_boundary", "errors"})):
         write(record, tmp_path / "r.json")
-        assert read(tmp_path / "r.json") == record
+        assert read(tmp_path / "r.json") == store.sealed(record)
         assert record.measured() == names
         content = json.loads((tmp_path / "r.json").read_text())
         assert set(FURTHER) & set(content) == (set(FURTHER) if record is full else set())
@@ -187,7 +188,7 @@ def test_a_record_of_an_earlier_version_has_no_evidence(tmp_path: Path, make_rec
         read(tmp_path / "r.json")
     later = make_record(evidence="e" * 64)
     write(later, tmp_path / "r.json")
-    assert read(tmp_path / "r.json") == later
+    assert read(tmp_path / "r.json") == store.sealed(later)
     assert later.identity() == earlier.identity()
 
 
@@ -289,7 +290,7 @@ def test_add_files_a_record_under_its_own_name(tmp_path: Path, make_record) -> N
     path = add(tmp_path / "work" / "result.json", tmp_path / "results")
     assert path.parent == tmp_path / "results" / "lvis_v0.5" / "mask_rcnn_r50_1x_common"
     assert path.name == f"ecm_seed7_{record.identity()[:12]}.json"
-    assert read(path) == record
+    assert read(path) == store.sealed(record)
     with pytest.raises(UserError, match=r"absent\.json: cannot be read"):
         add(tmp_path / "absent.json", tmp_path / "results")
 

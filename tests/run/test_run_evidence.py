@@ -23,7 +23,7 @@ def without_evidence(cwd: Path, name: str, **changed: Any) -> Path:
     """A copy of the finished run as an earlier version would have left it, with other fields where given."""
     work = Path(shutil.copytree(cwd / "work", cwd / name))
     content = json.loads((work / "result.json").read_text(encoding="utf-8"))
-    del content["evidence"]
+    del content["evidence"], content["seal"]
     (work / "result.json").write_text(json.dumps(content | {"schema_version": 2} | changed), encoding="utf-8")
     (work / "evidence.parquet").unlink()
     return work

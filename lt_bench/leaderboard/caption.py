@@ -1,0 +1,58 @@
+"""Under what conditions the runs of a table were made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lt_bench.leaderboard.markdown import escape
+from lt_bench.leaderboard.rows import missing_seeds
+from lt_bench.leaderboard.tables import Table
+
+
+def caption(table: Table) -> list[str]:
+    """The heading of a table, a list of facts, and a warning where one is due."""
+    first = table.records[0]
+    track, data = first.track, first.data
+    setting = escape(f"{track.detector} {track.backbone} {track.schedule}, recipe {track.recipe}")
+    facts = [
+        f"data: {escape(track.dataset)}, {data.classes:,} categories, {data.train_images:,} training images "
+        f"(annotations `{data.train_annotations[:12]}`), {data.val_images:,} validation images "
+        f"(annotations `{data.val_annotations[:12]}`)",
+        f"detector: {setting}; {_listed(f'{r.epochs} epochs, {r.iterations:,} iterations' for r in table.records)}"
+        + ("; mixed precision" if first.amp else ""),
+        f"init: {first.init.kind} ({_listed(record.init.description for record in table.records)})",
+        f"device: {_listed(f'{r.device.count} x {r.device.name}' for r in table.records)}",
+        f"evaluator: {_listed(record.evaluator for record in table.records)}",
+        _seeds(table),
+        f"fingerprint: `{first.fingerprint}`",
+    ]
+    if first.detections_per_image is not None:
+        facts.append(f"asked of the model: {first.detections_per_image:,} detections per image")
+    overrides = sorted({override for record in table.records for override in record.overrides})
+    if overrides:
+        facts.append(f"changed by hand: {_listed(overrides)}")
+    unclean = sum(record.git is None or record.git.dirty for record in table.records)
+    if unclean:
+        facts.append(f"{unclean} of {len(table.records)} runs came from code that no commit holds")
+    parts = [f"## {setting} (fingerprint {first.fingerprint[:12]})", "\n".join(f"- {fact}" for fact in facts)]
+    if first.init.kind == "random":
+        parts.append(
+            "**RANDOM WEIGHTS: the backbone was not pretrained.** These numbers are not comparable with numbers "
+            "from pretrained weights."
+        )
+    return parts
+
+
+def _seeds(table: Table) -> str:
+    """All seeds of the table, and which ones a loss lacks: only the same seeds can be compared in pairs."""
+    seeds = _numbers({record.seed for record in table.records})
+    missing = [f"{label} {_numbers(lacking)}" for label, lacking in missing_seeds(table.rows).items()]
+    return f"seeds: {seeds}" + (f"; **missing: {'; '.join(missing)}**" if missing else "")
+
+
+def _numbers(seeds: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(seeds)))
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return "; ".join(escape(text) for text in sorted(set(texts)))

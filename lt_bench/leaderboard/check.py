@@ -1,0 +1,71 @@
+"""Whether the pages are what the records give, and whether the records bear what the pages say."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from itertools import zip_longest
+from pathlib import Path
+
+from lt_bench.leaderboard.page import pages, stale
+from lt_bench.leaderboard.rows import Run, in_tables
+from lt_bench.leaderboard.schema import ResultRecord
+from lt_bench.leaderboard.store import read_all
+from lt_bench.leaderboard.verify import verify
+
+
+def check_pages(folder: Path) -> list[str]:
+    """How the pages in `folder` differ from what its records give: each page once, with its first line that differs.
+
+    Files that are no valid record and runs that the tables leave out are named as well. Writes nothing.
+    """
+    made, problems = pages(folder, published=True)
+    for page, text in made.items():
+        if not page.is_file():
+            problems.append(f"{page}: is missing; the records give it")
+        elif page.read_bytes() != text.encode():
+            problems.append(f"{page}: {_first_difference(page.read_bytes(), text.encode())}")
+    problems += [f"{page}: there is no record for this page" for page in stale(folder, made)]
+    return problems
+
+
+def check_rows(folder: Path) -> list[str]:
+    """Why the rows of `folder` are no published ones yet: records that do not verify, or not against a config, and
+    losses that lack seeds which others of their table have.
+    """
+    found, problems = read_all(folder / "results")
+    for path, _ in found:
+        result = verify(path)
+        problems += [f"{path}: {problem}" for problem in result.problems]
+        if result.status == "unverified":
+            problems.append(f"{path}: unverified, it has no evidence")
+        elif result.status == "verified" and "config" not in result.checked:
+            problems.append(f"{path}: its fingerprint can't be recomputed without a config")
+    made, left_out = in_tables(Run(record) for _, record in found)
+    problems += left_out
+    for rows in made:
+        problems += missing_seeds(record for row in rows for record in row.records)
+    return problems
+
+
+def missing_seeds(records: Iterable[ResultRecord]) -> list[str]:
+    """The losses of one table that lack seeds which another one has."""
+    seeds: defaultdict[str, set[int]] = defaultdict(set)
+    names = {}
+    for record in records:
+        row = record.loss.model_dump_json()
+        names[row] = f"{record.track.dataset}, fingerprint {record.fingerprint[:12]}: {record.loss.name}"
+        seeds[row].add(record.seed)
+    every = set().union(*seeds.values())
+    return [
+        f"{names[row]} lacks seed {', '.join(map(str, sorted(every - own)))}"
+        for row, own in sorted(seeds.items())
+        if every - own
+    ]
+
+
+def _first_difference(committed: bytes, made: bytes) -> str:
+    lines = zip_longest(committed.split(b"\n"), made.split(b"\n"))
+    number, (old, new) = next((number, pair) for number, pair in enumerate(lines, start=1) if pair[0] != pair[1])
+    shown = ["nothing" if line is None else repr(line.decode(errors="replace")) for line in (old, new)]
+    return f"line {number} is {shown[0]}, the records give {shown[1]}"

@@ -1,0 +1,54 @@
+"""The files that belong to a record: of a run's folder, or beside a stored record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lt_bench.evaluation.evidence.file import EVIDENCE_FILE
+from lt_bench.evaluation.inputs.predictions import PREDICTIONS_FILE
+
+RESULT = "result.json"  # a record with this name is in a run's folder
+
+
+@dataclass(frozen=True)
+class Files:
+    """Paths, whether there is something or not. predictions, annotations (without the images that were left out),
+    manifest and summary are in a run's folder alone.
+    """
+
+    record: Path
+    evidence: Path
+    per_class: Path
+    config: Path
+    predictions: Path | None = None
+    annotations: Path | None = None
+    manifest: Path | None = None
+    summary: Path | None = None
+
+
+def evidence_path(record: Path) -> Path:
+    """Where the evidence of a stored record lies: beside it."""
+    return record.with_suffix(".evidence.parquet")
+
+
+def files_of(record: Path) -> Files:
+    """The files of a record, by its name."""
+    if record.name != RESULT:
+        beside = (record.with_suffix(suffix) for suffix in (".per_class.csv", ".config.py"))
+        return Files(record, evidence_path(record), *beside)
+    folder = record.parent
+    names = (EVIDENCE_FILE, "per_class.csv", "config.py", PREDICTIONS_FILE)
+    further = ("annotations_val.json", "run.json", "training.json")
+    return Files(record, *(folder / name for name in (*names, *further)))
+
+
+def records_in(path: Path) -> Iterator[Path]:
+    """The record that `path` is, that of a run's folder, or all below a folder of stored records."""
+    if not path.is_dir():
+        yield path
+    elif (path / RESULT).is_file():
+        yield path / RESULT
+    else:
+        yield from sorted(path.rglob("*.json"))

@@ -1,0 +1,89 @@
+"""A record against the predictions themselves: everything measured anew, and the evidence made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lt_bench.data import dataset as datasets
+from lt_bench.errors import UserError
+from lt_bench.evaluation.ap.average_precision import EVALUATORS, Evaluator
+from lt_bench.evaluation.evidence.collect import collect
+from lt_bench.evaluation.evidence.evidence import Evidence, Outcomes
+from lt_bench.evaluation.evidence.file import read_evidence
+from lt_bench.evaluation.inputs.detections import read_detections
+from lt_bench.evaluation.inputs.ground_truth import load_ground_truth
+from lt_bench.evaluation.metrics import Measured, chosen
+from lt_bench.evaluation.metrics.metric import Inputs
+from lt_bench.evaluation.terms import KINDS
+from lt_bench.leaderboard.dumped_config import read_config
+from lt_bench.leaderboard.files import Files
+from lt_bench.leaderboard.fingerprint import innermost_dataset
+from lt_bench.leaderboard.schema import ResultRecord
+from lt_bench.leaderboard.verification.problem import Problem, differences
+from lt_bench.utils.files import sha256_of
+
+
+def find_annotations(record: ResultRecord, files: Files) -> Path | None:
+    """The validation annotations that a record was measured on, if they are on this machine."""
+    if any(line.endswith("images left out") for line in record.overrides):
+        return files.annotations if files.annotations and files.annotations.is_file() else None
+    candidates = []
+    with suppress(UserError, KeyError, TypeError):  # a config that can't be read is named by its own check
+        candidates.append(Path(innermost_dataset(read_config(files.config)["test_dataloader"])["ann_file"]))
+    with suppress(UserError):  # the data set is not here
+        candidates.append(datasets.find(record.track.dataset, None).val)
+    return next(
+        (path for path in candidates if path.is_file() and sha256_of(path) == record.data.val_annotations), None
+    )
+
+
+def by_predictions(record: ResultRecord, predictions: Path, annotations: Path, evidence: Path) -> Iterator[Problem]:
+    """Measure everything that the record has once more. annotations: those that it was measured on."""
+    named = record.evaluator.partition(" ")[0]
+    evaluator: Evaluator = next((known for known in EVALUATORS if known == named), "vernier")
+    try:
+        truth = load_ground_truth(annotations)
+        inputs = Inputs(truth, read_detections(predictions, truth, masks=True), tuple(KINDS), evaluator)
+        measured = Measured({metric.name: metric.measure(inputs) for metric in chosen(record.measured())})
+        made = collect(truth, inputs.best, tuple(KINDS), evaluator, sha256_of(predictions))
+    except UserError as error:
+        yield Problem("predictions", predictions.name, error.message)
+        return
+    yield from differences(record.model_dump(), measured.blocks())
+    recorded = {str(row.id): row.model_dump() for row in record.per_class}
+    for column, values in measured.per_class().items():
+        found = {str(category): {column: value} for category, value in values.items()}
+        yield from differences(recorded, found, "per_class.")
+    if evidence.is_file():
+        yield from _other_evidence(evidence, made)
+
+
+def by_digest(record: ResultRecord, predictions: Path) -> Iterator[Problem]:
+    """Whether it is the file that the record was measured on."""
+    digest = sha256_of(predictions)
+    if digest != record.predictions:
+        yield Problem("predictions", record.predictions, digest)
+
+
+def _other_evidence(path: Path, made: Evidence) -> Iterator[Problem]:
+    try:
+        read = read_evidence(path)
+    except UserError:
+        return  # named by the check of the evidence
+    for field in fields(Evidence):
+        if not _same(getattr(read, field.name), getattr(made, field.name)):
+            yield Problem(f"evidence.{field.name}", "in the file", "another when made from the predictions")
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, Outcomes) and isinstance(other, Outcomes):
+        return np.array_equal(one.correct, other.correct) and np.array_equal(one.ignored, other.ignored)
+    return bool(np.array_equal(one, other))

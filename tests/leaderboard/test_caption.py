@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pytest
+
+from lt_bench.leaderboard.caption import caption
+from lt_bench.leaderboard.rows import Run
+from lt_bench.leaderboard.tables import tables
+
+
+def fact(records, name):
+    (table,), _ = tables(map(Run, records))
+    (line,) = (line for line in "\n".join(caption(table)).splitlines() if line.startswith(f"- {name}"))
+    return line
+
+
+@pytest.mark.parametrize(
+    ("seeds", "line"),
+    [
+        ({"ce": (0,), "ecm": (0,)}, "- seeds: 0"),
+        ({"ce": (2, 0, 10), "ecm": (0, 2, 10)}, "- seeds: 0, 2, 10"),
+        ({"ce": (0, 1, 2), "ecm": (0, 2)}, "- seeds: 0, 1, 2; **missing: ecm 1**"),
+        ({"ce": (0, 1), "ecm": (3,)}, "- seeds: 0, 1, 3; **missing: ce 3; ecm 0, 1**"),
+    ],
+)
+def test_seeds_that_a_loss_lacks_are_named(make_record, seeds, line) -> None:
+    records = [make_record(loss, ap=0.3 - 0.1 * (loss == "ecm"), seed=seed) for loss in seeds for seed in seeds[loss]]
+    assert fact(records, "seeds") == line

@@ -1,0 +1,26 @@
+"""What a page says before its tables."""
+
+from __future__ import annotations
+
+from lt_bench.leaderboard import regenerate
+
+
+def test_glyphs_say_what_they_are_not(make_record, publish) -> None:
+    pages, _ = regenerate(publish(make_record(dataset="glyphs"), make_record(dataset="glyphs-1203"), make_record()))
+    for page in pages:
+        assert ("synthetic data" in page.read_text()) == page.name.startswith("glyphs")
+        assert ("**What it is not:**" in page.read_text()) == page.name.startswith("glyphs")
+
+
+def test_a_part_of_lvis_is_not_passed_off_as_lvis(make_record, publish) -> None:
+    folder = publish(make_record(dataset="lvis_v1"))
+    assert "**Not lvis\\_v1 in full:**" in regenerate(folder)[0][0].read_text()
+
+
+def test_how_to_read_a_table_is_said_where_there_is_one(make_record, publish) -> None:
+    pages, _ = regenerate(publish(make_record()), published=True)
+    texts = {page.name: page.read_text(encoding="utf-8") for page in pages}
+    assert sorted(texts) == ["lvis_v1.md", "made.md"]
+    for word in ("**seeds**", "**rank**", "**Δ vs ce (95 %)**", "**evidence**", "1,000 resamples"):
+        assert word in texts["made.md"]
+        assert word not in texts["lvis_v1.md"]
