@@ -63,6 +63,7 @@ setup(
         "pycocotools>=2.0.8",
         "pydantic>=2.7",
         "rich>=13",
+        "scipy>=1.11.4",  # t and noncentral t distributions
         "tabulate>=0.9",
         "torch>=2.4",
         "torchvision>=0.19",  # nms and RoIAlign

@@ -28,30 +28,39 @@ MORE_HEADERS = ("write", "read", "AP of both kinds", "peak memory", "load")
 
 
 @click.command(context_settings=SETTINGS)
-@click.option("--images", callback=numbers, default="5000,19809", show_default=True, help="Separated by commas.")
+@click.option("--images", callback=numbers, default="19809", show_default=True, help="Separated by commas.")
 @click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1))
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="Folder of the generated files; kept. Default: a new one."
+)
 @output_options
-def main(out: Path, measured: Path | None, **options: Any) -> None:
+def main(out: Path, measured: Path | None, data: Path | None, **options: Any) -> None:
     """Measure, print a table, and write JSON and page."""
-    conduct(EVIDENCE, out, measured, lambda: run(**options))
+
+    def measure() -> Data:
+        with tempfile.TemporaryDirectory() as scratch:
+            return run(data or Path(scratch), **options)
+
+    conduct(EVIDENCE, out, measured, measure)
 
 
-def run(images: tuple[int, ...], repeats: int) -> Data:
-    """Everything that is measured, by size."""
+def run(data: Path, images: tuple[int, ...], repeats: int) -> Data:
+    """Everything that is measured, by size. data: folder where each size has one, of files that are made if missing."""
     results = []
     for count in sorted(images):
-        with tempfile.TemporaryDirectory() as folder:
-            annotations, predictions = Path(folder, "annotations.json"), Path(folder, "predictions.json")
-            detections = write_val(annotations, predictions, count)
-            samples = []
-            for number in range(repeats):
-                click.echo(f"{count} images, {number + 1}/{repeats}", err=True)
-                load = round(os.getloadavg()[0], 2)
-                sample: dict[str, Any] = {}
-                for wanted in ("without", "with"):
-                    sample |= run_module("benchmarks.evidence.measure", wanted, annotations, predictions)
-                samples.append({**sample, "load_before": load})
-            results.append({"images": count, "detections": detections, "samples": samples})
+        annotations, predictions = (data / str(count) / name for name in ("annotations.json", "predictions.json"))
+        if not annotations.is_file():  # which is written last
+            annotations.parent.mkdir(parents=True, exist_ok=True)
+            write_val(annotations, predictions, count)
+        samples = []
+        for number in range(repeats):
+            click.echo(f"{count} images, {number + 1}/{repeats}", err=True)
+            load = round(os.getloadavg()[0], 2)
+            sample: dict[str, Any] = {}
+            for wanted in ("without", "with"):
+                sample |= run_module("benchmarks.evidence.measure", wanted, annotations, predictions)
+            samples.append({**sample, "load_before": load})
+        results.append({"images": count, "detections": count * DETECTIONS, "samples": samples})
     return {"detections_per_image": DETECTIONS, "results": results}
 
 
