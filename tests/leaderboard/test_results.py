@@ -18,6 +18,7 @@ import lt_bench
 from lt_bench.errors import UserError
 from lt_bench.leaderboard import ResultRecord
 from lt_bench.leaderboard.results import load_results
+from lt_bench.leaderboard.store import sealed
 
 COMMITTED = Path(__file__).resolve().parents[2] / "leaderboards" / "results"
 Make = Callable[..., ResultRecord]
@@ -76,7 +77,7 @@ def test_a_row_says_which_run_it_is_of(make_record: Make, publish: Publish) -> N
     assert (row["distribution"], row["seed"], row["value"]) == ("lt_bench 0.1.0", 7, 0.25)
     assert (row["fingerprint"], row["init"], row["amp"], row["val_images"]) == ("a" * 64, "pretrained", False, 100)
     assert row["started"] == pd.Timestamp("2025-03-01 12:30", tz="UTC")
-    assert ResultRecord.model_validate_json(Path(row["path"]).read_bytes()) == record
+    assert ResultRecord.model_validate_json(Path(row["path"]).read_bytes()) == sealed(record)
     assert set(frame[frame.loss == "ce"].hyper_parameters) == {""}
     assert frame.value.dtype == "float64" and frame.seed.dtype == "int64"
 
