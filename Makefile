@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run test check archive test-quick test-long test-install gpu lint types types-tests format venv calibrate
+.PHONY: run test check archive test-quick test-long test-install calibrate gpu lint types types-tests format venv
 
 # Sets everything up and runs the benchmark once: on LVIS if it is there, else on the embedded data set.
 run: venv

@@ -1,0 +1,66 @@
+"""The classes that gained and lost, as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tabulate import tabulate
+
+from lt_bench.evaluation.comparison.by_class import ByClass, ClassDifference, Excess
+from lt_bench.evaluation.comparison.cells import interval, p_value, wrapped
+
+SHOWN = 10
+FEW = 5  # images, with fewer of which an interval by resampling them is too narrow
+
+
+def render_classes(found: ByClass, confidence: float) -> str:
+    """The classes that gained and lost most, and how many differ more than chance would give."""
+    gained, lost = found.gained(), found.lost()
+    about = f"{found.second} - {found.first}"
+    parts = [
+        f"By class, {about}: {len(gained)} gained, {len(lost)} lost, {len(found.classes) - len(gained) - len(lost)} "
+        f"equal; AP in %; interval: {100 * confidence:g} %, images only",
+        _table("gained most", gained, found),
+        _table("lost most", lost, found),
+        _excess(found.excess),
+    ]
+    if any(one.images < FEW for one in (*gained[:SHOWN], *lost[:SHOWN])):
+        parts.append(
+            f"*: fewer than {FEW} validation images show the class: its interval is too narrow, its p hardly small."
+        )
+    return "\n\n".join(part for part in parts if part)
+
+
+def _table(title: str, classes: Sequence[ClassDifference], found: ByClass) -> str:
+    if not classes:
+        return ""
+    headers = (title, "group", "training images", "validation images", found.first, found.second, "difference")
+    rows = [
+        [
+            one.about.name,
+            one.about.frequency,
+            f"{one.about.training_images:,}",
+            f"{one.images:,}{'*' if one.images < FEW else ''}",
+            f"{100 * one.first:.2f}",
+            f"{100 * one.second:.2f}",
+            f"{100 * one.value:+.2f}",
+            interval(one.interval),
+            p_value(one.p),
+        ]
+        for one in classes[:SHOWN]
+    ]
+    align = ("left", "left", *["right"] * (len(headers)))
+    return str(tabulate(rows, headers=(*headers, "images", "p swap"), disable_numparse=True, colalign=align))
+
+
+def _excess(excess: Excess | None) -> str:
+    if excess is None:
+        return "How many classes differ by chance can't be said: the losses have different numbers of runs."
+    more = "more than" if excess.p <= excess.level else "no more than"
+    without = 100 * (1 - excess.level)
+    return wrapped(
+        f"Classes that differ with p <= {excess.level:g}: {excess.found}. Exchanging the detections of both image "
+        f"by image gives {excess.expected:.1f} on average, at most {excess.high} in {without:g} % of the cases (p = "
+        f"{p_value(excess.p)}), so this is {more} chance would give; images only. Left after Benjamini and Hochberg's "
+        f"correction: {excess.after_correction}."
+    )

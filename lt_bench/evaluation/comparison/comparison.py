@@ -1,0 +1,245 @@
+"""A comparison of losses: every pair of them, in every metric, with what images and seeds say about the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lt_bench.evaluation.comparison.bootstrap import draw_images
+from lt_bench.evaluation.comparison.intervals import images_of_classes, widened, widenings
+from lt_bench.evaluation.comparison.power import resolvable, seeds_needed
+from lt_bench.evaluation.comparison.ranking import Rank, all_pairs, groups, holm, is_significant, ranks
+from lt_bench.evaluation.comparison.resampled_ap import COMPARED, class_ap
+from lt_bench.evaluation.comparison.runs import LossRuns
+from lt_bench.evaluation.comparison.swap_test import swap_test
+from lt_bench.evaluation.comparison.total import Difference, difference
+from lt_bench.evaluation.evidence.evidence import Evidence
+from lt_bench.evaluation.terms import BoxOrMask
+
+Floats = NDArray[np.float64]
+SEEDS = (2, 3, 5, 10)  # numbers of seeds that the resolvable difference is told of
+PLANNED = ("AP", "APr")  # metrics that power is told of
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """One loss: its runs' seeds and evidence."""
+
+    name: str
+    seeds: tuple[int, ...]
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True)
+class Options:
+    """kind: boxes or masks. resamples: of the images, and permutations. random_seed: of what is drawn at random, and
+    no training seed. swap_test: None for pairs in which a loss has one run, which have no other p. pooled: estimate the
+    variance between seeds once from all losses, as boards do, not from each pair's; None for three losses or more.
+    """
+
+    kind: BoxOrMask = "segm"
+    resamples: int = 1000
+    random_seed: int = 0
+    confidence: float = 0.95
+    swap_test: bool | None = None
+    pooled: bool | None = None
+
+    @property
+    def level(self) -> float:
+        """Of significance."""
+        return round(1 - self.confidence, 12)
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One loss, measured and resampled. ap: float64 [S, K], AP of each class, NaN where there is nothing to find.
+    resampled_ap: float64 [B, K], its mean over the runs in each resample.
+    """
+
+    runs: LossRuns
+    ap: Floats
+    resampled_ap: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Power:
+    """seeds_needed: how many seeds a loss would show the difference seen; None where no number would.
+    resolvable: number of seeds -> smallest difference that they show.
+    """
+
+    seeds_needed: int | None
+    resolvable: Mapping[int, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two losses. differences: by metric, of those that are there. p_images_holm: by metric, the swap test's p after
+    Holm's correction for all pairs. power: of PLANNED, where both have two runs or more. p_classes: of the t-test over
+    classes, None where there are too few.
+    """
+
+    first: str
+    second: str
+    differences: Mapping[str, Difference]
+    p_images_holm: Mapping[str, float]
+    power: Mapping[str, Power]
+    p_classes: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """ranks: best mean first. groups: largest sets of losses that can't be told apart.
+
+    worst: by loss, the other end of the ranks that it can have: the number of losses that are not significantly worse.
+    Without those that have no rank. Holm's correction holds for all pairs at once, and so do the ranges of all ranks
+    (Mogstad et al., Review of Economic Studies 91, 2024).
+    """
+
+    ranks: tuple[Rank, ...]
+    worst: Mapping[str, int]
+    groups: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """rankings: by metric."""
+
+    options: Options
+    images: int
+    classes: int
+    losses: tuple[LossRuns, ...]
+    pairs: tuple[Pair, ...]
+    rankings: Mapping[str, Ranking]
+
+    def metrics(self) -> list[str]:
+        """Those of COMPARED that the data set has classes for."""
+        return [metric for metric in COMPARED if metric in self.rankings]
+
+
+def measure(candidate: Candidate, options: Options) -> Measured:
+    """AP of every class and COMPARED of every run, as they are and in the resamples; of these COMPARED is `widened`."""
+    images = len(candidate.evidence[0].image_ids)
+    weights = np.concatenate(
+        (np.ones((1, images), dtype=np.int32), draw_images(images, options.resamples, options.random_seed))
+    )
+    values, ap, resampled = [], [], []
+    factors = widenings(images_of_classes(candidate.evidence[0]), candidate.evidence[0].frequency)
+    resampled_ap: Floats = np.zeros((options.resamples, len(candidate.evidence[0].category_ids)))
+    for evidence in candidate.evidence:
+        found = class_ap(evidence, options.kind, weights)
+        metrics = found.metrics()
+        values.append(metrics[0])
+        resampled.append(widened(metrics[1:], factors))
+        ap.append(found.ap[0])
+        resampled_ap += found.ap[1:]
+    runs = LossRuns(candidate.name, candidate.seeds, np.stack(values), np.stack(resampled))
+    return Measured(runs, np.stack(ap), resampled_ap / len(candidate.evidence))
+
+
+def compare(candidates: Sequence[Candidate], measured: Sequence[Measured], options: Options) -> Comparison:
+    """Every pair of `candidates`, all with the same ground truth. measured: what `measure` gave of each."""
+    runs = [one.runs for one in measured]
+    there = [metric for metric in COMPARED if all(np.isfinite(one.measured(metric)).all() for one in runs)]
+    pooled = len(runs) > 2 if options.pooled is None else options.pooled
+    by_metric = {metric: _all_pairs(runs, metric, options.confidence, pooled) for metric in there}
+    swapped = {pair: p for pair, p in _swap_tests(candidates, options)}
+    corrected = {
+        metric: dict(zip(swapped, holm([p[metric] for p in swapped.values()]), strict=True)) for metric in there
+    }
+    pairs = []
+    for first, second in combinations(range(len(runs)), 2):
+        names = runs[first].name, runs[second].name
+        p_images = swapped.get(names, {})
+        found = {
+            metric: replace(differences[names], p_images=p_images.get(metric))
+            for metric, differences in by_metric.items()
+        }
+        pairs.append(
+            Pair(
+                first=names[0],
+                second=names[1],
+                differences=found,
+                p_images_holm={metric: corrected[metric][names] for metric in there if names in swapped},
+                power={
+                    metric: _power(found[metric], options.level)
+                    for metric in PLANNED
+                    if metric in found and found[metric].seed_deviation
+                },
+                p_classes=_test_over_classes(measured[first].ap, measured[second].ap),
+            )
+        )
+    rankings = {
+        metric: _ranking(runs, metric, list(differences.values()), options.level)
+        for metric, differences in by_metric.items()
+    }
+    truth = candidates[0].evidence[0]
+    return Comparison(
+        replace(options, pooled=pooled),
+        len(truth.image_ids),
+        len(truth.category_ids),
+        tuple(runs),
+        tuple(pairs),
+        rankings,
+    )
+
+
+def _all_pairs(
+    runs: Sequence[LossRuns], metric: str, confidence: float, pooled: bool
+) -> dict[tuple[str, str], Difference]:
+    """Losses with one run stay out of what is estimated for the others, which may then be paired by seed."""
+    several = [one for one in runs if len(one) > 1]
+    known = {(one.first, one.second): one for one in all_pairs(several, metric, confidence, pooled)}
+    return {
+        (first.name, second.name): known.get((first.name, second.name)) or difference(first, second, metric, confidence)
+        for first, second in combinations(runs, 2)
+    }
+
+
+def _swap_tests(
+    candidates: Sequence[Candidate], options: Options
+) -> Iterator[tuple[tuple[str, str], dict[str, float]]]:
+    """The pairs that are tested: all where it was asked for, else those in which a loss has one run. It needs as many
+    runs of one as of the other.
+    """
+    for first, second in combinations(candidates, 2):
+        sizes = len(first.evidence), len(second.evidence)
+        asked = min(sizes) == 1 if options.swap_test is None else options.swap_test
+        if asked and sizes[0] == sizes[1]:
+            yield (
+                (first.name, second.name),
+                swap_test(first.evidence, second.evidence, options.kind, options.resamples, options.random_seed),
+            )
+
+
+def _ranking(runs: Sequence[LossRuns], metric: str, pairs: Sequence[Difference], level: float) -> Ranking:
+    placed = ranks(runs, metric, pairs, level)
+    worst = {one.name: sum(other.rank is not None for other in placed) for one in placed if one.rank is not None}
+    for pair in pairs:
+        if is_significant(pair, level):
+            worst[pair.second if pair.value > 0 else pair.first] -= 1
+    return Ranking(tuple(placed), worst, tuple(groups(runs, pairs, level)))
+
+
+def _power(one: Difference, level: float) -> Power:
+    assert one.seed_deviation is not None
+    images = one.image_deviation or 0.0
+    found = {n: resolvable(n, one.seed_deviation, one.paired, images, level=level) for n in SEEDS}
+    return Power(
+        seeds_needed(one.value, one.seed_deviation, one.paired, images, level=level),
+        {n: size for n, size in found.items() if size is not None},
+    )
+
+
+def _test_over_classes(first: Floats, second: Floats) -> float | None:
+    """p of the paired t-test over classes that are there, of AP [S, K] averaged over runs."""
+    from scipy import stats
+
+    one, other = first.mean(axis=0), second.mean(axis=0)
+    there = np.isfinite(one) & np.isfinite(other)
+    if there.sum() < 2 or np.ptp(other[there] - one[there]) == 0:
+        return None
+    return float(stats.ttest_rel(other[there], one[there]).pvalue)

@@ -1,0 +1,88 @@
+"""Which runs can be compared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made_runs import made_record, made_run, write_run
+
+from lt_bench.errors import UserError
+from lt_bench.evaluation.evidence.evidence import Evidence
+from lt_bench.evaluation.evidence.file import write_evidence
+from lt_bench.leaderboard.comparison.arguments import resolve
+from lt_bench.leaderboard.comparison.gather import gather
+from lt_bench.leaderboard.store import write
+
+BOARD = Path("nowhere")
+
+
+def write_other(folder: Path, evidence: Evidence) -> Path:
+    folder.mkdir()
+    write(made_record(evidence, write_evidence(evidence, folder / "evidence.parquet"), "ecm"), folder / "result.json")
+    return folder
+
+
+def other_images(evidence: Evidence) -> Evidence:
+    return replace(evidence, image_ids=evidence.image_ids + 1)
+
+
+def other_objects(evidence: Evidence) -> Evidence:
+    return replace(evidence, object_count=evidence.object_count + 1)
+
+
+def other_groups(evidence: Evidence) -> Evidence:
+    return replace(evidence, frequency=("c", *evidence.frequency[1:]))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (other_images, "60 and 60 images, of which 59 are the same"),
+        (other_objects, "the objects of the same images differ"),
+        (other_groups, "the frequency groups of some categories differ"),
+    ],
+)
+def test_other_images_objects_or_groups_are_refused(tmp_path: Path, change, words: str) -> None:
+    one = write_run(tmp_path / "one")
+    other = write_other(tmp_path / "other", change(made_run(0.5, 1)))
+    with pytest.raises(UserError, match=words) as refusal:
+        gather(resolve([str(one), str(other)], BOARD, None))
+    assert str(one) in str(refusal.value) and str(other) in str(refusal.value)
+
+
+def test_hyper_parameters_and_distributions_tell_losses_apart(tmp_path: Path) -> None:
+    own = {"name": "ecm", "distribution": "lt_bench", "distribution_version": "0.1.0"}
+    losses: list[dict[str, Any]] = [
+        {**own, "hyper_parameters": {"alpha": 1.0, "beta": 2}},
+        {**own, "hyper_parameters": {"alpha": 3.0, "beta": 2}, "non_default": ("alpha",)},
+        {**own, "distribution": "mine", "hyper_parameters": {"alpha": 1.0, "beta": 2}},
+    ]
+    folders = [str(write_run(tmp_path / str(place), loss=loss)) for place, loss in enumerate(losses)]
+    found, notes = gather(resolve(folders, BOARD, None))
+    assert [loss.name for loss in found] == [
+        "ecm (alpha=1.0, lt_bench 0.1.0)",
+        "ecm (alpha=3.0, lt_bench 0.1.0)",
+        "ecm (alpha=1.0, mine 0.1.0)",
+    ]
+    assert notes == []
+    assert [len(run.evidence) for loss in found for run in loss.runs] == [len(made_run(0.5, 0))] * 3
+
+
+def test_the_same_run_given_twice_counts_once(tmp_path: Path) -> None:
+    one, other = write_run(tmp_path / "one"), write_run(tmp_path / "other", "ecm")
+    found, _ = gather(resolve([str(one), str(one / "result.json"), str(other)], BOARD, None))
+    assert [len(loss.runs) for loss in found] == [1, 1]
+
+
+def test_missing_seeds_are_named(tmp_path: Path) -> None:
+    for loss, seeds in (("ce", (0, 1, 4)), ("ecm", (0, 1, 2))):
+        for seed in seeds:
+            write_run(tmp_path / loss / str(seed), loss, seed=seed)
+    found, notes = gather(resolve([str(tmp_path / "ce"), str(tmp_path / "ecm")], BOARD, None))
+    assert [[run.record.seed for run in loss.runs] for loss in found] == [[0, 1, 4], [0, 1, 2]]
+    assert len(notes) == 1 and "ce lacks 2; ecm lacks 4" in notes[0]
+    assert np.all([run.evidence.same_truth(found[0].runs[0].evidence) for loss in found for run in loss.runs])
