@@ -33,8 +33,8 @@ test-install:
 	cd tests && LT_BENCH_OPERATORS=compiled ../$(PLAIN)/python -m lt_bench.operators
 	LT_BENCH_OPERATORS=compiled $(PLAIN)/pytest tests/operators tests/detector
 
-# How often 95 % intervals of image resamples hold the true value (docs/calibration.md): half an hour of two cores, more
-# beside other work. Goes on where it was interrupted.
+# How often 95 % intervals of image resamples hold the true value (docs/calibration.md), in about a quarter of an
+# hour of CPU time. Goes on where it was interrupted.
 calibrate: venv
 	$(VENV) -m benchmarks.calibration
 
