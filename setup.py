@@ -59,7 +59,7 @@ setup(
         "packaging",
         "pandas>=2.1",
         "pillow>=10",
-        "pyarrow>=15",
+        "pyarrow>=16",
         "pycocotools>=2.0.8",
         "pydantic>=2.7",
         "rich>=13",

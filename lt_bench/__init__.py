@@ -8,8 +8,9 @@ if TYPE_CHECKING:
     from lt_bench.api.class_stats import ClassStats
     from lt_bench.api.loss import LongTailLoss
     from lt_bench.api.registry import build_loss, list_losses
+    from lt_bench.leaderboard.results import load_results
 
-__all__ = ["ClassStats", "LongTailLoss", "build_loss", "list_losses"]
+__all__ = ["ClassStats", "LongTailLoss", "build_loss", "list_losses", "load_results"]
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -17,11 +18,12 @@ _HOMES = {
     "LongTailLoss": "lt_bench.api.loss",
     "build_loss": "lt_bench.api.registry",
     "list_losses": "lt_bench.api.registry",
+    "load_results": "lt_bench.leaderboard.results",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use: `lt_bench --help` must not wait for torch."""
+    """Import on first use: `lt_bench --help` must not wait for torch or pandas."""
     if name not in _HOMES:
         raise AttributeError(f"module 'lt_bench' has no attribute {name!r}")
     from importlib import import_module

@@ -35,7 +35,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "run": _RUN,
     "selftest": {*_RUN, "testing"},
     "cli": {*_RUN, "testing", "loss_analysis", "selftest", "lt_bench"},
-    "lt_bench": {"api"},  # lt_bench/__init__.py
+    "lt_bench": {"api", "leaderboard"},  # lt_bench/__init__.py
     "interface": {"api"},
     "__main__": {"utils", "cli"},
 }

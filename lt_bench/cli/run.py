@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from lt_bench.cli.common import METRICS_HELP, PATH, verbose
+from lt_bench.cli.seeds import choose_seeds, run_each
 from lt_bench.errors import UserError
 
 if TYPE_CHECKING:
     from lt_bench.evaluation.ap.average_precision import Evaluator
     from lt_bench.leaderboard.schema import ResultRecord
+    from lt_bench.run.experiment import Experiment
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +31,8 @@ WORK_DIRS = Path("work_dirs")
 @click.option("--dataset", help="lvis_v1, lvis_v0.5, glyphs or glyphs-1203. Default: lvis_v1 if found, else glyphs.")
 @click.option("--data-root", type=PATH, help="Folder of the data set. Default: $LT_BENCH_DATA, ./data.")
 @click.option("--recipe", default="common", show_default=True, help="common (same for all) or paper (its authors').")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1))
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of all that is random. Default: 0.")
+@click.option("--seeds", help="Several runs: 5 for the seeds 0 to 4, or a list such as 0,1,7.")
 @click.option("--gpus", type=click.IntRange(min=1), help="Processes that share the batch, one per GPU. Default: 1.")
 @click.option("--images-per-device", type=click.IntRange(min=1), help="Images at a time; the rest is accumulated.")
 @click.option("--amp", is_flag=True, help="Mixed precision; rows go into a table of their own.")
@@ -44,7 +48,9 @@ WORK_DIRS = Path("work_dirs")
 @click.option("--metrics", default="ap", show_default=True, help=METRICS_HELP + " ap_fixed makes a table of its own.")
 @verbose
 @click.option("--leaderboards", type=PATH, help="Folder for the tables. Default: leaderboards/ in the work dirs.")
+@click.pass_context
 def run(
+    context: click.Context,
     loss: str,
     backbone: str,
     schedule: str,
@@ -52,7 +58,8 @@ def run(
     dataset: str | None,
     data_root: Path | None,
     recipe: str,
-    seed: int,
+    seed: int | None,
+    seeds: str | None,
     gpus: int | None,
     images_per_device: int | None,
     amp: bool,
@@ -72,6 +79,10 @@ def run(
 
     An interrupted run goes on where it stopped when the same command is given again. So does a finished one that is
     asked for further metrics: with ap_fixed it is another run, since the model is asked for 1,000 detections per image.
+
+    With --seeds each seed is a run in the folder that it has with --seed (with --work-dir: seed_0 and so on below it).
+    Finished ones are not repeated, one that fails keeps no other from running, and mean and standard deviation over the
+    seeds are shown at the end.
     """
     from lt_bench.data import dataset as datasets
     from lt_bench.evaluation.metrics import check_metrics, detections_per_image, parse_metrics
@@ -80,11 +91,14 @@ def run(
     from lt_bench.run.folder import RunFolder
     from lt_bench.run.pipeline import RunOptions, run_other_rank
     from lt_bench.run.pipeline import run as run_experiment
+    from lt_bench.run.plan import make_plan
+    from lt_bench.run.seeds import telling_why
 
+    chosen = choose_seeds(seed, seeds)
     if not distributed.is_rank_zero():
         return run_other_rank()
 
-    with distributed.release_ranks_on_error():
+    with telling_why(), distributed.release_ranks_on_error():
         asked = parse_metrics(metrics)
         check_metrics(asked, ("bbox", "segm"), evaluator)
         if resume and restart:
@@ -96,7 +110,7 @@ def run(
             detector=detector,
             dataset=dataset or datasets.default(data_root),
             recipe=recipe,
-            seed=seed,
+            seed=chosen[0],
             amp=amp,
             init=init,
             max_iters=max_iters,
@@ -107,6 +121,9 @@ def run(
         )
         data = datasets.load(datasets.find(experiment.dataset, data_root))
         datasets.verify(data, experiment.exclude)
+        if seeds is not None:
+            make_plan(experiment, data, gpus, images_per_device)  # a mistake shows before anything is trained
+            return run_each(context, _folders(experiment, chosen, work_dir), experiment.dataset)
         options = RunOptions(
             folder=work_dir or WORK_DIRS / experiment.folder_name(),
             devices=gpus,
@@ -117,11 +134,18 @@ def run(
             metrics=asked,
         )
         record = run_experiment(experiment, data, options)
-    tables = leaderboards or WORK_DIRS / "leaderboards"
-    result = RunFolder(options.folder).result
-    _publish(result, tables)
+        tables = leaderboards or WORK_DIRS / "leaderboards"
+        result = RunFolder(options.folder).result
+        _publish(result, tables)
     _print_result(record)
     logger.info(f"record: {result}; table: {tables / (experiment.dataset + '.md')}")
+
+
+def _folders(experiment: Experiment, seeds: tuple[int, ...], work_dir: Path | None) -> dict[int, Path]:
+    """The folder of each seed's run: without a --work-dir the one that it has when it is run alone."""
+    if work_dir is not None:
+        return {seed: work_dir / f"seed_{seed}" for seed in seeds}
+    return {seed: WORK_DIRS / replace(experiment, seed=seed).folder_name() for seed in seeds}
 
 
 def _read_ids(path: Path | None) -> tuple[int, ...]:

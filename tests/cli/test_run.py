@@ -8,6 +8,9 @@ import pytest
 from command_line import forked, lt_bench
 from experiments import write_annotations
 
+from lt_bench.cli.run import _folders
+from lt_bench.run.experiment import Experiment
+
 
 def test_a_hyper_parameter_out_of_range_shows_before_training(tmp_path: Path) -> None:
     for setting in ("fg_bg_ratio=-1", "fg_bg_ratio=many"):
@@ -53,3 +56,38 @@ def test_run_refuses_data_that_fails_its_check(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "fails its check" in done.stderr
     assert "--exclude-images" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--seeds", "0"), "--seed 0"),
+        (("--seeds", "-1"), "neither a count nor a list"),
+        (("--seeds", "0,0"), "given twice"),
+        (("--seeds", "3", "--seed", "0"), "exclude each other"),
+        (("--seeds", "3", "--loss-set", "fg_bg_ratio=-1"), "fg_bg_ratio"),
+        (("--seeds", "3", "--gpus", "9"), "8 images equally"),
+    ],
+)
+def test_a_mistake_in_all_seeds_shows_before_the_first(tmp_path: Path, options: tuple[str, ...], message: str) -> None:
+    done = forked("run", "--loss", "ecm", "--dataset", "glyphs", *options, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "--- seed" not in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "work_dirs").exists()
+
+
+def test_several_seeds_are_not_torchruns_business(tmp_path: Path) -> None:
+    group = {"TORCHELASTIC_RUN_ID": "test", "WORLD_SIZE": "2", "RANK": "1"}
+    done = forked("run", "--loss", "ecm", "--dataset", "glyphs", "--seeds", "2", cwd=tmp_path, env=group)
+    assert done.returncode == 2
+    assert "once per seed" in done.stderr
+
+
+def test_a_seed_has_the_folder_that_it_has_alone() -> None:
+    """So single runs and sets share what was trained."""
+    alone = {seed: Experiment("ecm", seed=seed) for seed in (7, 0)}
+    found = _folders(Experiment("ecm", seed=7), (7, 0), None)
+    assert found == {seed: Path("work_dirs") / one.folder_name() for seed, one in alone.items()}
+    assert found[7] != found[0]
+    assert _folders(alone[7], (7, 0), Path("w")) == {7: Path("w/seed_7"), 0: Path("w/seed_0")}

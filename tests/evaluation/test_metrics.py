@@ -20,7 +20,8 @@ from click.testing import CliRunner
 from lvis import LVISEval
 
 from lt_bench.cli import main
-from lt_bench.errors import UserError
+from lt_bench.errors import RunFailedError, UserError
+from lt_bench.evaluation.evidence import precision
 from lt_bench.evaluation.metrics import ap_fixed, check_metrics, measure, parse_metrics
 from lt_bench.evaluation.terms import KINDS, BoxOrMask
 
@@ -204,3 +205,25 @@ def test_eval_says_what_it_cant_write_as_csv_before_it_measures(command: Callabl
         assert (done.exit_code, done.stdout) == (2, "")
         assert message in done.stderr
     assert not (tmp_path / "c.csv").exists()
+
+
+def test_evidence_comes_with_ap_and_must_give_what_was_measured(
+    made_set: Any, write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth, rows = made_set(6, "many")
+    paths = write("truth.json", truth), write("found.json", rows)
+    plain, measured = measure(*paths), measure(*paths, metrics=("ap", "ap_fixed"), evidence=True)
+    assert plain.evidence is None and measured.evidence is not None
+    assert plain.blocks() == {"metrics": measured.blocks()["metrics"]}
+    counts = np.unique(measured.evidence.image, return_counts=True)[1]
+    assert counts.max() < 300 < max(np.unique([row["image_id"] for row in rows], return_counts=True)[1])
+    sound = precision.precision_recall
+
+    def wrong(evidence: Any, kind: Any) -> Any:
+        found, recall = sound(evidence, kind)
+        found[0, 0, 0, 0] = np.nextafter(found[0, 0, 0, 0], 2)
+        return found, recall
+
+    monkeypatch.setattr(precision, "precision_recall", wrong)
+    with pytest.raises(RunFailedError, match=r"found\.json: the bbox evidence does not give the AP that was measured"):
+        measure(*paths, evidence=True)

@@ -21,7 +21,7 @@ from lt_bench.utils.frequency import FREQUENCIES
 
 COMPARED = ("AP", "APr", "APc", "APf", "AP50")
 PIECES = 16  # that the resamples are divided into at most, so that what is computed at once stays in the cache
-ELEMENTS = 1 << 17  # of an array that is computed at once
+ELEMENTS = 1 << 18  # of an array that is computed at once
 
 
 @dataclass(frozen=True, eq=False)

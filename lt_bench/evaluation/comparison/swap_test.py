@@ -31,9 +31,10 @@ def swap_test(
     of both sides is recomputed exactly. p = (1 + permutations with a difference at least as large) / (1 + all).
 
     `first` and `second` hold the runs of each side, one a seed. All seeds of an image are exchanged together, and the
-    difference is that of the means over the seeds. It says nothing of other seeds: with few images and many seeds it
-    may be small because of the seeds at hand. Both sides must have equally many, as what is exchanged has to be alike.
-    Raises UserError when they have not, or when the runs were not measured on the same images and objects.
+    difference is that of the means over the seeds. The p-values are about these checkpoints on other images, not about
+    other seeds. Both sides must have equally many runs: with other numbers the exchanged sides would not be alike, and
+    the permutations no fair comparison. Raises UserError when they have not, or when the runs were not measured on the
+    same images and objects.
     """
     _refuse_unequal(first, second)
     truth = first[0]

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Annotated, Literal
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from lt_bench.evaluation.terms import BoxOrMask
 
@@ -17,6 +17,12 @@ AREA_NAMES = ("all", "small", "medium", "large")
 
 Sha256 = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9a-f]{64}$")]
 Id = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
+
+
+def _each_once(kinds: tuple[BoxOrMask, ...]) -> tuple[BoxOrMask, ...]:
+    if len(set(kinds)) < len(kinds):
+        raise ValueError("a kind occurs twice")
+    return kinds
 
 
 class Category(BaseModel):
@@ -36,7 +42,7 @@ class Header(BaseModel):
     schema_version: Literal[1]
     annotations: Sha256
     predictions: Sha256
-    kinds: Annotated[tuple[BoxOrMask, ...], Field(max_length=2)]
+    kinds: Annotated[tuple[BoxOrMask, ...], Field(min_length=1, max_length=2), AfterValidator(_each_once)]
     evaluators: dict[BoxOrMask, Literal["vernier", "lvis"]]
     categories: Annotated[tuple[Category, ...], Field(max_length=100_000)]
 

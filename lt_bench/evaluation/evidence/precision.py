@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lt_bench.evaluation.ap.average_precision import class_ap, summarize
+from lt_bench.evaluation.ap.average_precision import APResult, class_ap, summarize
 from lt_bench.evaluation.evidence.evidence import Evidence
 from lt_bench.evaluation.evidence.outcomes import AREAS, THRESHOLDS
 from lt_bench.evaluation.terms import BoxOrMask
@@ -40,6 +40,13 @@ def evidence_metrics(evidence: Evidence, kind: BoxOrMask) -> tuple[dict[str, flo
     """AP_NAMES -> value, and category id -> AP; in [0, 1], or -1 where no object has to be found."""
     precision, recall = precision_recall(evidence, kind)
     return summarize(precision, recall, evidence.frequency), class_ap(precision, evidence.category_ids.tolist())
+
+
+def gives(evidence: Evidence, kind: BoxOrMask, measured: APResult) -> bool:
+    """Whether evidence gives what was measured, to the last bit."""
+    precision, recall = precision_recall(evidence, kind)
+    metrics = summarize(precision, recall, evidence.frequency)
+    return np.array_equal(precision, measured.precision) and metrics == measured.metrics
 
 
 def _flags(bits: NDArray[np.uint16], threshold: int) -> NDArray[np.bool_]:

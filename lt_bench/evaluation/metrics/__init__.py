@@ -115,12 +115,12 @@ def measure(
 
 def _evidence(inputs: Inputs, measured: Measurement, predictions: Path) -> Evidence:
     from lt_bench.evaluation.evidence.collect import assemble
-    from lt_bench.evaluation.evidence.precision import evidence_metrics
+    from lt_bench.evaluation.evidence.precision import gives
 
     results = {kind: measured.results[kind] for kind in inputs.kinds}
     evaluators = {kind: result.evaluator for kind, result in results.items()}
     evidence = assemble(inputs.truth, inputs.best, measured.outcomes, evaluators, sha256_of(predictions))
     for kind, result in results.items():
-        if evidence_metrics(evidence, kind) != (result.metrics, result.per_class):
+        if not gives(evidence, kind, result):
             raise RunFailedError(f"{predictions}: the {kind} evidence does not give the AP that was measured")
     return evidence

@@ -15,6 +15,7 @@ from lt_bench.evaluation.comparison.bootstrap import cached_metrics, draw_images
 from lt_bench.evaluation.comparison.resampled_ap import class_ap
 from lt_bench.evaluation.evidence.evidence import Evidence
 from lt_bench.evaluation.evidence.file import write_evidence
+from lt_bench.evaluation.terms import BoxOrMask
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_a_cache_is_used_for_the_same_question_only(file: Path, computed: list[i
     file.rename(file.with_name("other.parquet"))
     np.testing.assert_array_equal(cached_metrics(file.with_name("other.parquet"), "bbox", 20, 0), first)
     assert len(computed) == 1
-    others = [("segm", 20, 0), ("bbox", 21, 0), ("bbox", 20, 1)]
+    others: list[tuple[BoxOrMask, int, int]] = [("segm", 20, 0), ("bbox", 21, 0), ("bbox", 20, 1)]
     for number, other in enumerate(others, start=2):
         assert not np.array_equal(cached_metrics(file.with_name("other.parquet"), *other), first, equal_nan=True)
         assert len(computed) == number

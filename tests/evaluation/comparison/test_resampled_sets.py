@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pycocotools.mask as mask_utils
 import pytest
+from made_evidence import KINDS
 from numpy.typing import NDArray
 
 from lt_bench.evaluation.comparison.bootstrap import draw_images
@@ -20,12 +21,13 @@ from lt_bench.evaluation.inputs.detections import read_detections
 from lt_bench.evaluation.inputs.ground_truth import load_ground_truth
 
 Rows = list[dict[str, Any]]
-KINDS = ("bbox", "segm")
 
 
 def resampled(truth: dict[str, Any], rows: Rows, weights: list[int]) -> tuple[dict[str, Any], Rows]:
     """The data set in which each image stands as often as its weight says; copies have ids next to each other."""
-    images, annotations, found = [], [], []
+    images: Rows = []
+    annotations: Rows = []
+    found: Rows = []
     for image, weight in zip(sorted(truth["images"], key=lambda image: image["id"]), weights, strict=True):
         for _ in range(weight):
             key = len(images) + 1

@@ -11,6 +11,7 @@ from lt_bench.errors import UserError
 from lt_bench.evaluation.comparison.resampled_ap import COMPARED
 from lt_bench.evaluation.comparison.swap_test import swap_test
 from lt_bench.evaluation.evidence.evidence import Evidence, Outcomes
+from lt_bench.evaluation.terms import BoxOrMask
 
 
 def made(seed: int, runs: int, images: int = 6, classes: int = 4, digits: int = 1) -> list[Evidence]:
@@ -23,10 +24,10 @@ def exchanged(one: Evidence, other: Evidence, swapped: NDArray[np.bool_]) -> Evi
     """`one`, but in the images that are `swapped` with the detections of `other`."""
     mine, theirs = ~swapped[one.image], swapped[other.image]
 
-    def both(name: str) -> NDArray[np.generic]:
+    def both(name: str) -> NDArray[np.float64]:
         return np.concatenate((getattr(one, name)[mine], getattr(other, name)[theirs]))
 
-    order = np.lexsort((both("image"), -both("score"), both("category")))  # type: ignore[operator]
+    order = np.lexsort((both("image"), -both("score"), both("category")))
     outcomes = {}
     for kind in KINDS:
         pairs = zip(vars(one.outcomes[kind]).values(), vars(other.outcomes[kind]).values(), strict=True)
@@ -35,8 +36,8 @@ def exchanged(one: Evidence, other: Evidence, swapped: NDArray[np.bool_]) -> Evi
     return replace(one, outcomes=outcomes, **columns)
 
 
-def plain_metrics(evidence: Evidence, kind: str) -> NDArray[np.float64]:
-    by_class = np.array(plain_class_ap(evidence, kind, [1] * len(evidence.image_ids)))
+def plain_metrics(evidence: Evidence, kind: BoxOrMask) -> NDArray[np.float64]:
+    by_class: NDArray[np.float64] = np.array(plain_class_ap(evidence, kind, [1] * len(evidence.image_ids)))
     ap, groups = by_class.mean(axis=0), np.array(evidence.frequency)
     parts = [ap, *(ap[groups == name] for name in "rcf"), by_class[0]]
     return np.array([np.nanmean(part) if not np.isnan(part).all() else np.nan for part in parts])
@@ -83,7 +84,8 @@ def test_sides_can_change_places() -> None:
 
 
 def test_a_group_without_classes_has_no_p() -> None:
-    found = swap_test(*([run] for run in made(4, 2, classes=2)), "bbox", 10)
+    one, other = made(4, 2, classes=2)
+    found = swap_test([one], [other], "bbox", 10)
     assert np.isnan(found["APf"])
     assert 0 < found["AP"] <= 1
 
@@ -91,7 +93,8 @@ def test_a_group_without_classes_has_no_p() -> None:
 @pytest.mark.slow
 def test_true_null_is_rejected_as_often_as_the_level_says() -> None:
     """Two runs of one detector on images that are their own draws: p below 0.1 in a tenth of the cases."""
-    p = [swap_test(*([run] for run in made(seed, 2, images=10)), "bbox", 99)["AP"] for seed in range(300)]
+    runs = [made(seed, 2, images=10) for seed in range(300)]
+    p = [swap_test([one], [other], "bbox", 99)["AP"] for one, other in runs]
     assert abs(np.mean(np.array(p) <= 0.1) - 0.1) < 4 * np.sqrt(0.1 * 0.9 / 300)
 
 

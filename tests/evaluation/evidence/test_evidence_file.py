@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ def test_scores_take_no_more_room_than_they_need(tmp_path: Path, make: Make, sin
 
 
 def test_nothing_at_all_is_evidence_too(tmp_path: Path, write: Any) -> None:
-    truth = {"images": [], "annotations": [], "categories": []}
+    truth: dict[str, Any] = {"images": [], "annotations": [], "categories": []}
     truth["images"] = [{"id": 4, "height": 9, "width": 9, "neg_category_ids": [], "not_exhaustive_category_ids": []}]
     truth["categories"] = [{"id": 1, "name": "one", "frequency": "r"}]
     loaded = load_ground_truth(write("truth.json", truth))
@@ -141,6 +142,7 @@ WRONG: dict[str, tuple[Callable[..., Any], str]] = {
     "something unknown": (lambda columns, header: header.update(more=1), "metadata: more"),
     "another frequency": (lambda c, header: header["categories"][0].update(frequency="x"), "categories.0.frequency"),
     "categories in no order": (lambda columns, header: header["categories"].reverse(), "categories are not ascending"),
+    "a kind twice": (lambda columns, header: header.update(kinds=["bbox", "bbox"]), "kinds: .*twice"),
     "a kind without columns": (lambda columns, header: header.update(kinds=["bbox"]), "columns are"),
     "a column missing": (lambda columns, header: columns.pop("bbox_correct_all"), "columns are"),
     "an unknown category": (setter("category", 0, -5), "detections: category -5 is unknown"),
@@ -207,6 +209,10 @@ def test_what_is_no_parquet_file_is_refused(tmp_path: Path, content: bytes) -> N
         read_evidence(tmp_path / "evidence.parquet")
     with pytest.raises(UserError, match=r"absent\.parquet: can't be read: .*No such file"):
         read_evidence(tmp_path / "absent.parquet")
+    os.mkfifo(tmp_path / "pipe.parquet")
+    for path in (tmp_path, tmp_path / "pipe.parquet"):
+        with pytest.raises(UserError, match="it is not a regular file"):
+            read_evidence(path)
     pq.write_table(pa.table({"a": [1]}), tmp_path / "other.parquet")
     with pytest.raises(UserError, match=r"other\.parquet: no evidence: its metadata has no lt_bench\.evidence"):
         read_evidence(tmp_path / "other.parquet")

@@ -1,0 +1,1 @@
+"""Size of evidence, and what making, writing and reading it takes."""

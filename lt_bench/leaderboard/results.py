@@ -1,0 +1,146 @@
+"""Records as a tidy table: `lt_bench.load_results`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from lt_bench.errors import UserError
+from lt_bench.evaluation.terms import AP_NAMES, ERRORS, GROUPS, KINDS, BoxOrMask
+from lt_bench.leaderboard.schema import ClassResult, ResultRecord
+from lt_bench.leaderboard.store import read_all
+
+RUN_COLUMNS = (
+    *("dataset", "detector", "backbone", "schedule", "recipe"),
+    *("loss", "hyper_parameters", "distribution", "seed"),
+)
+CLASS_COLUMNS = ("class_id", "class_name", "frequency", "image_count", "instance_count")
+VALUE_COLUMNS = ("kind", "metric", "value")
+SOURCE_COLUMNS = (
+    *("fingerprint", "init", "amp", "train_images", "val_images", "iterations"),
+    *("evidence", "started", "path"),
+)
+
+
+class Number(NamedTuple):
+    """One of a record's numbers, as the record holds it. name: of the metric."""
+
+    kind: BoxOrMask
+    name: str
+    value: float
+
+
+def load_results(folder: str | Path, per_class: bool = False) -> pd.DataFrame:
+    """Read every record below `folder` into a table with a row for each run and metric.
+
+    Args:
+        folder: For example `leaderboards/results`. A record that lies there twice is read once.
+        per_class: Give the AP of every class instead of the metrics over all classes.
+
+    Returns:
+        In the order of the records' paths, the columns
+
+        - dataset, detector, backbone, schedule, recipe: the track.
+        - loss; hyper_parameters: those that are not at their defaults, as "name=value, ..."; distribution: the package
+          that brought the loss, and its version; seed.
+        - kind: "bbox" or "segm"; metric: AP, AP50, AP75, APs, APm, APl, APr, APc, APf, AR, and where it was measured
+          the same with "_fixed" (AP_fixed) and, of masks, "_boundary" (boundary AP), and what each kind of error costs
+          (dAP50_classification_all and so on, with AP50_all; all, r, c and f are groups of classes).
+        - value: in [0, 1], NaN where there is no ground truth. A dAP50 is a difference, in [-1, 1].
+        - fingerprint, init ("pretrained" or "random"), amp, train_images, val_images: only runs in which these are
+          equal are comparable; iterations.
+        - evidence: sha256 of the run's evidence, None without; started: UTC; path: of the record.
+
+        With `per_class` there are also class_id, class_name, frequency (r, c or f), and image_count and instance_count
+        in the training set, and metric is AP, AP_fixed or AP_boundary.
+
+    Raises:
+        UserError: There is no such folder.
+
+    Warns:
+        UserWarning: For each file below it that is no valid record, and that is left out.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}", "name one that holds records, such as leaderboards/results")
+    found, problems = read_all(folder)
+    for problem in problems:
+        warnings.warn(f"left out: {problem}", stacklevel=2)
+    unique: dict[str, tuple[Path, ResultRecord]] = {}
+    for path, record in found:
+        unique.setdefault(record.model_dump_json(), (path, record))
+    rows = [row for path, record in unique.values() for row in _rows(path, record, per_class)]
+    columns = (*RUN_COLUMNS, *(CLASS_COLUMNS if per_class else ()), *VALUE_COLUMNS, *SOURCE_COLUMNS)
+    frame = pd.DataFrame(rows, columns=list(columns))
+    frame["started"] = pd.to_datetime(frame["started"], utc=True)
+    return frame.astype({"value": "float64", "seed": "int64"})
+
+
+def numbers(record: ResultRecord) -> Iterator[Number]:
+    """All that a record measured over its classes, -1 where there is no ground truth; boxes and masks in turn."""
+    for kind in KINDS:
+        blocks = {"": getattr(record.metrics, kind)}
+        if record.ap_fixed is not None:
+            blocks["_fixed"] = getattr(record.ap_fixed, kind)
+        if record.ap_boundary is not None and kind == "segm":
+            blocks["_boundary"] = record.ap_boundary
+        for suffix, block in blocks.items():
+            yield from (Number(kind, name + suffix, getattr(block, name)) for name in AP_NAMES)
+        if record.errors is not None:
+            for group in GROUPS:
+                errors = getattr(getattr(record.errors, kind), group)
+                yield Number(kind, f"AP50_{group}", errors.AP50)
+                yield from (Number(kind, f"dAP50_{error}_{group}", getattr(errors.gain, error)) for error in ERRORS)
+
+
+def present(number: Number) -> float:
+    """The value of a number, NaN where there is no ground truth."""
+    return float("nan") if number.value == -1 and not number.name.startswith("dAP50") else number.value
+
+
+def _class_numbers(row: ClassResult) -> Iterator[Number]:
+    yield Number("bbox", "AP", row.bbox)
+    yield Number("segm", "AP", row.segm)
+    further: Iterable[tuple[BoxOrMask, str, float | None]] = (
+        ("bbox", "AP_fixed", row.bbox_fixed),
+        ("segm", "AP_fixed", row.segm_fixed),
+        ("segm", "AP_boundary", row.boundary),
+    )
+    yield from (Number(kind, name, value) for kind, name, value in further if value is not None)
+
+
+def _rows(path: Path, record: ResultRecord, per_class: bool) -> Iterator[dict[str, Any]]:
+    run = _run(path, record)
+    if not per_class:
+        for number in numbers(record):
+            yield {**run, "kind": number.kind, "metric": number.name, "value": present(number)}
+        return
+    for row in record.per_class:
+        facts = row.model_dump(include={"frequency", "image_count", "instance_count"})
+        of_class = {**run, "class_id": row.id, "class_name": row.name, **facts}
+        for number in _class_numbers(row):
+            yield {**of_class, "kind": number.kind, "metric": number.name, "value": present(number)}
+
+
+def _run(path: Path, record: ResultRecord) -> dict[str, Any]:
+    loss = record.loss
+    return {
+        **record.track.model_dump(),
+        "loss": loss.name,
+        "hyper_parameters": ", ".join(f"{name}={loss.hyper_parameters[name]}" for name in sorted(loss.non_default)),
+        "distribution": f"{loss.distribution} {loss.distribution_version}",
+        "seed": record.seed,
+        "fingerprint": record.fingerprint,
+        "init": record.init.kind,
+        "amp": record.amp,
+        "train_images": record.data.train_images,
+        "val_images": record.data.val_images,
+        "iterations": record.iterations,
+        "evidence": getattr(record, "evidence", None),
+        "started": record.started,
+        "path": str(path),
+    }
