@@ -42,10 +42,11 @@ test-install:
 	cd tests && LT_BENCH_OPERATORS=compiled ../$(PLAIN)/python -m lt_bench.operators
 	LT_BENCH_OPERATORS=compiled $(PLAIN)/pytest tests/operators tests/detector
 
-# How often 95 % intervals of image resamples hold the true value (docs/calibration.md): half an hour of two cores, more
-# beside other work. Goes on where it was interrupted.
+# How often 95 % intervals hold the true value: those of image resamples (docs/calibration.md), which goes on where it was
+# interrupted, then those of seeds (docs/calibration_seeds.md). About half an hour of CPU time together.
 calibrate: venv
 	$(VENV) -m benchmarks.calibration
+	$(VENV) -m benchmarks.calibration.seeds
 
 # Sets everything up and checks it on the GPU.
 gpu: venv

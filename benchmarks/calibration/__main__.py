@@ -1,6 +1,6 @@
 """Whether 95 % intervals hold the true value 95 % of the time, on generated detectors whose difference is known.
 
-    python -m benchmarks.calibration                 all of it: half an hour of two cores
+    python -m benchmarks.calibration                 all of it: about a quarter of an hour of CPU time
     python -m benchmarks.calibration --page-only     the page anew from docs/calibration.json, nothing simulated
 
 Writes docs/calibration.json and the tables of docs/calibration.md. What was interrupted goes on where it stopped,
@@ -64,7 +64,7 @@ def main(pieces: Path, out: Path, page_only: bool, processes: int, **effort: int
 
 def run(scenarios: list[Scenario], few: list[Scenario], effort: Effort, pieces: Path, processes: int) -> dict[str, Any]:
     """Everything that calibration.json holds. few: those with few classes, which count for `by_evidence` only."""
-    folder = pieces / f"{effort.resamples}_resamples_{effort.permutations}_permutations"
+    folder = pieces / f"{effort.resamples}_resamples_{effort.tested}_tests_of_{effort.permutations}"
     os.environ["OMP_NUM_THREADS"] = "1"  # each process uses one core
     begin = time.perf_counter()
     for name in simulate([*scenarios, *few], effort, folder, processes):

@@ -92,7 +92,9 @@ def collect(scenario: Scenario, effort: Effort, folder: Path) -> tuple[dict[str,
     for kind, *_, path in jobs:
         with np.load(path) as arrays:
             pieces[kind].append(dict(arrays))
-    runs = {name: np.concatenate([piece[name] for piece in pieces["runs"]]) for name in pieces["runs"][0]}
+    names = [field.name for field in fields(Repetition)]
+    runs = {name: np.concatenate([piece[name] for piece in pieces["runs"]]) for name in names}
+    runs["swap"][effort.tested :] = np.nan
     return runs, np.concatenate([piece["value"] for piece in pieces["truth"]])
 
 
