@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_runs import made
+from made_values import made
 from scipy import stats
 
 from lt_bench.evaluation.comparison.probability import probability_best

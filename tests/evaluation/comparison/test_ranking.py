@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
-from made_runs import made
+from made_values import made
 
 from benchmarks.calibration.seeds import LEVELS, several
 from lt_bench.evaluation.comparison.ranking import all_pairs, groups, holm, ranks
