@@ -26,7 +26,9 @@ def blocks(language: str) -> list[str]:
 
 def commands() -> list[str]:
     joined = README.replace("\\\n", " ")
-    found = re.findall(r"lt_bench ((?:run|eval|check|losses|doctor|leaderboard|data|selftest)\b[^\n`,;]*)", joined)
+    found = re.findall(
+        r"lt_bench ((?:run|eval|check|compare|verify|losses|doctor|leaderboard|data|selftest)\b[^\n`,;]*)", joined
+    )
     return [re.split(r"  +", command)[0] for command in found]
 
 

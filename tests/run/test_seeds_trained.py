@@ -70,6 +70,7 @@ def test_finished_seeds_are_skipped(several: Set) -> None:
 
 
 def what_was_measured(record: ResultRecord) -> dict[str, object]:
-    """A record without what may differ between two runs of the same: times, memory, and what git says of the code."""
-    moving = {"training_seconds", "evaluation_seconds", "memory", "started", "git"}
+    """A record without what differs between two runs of the same: times, memory, what git says of the code, and the
+    seal."""
+    moving = {"training_seconds", "evaluation_seconds", "memory", "started", "git", "seal"}
     return record.model_dump(exclude=moving)

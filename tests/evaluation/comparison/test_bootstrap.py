@@ -18,10 +18,17 @@ from lt_bench.evaluation.evidence.file import write_evidence
 from lt_bench.evaluation.terms import BoxOrMask
 
 
+def writable_evidence(seed: int) -> Evidence:
+    """Of 12 images and 6 classes. A file takes no more correct detections of a pair than the pair has objects."""
+    rng = np.random.default_rng(seed)
+    category, image = np.divmod(np.arange(6 * 12), 12)
+    every_pair = {"object_category": category, "object_image": image, "object_count": np.full((6 * 12, 4), 30)}
+    return made_evidence(rng, {**made_truth(rng, 12, 6), **every_pair}, 300)
+
+
 @pytest.fixture
 def evidence() -> Evidence:
-    rng = np.random.default_rng(0)
-    return made_evidence(rng, made_truth(rng, 12, 6), 300)
+    return writable_evidence(0)
 
 
 @pytest.fixture
@@ -82,8 +89,7 @@ def test_a_cache_of_other_evidence_or_of_another_version_is_not_used(
     file: Path, computed: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cached_metrics(file, "bbox", 20, 0)
-    rng = np.random.default_rng(1)
-    write_evidence(made_evidence(rng, made_truth(rng, 12, 6), 300), file)
+    write_evidence(writable_evidence(1), file)
     cached_metrics(file, "bbox", 20, 0)
     monkeypatch.setattr(bootstrap, "VERSION", -1)
     cached_metrics(file, "bbox", 20, 0)
