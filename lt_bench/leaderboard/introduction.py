@@ -40,7 +40,8 @@ HOW_TO_READ = (
     "machine. They fix the width of an interval to about 2 %; hence no more than one decimal.\n"
     "- **evidence**: verified, where the metrics follow from the evidence file beside the record; unverified, where "
     "there is none that they follow from: such a row says what its record says.\n"
-    "- **training**: mean wall time, h:mm:ss. **memory**: highest peak.",
+    "- **training**: mean wall time, h:mm:ss, also of a machine that was busy with other things. **memory**: highest "
+    "peak.",
 )
 
 
