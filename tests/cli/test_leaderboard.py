@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from lt_bench.cli import main
+from lt_bench.cli.run import _publish
+from lt_bench.leaderboard import page
+from lt_bench.leaderboard.store import LOCK, changing
+from lt_bench.utils.files import locked
 
-RECORD = next((Path(__file__).resolve().parents[2] / "leaderboards" / "results" / "glyphs").rglob("ce_*.json"))
+RECORD = next((Path(__file__).resolve().parents[1] / "leaderboard" / "old_records").rglob("ce_*.json"))
 
 
 def leaderboard(folder: Path, *arguments: str) -> Result:
@@ -66,9 +74,81 @@ def test_an_archive_is_made_once(tmp_path: Path) -> None:
 
 
 def test_an_altered_record_is_not_added(tmp_path: Path) -> None:
-    altered = tmp_path / "altered" / Path(*RECORD.parts[-3:])
-    altered.parent.mkdir(parents=True)
-    altered.write_text(RECORD.read_text(encoding="utf-8").replace('"seed": 0', '"seed": 1'), encoding="utf-8")
-    done = leaderboard(tmp_path / "board", "--add", str(altered))
+    done = leaderboard(tmp_path / "board", "--add", str(altered(tmp_path / "altered")))
     assert done.exit_code == 1 and "does not verify:\n  file name: recorded " in done.stderr
     assert not (tmp_path / "board").exists()
+
+
+def altered(folder: Path) -> Path:
+    path = folder / Path(*RECORD.parts[-3:])
+    path.parent.mkdir(parents=True)
+    path.write_text(RECORD.read_text(encoding="utf-8").replace('"seed": 0', '"seed": 1'), encoding="utf-8")
+    return path
+
+
+def files_in(folder: Path) -> dict[Path, bytes]:
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.name != LOCK)
+    return {path: path.read_bytes() for path in paths}
+
+
+def test_of_several_runs_all_are_verified_before_one_is_stored(tmp_path: Path) -> None:
+    board = tmp_path / "board"
+    other = next(RECORD.parent.glob("ecm_*.json"))
+    assert leaderboard(board, "--add", str(other)).exit_code == 0
+    before = files_in(board)
+    done = leaderboard(board, "--add", str(RECORD), "--add", str(altered(tmp_path / "altered")))
+    assert done.exit_code == 1
+    assert "does not verify:\n  file name: recorded " in done.stderr and "no run was added" in done.stderr
+    assert "added " not in done.stdout
+    assert files_in(board) == before
+    twice = shutil.copyfile(RECORD, tmp_path / "copy.json")
+    done = leaderboard(board, "--add", str(RECORD), "--add", str(twice))
+    assert done.exit_code == 2 and "are the same run" in done.stderr
+    assert files_in(board) == before
+    done = leaderboard(board, "--add", str(RECORD), "--add", str(RECORD))
+    assert done.exit_code == 0 and done.stdout.count("added ") == 1
+
+
+def test_what_strict_refuses_is_not_stored(tmp_path: Path) -> None:
+    done = leaderboard(tmp_path, "--add", str(RECORD), "--strict")
+    assert done.exit_code == 1
+    assert f"{RECORD}: unverified, it has no evidence" in done.stderr and "nothing was written" in done.stderr
+    assert files_in(tmp_path) == {}
+
+
+def test_a_strict_board_takes_a_run_that_verifies(finished: Path, tmp_path: Path) -> None:
+    done = leaderboard(tmp_path, "--add", str(finished), "--strict")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert (tmp_path / "glyphs.md").is_file()
+    before = files_in(tmp_path)
+    done = leaderboard(tmp_path, "--add", str(RECORD), "--strict")
+    assert done.exit_code == 1 and done.stderr.count("unverified") == 1
+    assert files_in(tmp_path) == before
+
+
+def test_storing_and_making_pages_wait_for_others(tmp_path: Path) -> None:
+    """Another process holds the results; it lets go once this one was seen to wait."""
+    command = [sys.executable, "-m", "lt_bench", "leaderboard", "--folder", str(tmp_path), "--add", str(RECORD)]
+    with changing(tmp_path / "results"):
+        waiting = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(4)
+        assert files_in(tmp_path) == {}
+    out, _ = waiting.communicate(timeout=60)
+    assert waiting.returncode == 0 and out.startswith("added ")
+
+
+def test_a_run_publishes_while_it_holds_the_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else of two runs that end at once, one could write the page without the other's row."""
+    held = []
+
+    def is_held(*arguments: object) -> tuple[list[Path], list[str]]:
+        with pytest.raises(TimeoutError), locked(tmp_path / "results" / LOCK, wait=False):
+            pass
+        held.append(True)
+        return [], []
+
+    monkeypatch.setattr(page, "regenerate", is_held)
+    _publish(RECORD, tmp_path)
+    assert held == [True]
+    assert len(list((tmp_path / "results").rglob("*.json"))) == 1
