@@ -51,7 +51,8 @@ def verify(record: Path, given: Files | None = None, annotations: Path | None = 
     try:
         content = read(record)
     except UserError as error:
-        return Verification(record, (Problem("schema", record.name, error.message),))
+        message = error.message.removeprefix(f"{record}: ")
+        return Verification(record, (Problem("schema", record.name, message),))
     problems, checked, unchecked = [*by_name(record, content), *by_sense(content)], ["schema"], []
     if content.schema_version < 3:
         unchecked.append(f"seal: version {content.schema_version} has none")

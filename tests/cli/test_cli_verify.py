@@ -44,8 +44,8 @@ def test_one_bad_record_of_a_folder_fails_and_the_others_are_looked_at(tmp_path:
     done = verify("--all", "--folder", str(tmp_path))
     assert done.exit_code == 1
     assert "wrong: " in done.stdout and "schema: recorded bad.json, found " in done.stdout
-    assert "a folder.json: not a valid record: it is a folder" in done.stdout
-    assert done.stdout.splitlines()[-1] == "0 verified, 2 unverified, 2 wrong"
+    assert "schema: recorded a folder.json, found not a valid record: it is a folder\n" in done.stdout
+    assert done.stdout.splitlines()[-1] == "0 verified, 3 unverified, 2 wrong"
 
 
 def test_a_folder_of_runs_is_their_records_and_no_other_json(tmp_path: Path) -> None:

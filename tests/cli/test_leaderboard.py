@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from lt_bench.cli import main
 from lt_bench.cli.run import _publish
-from lt_bench.leaderboard import page
-from lt_bench.leaderboard.store import LOCK, changing
+from lt_bench.leaderboard import archive, page, store
+from lt_bench.leaderboard.store import LOCK
 from lt_bench.utils.files import locked
 
 RECORD = next((Path(__file__).resolve().parents[1] / "leaderboard" / "old_records").rglob("ce_*.json"))
@@ -116,39 +116,30 @@ def test_what_strict_refuses_is_not_stored(tmp_path: Path) -> None:
     assert files_in(tmp_path) == {}
 
 
-def test_a_strict_board_takes_a_run_that_verifies(finished: Path, tmp_path: Path) -> None:
-    done = leaderboard(tmp_path, "--add", str(finished), "--strict")
-    assert (done.exit_code, done.stderr) == (0, "")
-    assert (tmp_path / "glyphs.md").is_file()
-    before = files_in(tmp_path)
-    done = leaderboard(tmp_path, "--add", str(RECORD), "--strict")
-    assert done.exit_code == 1 and done.stderr.count("unverified") == 1
-    assert files_in(tmp_path) == before
-
-
-def test_storing_and_making_pages_wait_for_others(tmp_path: Path) -> None:
-    """Another process holds the results; it lets go once this one was seen to wait."""
-    command = [sys.executable, "-m", "lt_bench", "leaderboard", "--folder", str(tmp_path), "--add", str(RECORD)]
-    with changing(tmp_path / "results"):
-        waiting = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        with pytest.raises(subprocess.TimeoutExpired):
-            waiting.wait(4)
-        assert files_in(tmp_path) == {}
-    out, _ = waiting.communicate(timeout=60)
-    assert waiting.returncode == 0 and out.startswith("added ")
-
-
-def test_a_run_publishes_while_it_holds_the_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_storing_and_making_pages_are_done_while_the_results_are_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else of two runs that end at once, one could write the page without the other's row."""
-    held = []
+    done = []
 
-    def is_held(*arguments: object) -> tuple[list[Path], list[str]]:
-        with pytest.raises(TimeoutError), locked(tmp_path / "results" / LOCK, wait=False):
-            pass
-        held.append(True)
-        return [], []
+    def held(work: Callable[..., Any]) -> Callable[..., Any]:
+        def check(*arguments: Any, **options: Any) -> Any:
+            with pytest.raises(TimeoutError), locked(tmp_path / "results" / LOCK, wait=False):
+                pass
+            done.append(work.__name__)
+            return work(*arguments, **options)
 
-    monkeypatch.setattr(page, "regenerate", is_held)
+        return check
+
+    monkeypatch.setattr(store, "add", held(store.add))
+    monkeypatch.setattr(page, "regenerate", held(page.regenerate))
+    monkeypatch.setattr(archive, "archive", held(archive.archive))
     _publish(RECORD, tmp_path)
-    assert held == [True]
-    assert len(list((tmp_path / "results").rglob("*.json"))) == 1
+    assert done == ["add", "regenerate"]
+    again = leaderboard(tmp_path, "--add", str(RECORD), "--archive")
+    assert again.exit_code == 0, again.output
+    assert done[2:] == ["add", "regenerate", "archive"]
+    with locked(tmp_path / "results" / LOCK, wait=False):
+        pass  # let go
+    (archived,) = (tmp_path / "archive").iterdir()
+    assert not (archived / "results" / LOCK).exists()

@@ -9,10 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from finished_run import measure_run
 
+from lt_bench.cli import main
 from lt_bench.errors import RunFailedError, UserError
-from lt_bench.leaderboard import read, write
+from lt_bench.leaderboard import add, read, write
 from lt_bench.leaderboard.files import files_of
 from lt_bench.leaderboard.submission import submit
 from lt_bench.leaderboard.verify import verify
@@ -106,14 +108,20 @@ class Crash(BaseException):
     """The process ends here."""
 
 
+@pytest.fixture(scope="module")
+def worse(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The record of the same run that predicted half of it."""
+    folder = Path(shutil.copytree(finished, tmp_path_factory.mktemp("worse") / "run"))
+    rows = json.loads((folder / "predictions.json").read_text(encoding="utf-8"))
+    (folder / "predictions.json").write_text(json.dumps(rows[: len(rows) // 2]), encoding="utf-8")
+    measure_run(folder)
+    return folder / "result.json"
+
+
 @pytest.fixture
-def replaced(copied: Path, tmp_path: Path) -> Path:
-    """The record in tmp_path/results of the run done before, with half the predictions; the folder is as it was."""
-    other = Path(shutil.copytree(copied, tmp_path / "other"))
-    rows = json.loads((other / "predictions.json").read_text(encoding="utf-8"))
-    (other / "predictions.json").write_text(json.dumps(rows[: len(rows) // 2]), encoding="utf-8")
-    measure_run(other)
-    return submit(other, tmp_path / "results")
+def replaced(worse: Path, tmp_path: Path) -> Path:
+    """It is in the store already."""
+    return add(worse, tmp_path / "results")
 
 
 def crashes(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
@@ -143,47 +151,47 @@ def contents(record: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("steps", range(4))
 def test_storing_that_is_interrupted_is_named_and_done_by_storing_again(
-    replaced: Path, copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+    replaced: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
     """Evidence, AP by class and config take their names, then the record."""
     before = contents(replaced)
     with monkeypatch.context() as patch, pytest.raises(Crash):
         crashes(patch, steps)
-        submit(copied, tmp_path / "results")
+        add(finished / "result.json", tmp_path / "results")
     assert replaced.read_bytes() == before[replaced.name]
     if steps == 0:
         assert contents(replaced) == before
     else:
         assert "evidence" in {problem.field for problem in verify(replaced).problems}
-    assert submit(copied, tmp_path / "results") == replaced
+    assert add(finished / "result.json", tmp_path / "results") == replaced
     assert verify(replaced).status == "verified"
     assert contents(replaced).keys() == before.keys()
-    assert replaced.read_bytes() == (copied / "result.json").read_bytes()
+    assert replaced.read_bytes() == (finished / "result.json").read_bytes()
 
 
 @pytest.mark.parametrize("steps", range(5))
 def test_nothing_is_removed_before_the_new_record_stands(
-    replaced: Path, copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+    replaced: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
     """A record without evidence takes the place of one with: it is renamed, then three files are removed."""
     before, old = contents(replaced), tmp_path / "old.json"
-    content = json.loads((copied / "result.json").read_text(encoding="utf-8"))
+    content = json.loads((finished / "result.json").read_text(encoding="utf-8"))
     old.write_text(json.dumps({**content, "schema_version": 2} | {"evidence": None, "seal": None}), encoding="utf-8")
     with monkeypatch.context() as patch, suppress(Crash):
         crashes(patch, steps)
-        submit(old, tmp_path / "results")
+        add(old, tmp_path / "results")
     if steps == 0:
         assert contents(replaced) == before
     else:
         assert read(replaced) == read(old)
         fields = {problem.field.split(".")[0] for problem in verify(replaced).problems}
         assert fields == [{"evidence", "per_class"}, {"per_class"}, set(), set()][steps - 1]
-    submit(old, tmp_path / "results")
+    add(old, tmp_path / "results")
     assert list(replaced.parent.iterdir()) == [replaced]
     assert verify(replaced).status == "unverified"
 
 
-def test_a_full_disk_changes_nothing(replaced: Path, copied: Path, tmp_path: Path, monkeypatch) -> None:
+def test_a_full_disk_changes_nothing(replaced: Path, finished: Path, tmp_path: Path, monkeypatch) -> None:
     before, whole, done = contents(replaced), os.fsync, iter(range(3))
 
     def full(handle: int) -> None:
@@ -193,5 +201,20 @@ def test_a_full_disk_changes_nothing(replaced: Path, copied: Path, tmp_path: Pat
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        submit(copied, tmp_path / "results")
+        add(finished / "result.json", tmp_path / "results")
     assert contents(replaced) == before
+
+
+def test_a_strict_board_takes_a_run_that_verifies_and_no_other(finished: Path, tmp_path: Path) -> None:
+    def strict(run: Path) -> Result:
+        arguments = ["leaderboard", "--strict", "--folder", str(tmp_path), "--add", str(run)]
+        return CliRunner().invoke(main, arguments)
+
+    done = strict(finished)
+    assert (done.exit_code, done.stderr) == (0, "")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert tmp_path / "glyphs.md" in before
+    old = next(path for path in sorted(OLD_RECORDS.rglob("*.json")) if read(path).schema_version == 1)
+    done = strict(old)
+    assert done.exit_code == 1 and f"{old}: unverified" in done.stderr and "nothing was written" in done.stderr
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
