@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from lt_bench.errors import UserError
-from lt_bench.leaderboard.files import Files, files_of
+from lt_bench.leaderboard.files import Files, files_of, is_plain
 from lt_bench.leaderboard.store import read
 from lt_bench.leaderboard.verification.by_config import by_config
-from lt_bench.leaderboard.verification.by_evidence import by_evidence
+from lt_bench.leaderboard.verification.by_evidence import by_evidence, by_other_evidence
 from lt_bench.leaderboard.verification.by_notes import by_manifest, by_per_class, by_summary
 from lt_bench.leaderboard.verification.by_predictions import by_digest, by_predictions, find_annotations
 from lt_bench.leaderboard.verification.by_seal import by_name, by_seal
@@ -42,15 +43,16 @@ def verify(record: Path, given: Files | None = None, annotations: Path | None = 
     """Hold a record against all that lies beside it, or in its run's folder.
 
     given: its files, where they are elsewhere. annotations: the validation annotations, where they can't be found.
-    Raises UserError when there is no such file.
+    Raises UserError when there is nothing at `record`; what is no record, a folder too, has a problem.
     """
     files = given or files_of(record)
-    if not record.is_file():
+    if not os.path.lexists(record):
         raise UserError(f"{record} is no record", "name a record (.json), a run's folder or a folder of records")
     try:
         content = read(record)
     except UserError as error:
-        return Verification(record, (Problem("schema", record.name, error.message),))
+        message = error.message.removeprefix(f"{record}: ")
+        return Verification(record, (Problem("schema", record.name, message),))
     problems, checked, unchecked = [*by_name(record, content), *by_sense(content)], ["schema"], []
     if content.schema_version < 3:
         unchecked.append(f"seal: version {content.schema_version} has none")
@@ -58,6 +60,7 @@ def verify(record: Path, given: Files | None = None, annotations: Path | None = 
         problems += by_seal(content)
         checked.append("seal")
     if content.evidence is None:
+        problems += by_other_evidence(content, files.evidence)
         unchecked.append("evidence: the record names none")
     else:
         problems += by_evidence(content, files.evidence)
@@ -68,7 +71,9 @@ def verify(record: Path, given: Files | None = None, annotations: Path | None = 
         ("run.json", files.manifest, by_manifest),
         ("training.json", files.summary, by_summary),
     ):
-        if path and path.is_file():
+        if path and path.is_symlink() and path in (files.per_class, files.config):
+            problems.append(Problem(name, path.name, "a link, which leads out of the store"))
+        elif path and path.is_file():
             problems += check(content, path)
             checked.append(name)
         elif path:
@@ -104,7 +109,7 @@ def is_verified(record: Path) -> bool:
     predictions are not looked at. The answer is kept for the same two files.
     """
     evidence = files_of(record).evidence
-    if not evidence.is_file():
+    if not is_plain(evidence):
         return False
     return _verified(record, evidence, sha256_of(record), sha256_of(evidence))
 
