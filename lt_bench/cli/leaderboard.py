@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 
 import click
 
 from lt_bench import __version__
-from lt_bench.cli.common import PATH
+from lt_bench.cli.common import PATH, log_to_terminal
 from lt_bench.errors import UserError
 
 LEADERBOARDS = Path("leaderboards")
@@ -30,6 +31,7 @@ def leaderboard(
     from lt_bench.leaderboard.page import regenerate
     from lt_bench.leaderboard.submission import submit
 
+    log_to_terminal(logging.WARNING)  # of rows that count as unverified
     if check and (runs or archived):
         raise UserError("--check writes nothing", "leave out --add and --archive, or --check")
     for run in runs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -13,10 +14,15 @@ from lt_bench.leaderboard.store import read
 from lt_bench.leaderboard.verification.by_config import by_config
 from lt_bench.leaderboard.verification.by_evidence import by_evidence
 from lt_bench.leaderboard.verification.by_notes import by_manifest, by_per_class, by_summary
-from lt_bench.leaderboard.verification.by_predictions import by_digest, by_predictions, find_annotations
-from lt_bench.leaderboard.verification.by_seal import by_name, by_seal
+from lt_bench.leaderboard.verification.by_predictions import (
+    by_digest,
+    by_predictions,
+    check_annotations,
+    find_annotations,
+)
+from lt_bench.leaderboard.verification.by_seal import by_name, by_seal, unexplained
 from lt_bench.leaderboard.verification.by_sense import by_sense
-from lt_bench.leaderboard.verification.problem import Problem
+from lt_bench.leaderboard.verification.problem import Problem, shown, unreadable
 from lt_bench.utils.files import sha256_of
 
 
@@ -37,20 +43,31 @@ class Verification:
         """ "wrong", "unverified" (nothing denies it, but it has no evidence) or "verified"."""
         return "wrong" if self.problems else "verified" if self.has_evidence else "unverified"
 
+    @property
+    def headline(self) -> str:
+        """The status, and what a record that is verified was not held against though it should be there."""
+        missing = [name for name in ("config", "AP by class") if name not in self.checked]
+        if self.status == "verified" and missing:
+            return f"verified, but for: {', '.join(missing)} (not there)"
+        return "unverified (no evidence)" if self.status == "unverified" else self.status
+
 
 def verify(record: Path, given: Files | None = None, annotations: Path | None = None) -> Verification:
     """Hold a record against all that lies beside it, or in its run's folder.
 
     given: its files, where they are elsewhere. annotations: the validation annotations, where they can't be found.
-    Raises UserError when there is no such file.
+    Raises UserError when there is nothing at `record`; what is no record, a folder too, has a problem. Also when
+    `annotations` are not those that it was measured on.
     """
     files = given or files_of(record)
-    if not record.is_file():
+    if not os.path.lexists(record):
         raise UserError(f"{record} is no record", "name a record (.json), a run's folder or a folder of records")
     try:
         content = read(record)
     except UserError as error:
-        return Verification(record, (Problem("schema", record.name, error.message),))
+        return Verification(record, (unreadable("schema", record, error.message),))
+    if annotations is not None:
+        check_annotations(content, annotations, files.evidence)
     problems, checked, unchecked = [*by_name(record, content), *by_sense(content)], ["schema"], []
     if content.schema_version < 3:
         unchecked.append(f"seal: version {content.schema_version} has none")
@@ -83,7 +100,8 @@ def verify(record: Path, given: Files | None = None, annotations: Path | None = 
             checked.append("predictions")
     else:
         unchecked.append("predictions: they are not here")
-    return Verification(record, tuple(_once(problems)), tuple(checked), tuple(unchecked), content.evidence is not None)
+    problems = list(_once(unexplained(content, problems)))
+    return Verification(record, tuple(problems), tuple(checked), tuple(unchecked), content.evidence is not None)
 
 
 def verify_record(
@@ -123,7 +141,7 @@ def _once(problems: Iterable[Problem]) -> Iterator[Problem]:
     """Each field with each true value once, however many witnesses name it."""
     seen = set()
     for problem in problems:
-        key = (problem.field, repr(problem.found))
+        key = (problem.field, shown(problem.found), problem.said)
         if key not in seen:
             seen.add(key)
             yield problem

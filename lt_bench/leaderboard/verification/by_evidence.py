@@ -11,7 +11,7 @@ from lt_bench.evaluation.evidence.file import read_evidence
 from lt_bench.evaluation.evidence.precision import evidence_metrics
 from lt_bench.evaluation.terms import KINDS
 from lt_bench.leaderboard.schema import ResultRecord
-from lt_bench.leaderboard.verification.problem import Problem, differences
+from lt_bench.leaderboard.verification.problem import Problem, differences, unreadable
 from lt_bench.utils.files import sha256_of
 
 
@@ -26,7 +26,7 @@ def by_evidence(record: ResultRecord, path: Path) -> Iterator[Problem]:
     try:
         evidence = read_evidence(path)
     except UserError as error:
-        yield Problem("evidence", record.evidence, error.message)
+        yield unreadable("evidence", path, error.message)
         return
     yield from _data(record, evidence)
     yield from metrics(record, evidence)
