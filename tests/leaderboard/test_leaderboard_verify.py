@@ -89,7 +89,8 @@ def names(problems: Any, field: str, record: ResultRecord) -> bool:
     field = field.removeprefix("seal.")
     parts = field.split(".")
     if parts[0] == "per_class" and len(parts) == 3:
-        parts[1] = str(record.per_class[int(parts[1])].id)
+        number = record.per_class[int(parts[1])].id
+        parts[1] = str(number + 1 if parts[2] == "id" else number)  # an altered id is named by what it is now
     about = {".".join(parts[: length + 1]) for length in range(len(parts))}
     shown = [problem.field for problem in problems]
     if shown == ["schema"]:
