@@ -159,11 +159,12 @@ def _read_ids(path: Path | None) -> tuple[int, ...]:
 
 def _publish(record: Path, leaderboards: Path) -> None:
     from lt_bench.leaderboard.page import regenerate
-    from lt_bench.leaderboard.store import add
+    from lt_bench.leaderboard.store import add, changing
 
     try:
-        add(record, leaderboards / "results")
-        _, problems = regenerate(leaderboards)
+        with changing(leaderboards / "results"):  # two runs may end at once
+            add(record, leaderboards / "results")
+            _, problems = regenerate(leaderboards)
     except OSError as error:
         raise UserError(
             f"the tables can't be written to {leaderboards}: {error.strerror}; the run is finished: {record}",

@@ -10,6 +10,7 @@ from pathlib import Path
 from lt_bench.errors import UserError
 from lt_bench.leaderboard.check import check_pages
 from lt_bench.leaderboard.page import pages
+from lt_bench.leaderboard.store import LOCK
 
 README = """# Leaderboards of version {version}
 
@@ -34,7 +35,7 @@ def archive(folder: Path, version: str) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as temporary:
         copy = Path(temporary) / version
-        shutil.copytree(folder / "results", copy / "results")
+        shutil.copytree(folder / "results", copy / "results", ignore=shutil.ignore_patterns(LOCK, ".*.part"))
         for page in pages(folder, published=True)[0]:
             shutil.copyfile(page, copy / page.name)
         (copy / "README.md").write_text(README.format(version=version), encoding="utf-8")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
+from types import MappingProxyType
 
+from lt_bench.leaderboard.comparison.settings import names_of
 from lt_bench.leaderboard.page import pages, stale
-from lt_bench.leaderboard.rows import Run, in_tables
-from lt_bench.leaderboard.schema import ResultRecord
-from lt_bench.leaderboard.store import read_all
+from lt_bench.leaderboard.rows import Row, Run, in_tables, missing_seeds
+from lt_bench.leaderboard.store import read, read_all
 from lt_bench.leaderboard.verify import verify
 
 
@@ -29,11 +29,15 @@ def check_pages(folder: Path) -> list[str]:
     return problems
 
 
-def check_rows(folder: Path) -> list[str]:
+def check_rows(folder: Path, added: Mapping[Path, Path] = MappingProxyType({})) -> list[str]:
     """Why the rows of `folder` are no published ones yet: records that do not verify, or not against a config, and
     losses that lack seeds which others of their table have.
+
+    added: records to be judged with those in the folder, where each is to be stored -> where it is now.
     """
-    found, problems = read_all(folder / "results")
+    stored, problems = read_all(folder / "results")
+    found = [(path, record) for path, record in stored if path not in added]
+    found += [(path, read(path)) for path in added.values()]
     for path, _ in found:
         result = verify(path)
         problems += [f"{path}: {problem}" for problem in result.problems]
@@ -44,23 +48,18 @@ def check_rows(folder: Path) -> list[str]:
     made, left_out = in_tables(Run(record) for _, record in found)
     problems += left_out
     for rows in made:
-        problems += missing_seeds(record for row in rows for record in row.records)
+        problems += seed_problems(rows)
     return problems
 
 
-def missing_seeds(records: Iterable[ResultRecord]) -> list[str]:
+def seed_problems(rows: Sequence[Row]) -> list[str]:
     """The losses of one table that lack seeds which another one has."""
-    seeds: defaultdict[str, set[int]] = defaultdict(set)
-    names = {}
-    for record in records:
-        row = record.loss.model_dump_json()
-        names[row] = f"{record.track.dataset}, fingerprint {record.fingerprint[:12]}: {record.loss.name}"
-        seeds[row].add(record.seed)
-    every = set().union(*seeds.values())
+    names = dict(zip((row.label for row in rows), names_of([row.records[0] for row in rows]), strict=True))
+    first = rows[0].records[0]
+    table = f"{first.track.dataset}, fingerprint {first.fingerprint[:12]}"
     return [
-        f"{names[row]} lacks seed {', '.join(map(str, sorted(every - own)))}"
-        for row, own in sorted(seeds.items())
-        if every - own
+        f"{table}: {names[label]} lacks seed {', '.join(map(str, lacking))}"
+        for label, lacking in missing_seeds(rows).items()
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,11 +43,13 @@ def files_of(record: Path) -> Files:
     return Files(record, *(folder / name for name in (*names, *further)))
 
 
-def records_in(path: Path) -> Iterator[Path]:
-    """The record that `path` is, that of a run's folder, or all below a folder of stored records."""
-    if not path.is_dir():
-        yield path
-    elif (path / RESULT).is_file():
-        yield path / RESULT
-    else:
-        yield from sorted(path.rglob("*.json"))
+def is_plain(path: Path) -> bool:
+    """Whether there is a file at `path` itself. A link leads elsewhere, and what it leads to is not in the store."""
+    return path.is_file() and not path.is_symlink()
+
+
+def results_in(folder: Path) -> list[Path]:
+    """The record of the run's folder `folder`, else those of the runs' folders in it."""
+    if (folder / RESULT).is_file():
+        return [folder / RESULT]
+    return sorted(run / RESULT for run in folder.iterdir() if (run / RESULT).is_file())

@@ -14,10 +14,9 @@ from lt_bench.leaderboard.introduction import introduction, is_toy
 from lt_bench.leaderboard.markdown import escape
 from lt_bench.leaderboard.published import DATASET as PUBLISHED
 from lt_bench.leaderboard.published import all_published, beside_measured
-from lt_bench.leaderboard.rows import Run
 from lt_bench.leaderboard.store import read_all, slug
 from lt_bench.leaderboard.tables import DELTA, Table, tables
-from lt_bench.leaderboard.verified import verified_evidence
+from lt_bench.leaderboard.verified import verified_run
 from lt_bench.utils.files import write_atomic
 
 MARK = "<!-- Made from the records in results/ by `python -m lt_bench leaderboard`. Changes here are lost. -->"
@@ -41,7 +40,7 @@ def pages(folder: Path, published: bool = False) -> tuple[dict[Path, str], list[
     records give the same text.
     """
     found, problems = read_all(folder / "results")
-    made, left_out = tables(Run(record, verified_evidence(path, record)) for path, record in found)
+    made, left_out = tables(verified_run(path, record) for path, record in found)
     texts = {
         folder / f"{slug(dataset)}.md": render(dataset, list(group))
         for dataset, group in groupby(made, key=lambda table: table.records[0].track.dataset)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lt_bench.leaderboard.comparison import settings
+from lt_bench.leaderboard.comparison.settings import loss_key, newest
 from lt_bench.leaderboard.markdown import escape
 from lt_bench.leaderboard.schema import ResultRecord
 
@@ -22,10 +24,13 @@ BASELINE = "ce"
 
 
 class Run(NamedTuple):
-    """evidence: the file that bears the record out, None where there is none that does."""
+    """evidence: the file that bears the record out, None where there is none that does. truth: a digest of the images,
+    categories and objects that it is about.
+    """
 
     record: ResultRecord
     evidence: Path | None = None
+    truth: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,11 +68,19 @@ def values(records: Iterable[ResultRecord], path: Iterable[str], difference: boo
 def in_tables(runs: Iterable[Run]) -> tuple[list[list[Row]], list[str]]:
     """The rows of each table, best mask AP first, and which runs were left out.
 
-    One table per track, fingerprint, data and initialisation, ordered by these.
+    One table per track, fingerprint, data and initialisation, ordered by these. Evidence that is not of the same images
+    and objects as most of its table's is taken from its run, and named as well: nothing follows from such a difference.
     """
-    problems: list[str] = []
-    unique = sorted(_newest(runs, problems), key=_run_key)
-    return [_rows(list(group)) for _, group in groupby(unique, key=lambda run: _table_key(run.record))], problems
+    runs = sorted(runs, key=lambda run: run.evidence is not None)  # of equal records, the one with evidence stays
+    kept, replaced = newest(runs, lambda run: run.record)
+    problems = [
+        f"{_named(older)}, started {older.started.isoformat()}: left out, since the same run was started again at "
+        f"{newer.started.isoformat()}"
+        for (older, *_), (newer, *_) in replaced
+    ]
+    unique = sorted(kept, key=lambda run: (_table_key(run.record), loss_key(run.record), run.record.seed))
+    tables = (list(group) for _, group in groupby(unique, key=lambda run: _table_key(run.record)))
+    return [_rows(_of_one_truth(table, problems)) for table in tables], problems
 
 
 def baselines(rows: Sequence[Row]) -> list[int | None]:
@@ -84,55 +97,33 @@ def baselines(rows: Sequence[Row]) -> list[int | None]:
 
 def missing_seeds(rows: Sequence[Row]) -> dict[str, list[int]]:
     """The seeds that a row lacks and another row of the table has, by the rows' labels; complete rows are left out."""
-    wanted = {seed for row in rows for seed in row.seeds}
-    lacking = {row.label: sorted(wanted.difference(row.seeds)) for row in rows}
-    return {label: seeds for label, seeds in lacking.items() if seeds}
+    return settings.missing_seeds({row.label: row.seeds for row in rows})
 
 
 def _table_key(record: ResultRecord) -> tuple[str, ...]:
-    track, data, init = record.track, record.data, record.init
-    return (
-        track.dataset,
-        track.detector,
-        track.backbone,
-        track.schedule,
-        track.recipe,
-        record.fingerprint,
-        data.train_annotations,
-        data.val_annotations,
-        f"{data.train_images} {data.val_images}",  # a run may leave images out
-        init.kind,
-        str(record.amp),
-    )
+    return tuple(settings.setting(record, digits=None).values())
 
 
-def _row_key(record: ResultRecord) -> tuple[str, ...]:
-    loss = record.loss
-    parameters = json.dumps(loss.hyper_parameters, sort_keys=True)
-    return loss.name, loss.distribution, loss.distribution_version, parameters
+def _named(record: ResultRecord) -> str:
+    return f"{record.track.dataset}: {record.loss.name}, seed {record.seed}"
 
 
-def _run_key(run: Run) -> tuple[tuple[str, ...], tuple[str, ...], int]:
-    return _table_key(run.record), _row_key(run.record), run.record.seed
-
-
-def _newest(runs: Iterable[Run], problems: list[str]) -> list[Run]:
-    """A seed counts once: a repeated run adds no evidence."""
-    newest: dict[tuple[tuple[str, ...], tuple[str, ...], int], Run] = {}
-    for run in sorted(runs, key=lambda run: (run.record.started, run.record.model_dump_json(), str(run.evidence))):
-        replaced = newest.get(_run_key(run))
-        if replaced:
-            older = replaced.record
-            problems.append(
-                f"{older.track.dataset}: {older.loss.name}, seed {older.seed}, started {older.started.isoformat()}: "
-                f"left out, since the same run was started again at {run.record.started.isoformat()}"
-            )
-        newest[_run_key(run)] = run
-    return list(newest.values())
+def _of_one_truth(runs: Sequence[Run], problems: list[str]) -> list[Run]:
+    """The runs of a table, without the evidence that is not about the same as that of most (of as many: the first)."""
+    count = Counter(run.truth for run in runs if run.evidence is not None)
+    if len(count) < 2:
+        return list(runs)
+    ((most, _),) = count.most_common(1)
+    others = [run for run in runs if run.evidence is not None and run.truth != most]
+    problems += [
+        f"{_named(run.record)}: its evidence is left out, since it is not of the images and objects of the others'"
+        for run in others
+    ]
+    return [run._replace(evidence=None) if run in others else run for run in runs]
 
 
 def _rows(runs: Iterable[Run]) -> list[Row]:
-    groups = [tuple(group) for _, group in groupby(runs, key=lambda run: _row_key(run.record))]
+    groups = [tuple(group) for _, group in groupby(runs, key=lambda run: loss_key(run.record))]
     labels = _labels([group[0].record for group in groups])
     rows = [Row(label, group) for label, group in zip(labels, groups, strict=True)]
     return sorted(rows, key=lambda row: (math.isnan(row.ap()), -row.ap()))
@@ -146,17 +137,8 @@ def _labels(losses: Sequence[ResultRecord]) -> list[str]:
     labels = []
     for record in losses:
         loss = record.loss
-        siblings = [other.loss.hyper_parameters for other in losses if other.loss.name == loss.name]
-        shown = [
-            f"{name}={value}"
-            for name, value in sorted(loss.hyper_parameters.items())
-            if name in loss.non_default or any(_differ(value, other.get(name)) for other in siblings)
-        ]
+        shown = settings.telling_parameters(record, losses)
         if loss.distribution != OWN or len(own_versions) > 1:
             shown.append(f"{loss.distribution} {loss.distribution_version}")
         labels.append(escape(loss.name + (f" ({', '.join(shown)})" if shown else "")))
     return labels
-
-
-def _differ(one: object, other: object) -> bool:
-    return (type(one), one) != (type(other), other)

@@ -8,7 +8,8 @@ import os
 import re
 import stat
 import unicodedata
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,11 +18,12 @@ from pydantic import ValidationError
 from lt_bench.errors import UserError
 from lt_bench.leaderboard.dumped_config import publishable
 from lt_bench.leaderboard.files import evidence_path as evidence_path
-from lt_bench.leaderboard.files import files_of
+from lt_bench.leaderboard.files import files_of, is_plain
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.seal import seal
-from lt_bench.utils.files import write_atomic
+from lt_bench.utils.files import locked, write_atomic, write_together
 
+LOCK = ".lock"  # in a folder of results
 LARGEST = 16 << 20  # bytes; a record of LVIS's 1,203 classes has a quarter of a MiB
 REMEDY = "Remove the file, or run the experiment again."
 DISAMBIGUATED = re.compile(r"-[0-9a-f]{12}$")
@@ -32,8 +34,7 @@ def write(record: ResultRecord, path: Path) -> str:
 
     A record of version 3 that has no seal yet is sealed. One that has keeps it, whether it holds or not.
     """
-    text = json.dumps(sealed(record).model_dump(mode="json"), sort_keys=True, indent=1, allow_nan=False)
-    return write_atomic(path, [f"{text}\n".encode()])
+    return write_atomic(path, [_written(record)])
 
 
 def sealed(record: ResultRecord) -> ResultRecord:
@@ -74,27 +75,40 @@ def read_all(folder: Path) -> tuple[list[tuple[Path, ResultRecord]], list[str]]:
     return records, [_printable(problem) for problem in problems]
 
 
+@contextmanager
+def changing(results: Path) -> Iterator[None]:
+    """Holds the folder `results` for this process alone, while it adds records and makes pages of them. Others wait.
+
+    The lock is a file in it, which stays. Not to be entered twice. Raises OSError where no lock can be had.
+    """
+    with locked(results / LOCK):
+        yield
+
+
 def add(source: Path, results: Path) -> Path:
     """Read the record in `source` and store it below the folder `results` under its own name; returns the path.
 
     A record of the same identity is replaced. Evidence, AP by class and config that lie beside it, or in its run's
     folder, come along; the config only if it names no place on this machine that nothing can stand for. Nothing is
     verified, and a seal is kept as it is. Raises UserError when `source` is not a valid record.
+
+    What belongs to the record takes its name first and the record last, all of it complete; what the record replaced
+    had and this one has not is removed after that. Whatever ends this in between leaves a record beside the files of
+    another, which `verify` names, and adding it again puts right. Others may add at the same time within `changing`.
     """
     record = read(source)
     path = results / record_path(record)
     old, new = files_of(source), files_of(path)
-    content = {
+    beside = {
         new.evidence: _bytes(old.evidence) if record.evidence else None,
         new.per_class: _bytes(old.per_class),
         new.config: _published_config(old.config),
     }
-    for name, data in content.items():
-        if data is not None:
-            write_atomic(name, [data])
-        else:
+    there = {name: content for name, content in beside.items() if content is not None}
+    write_together({**there, path: _written(record)})
+    for name in beside:
+        if name not in there:
             name.unlink(missing_ok=True)  # of the record that is replaced
-    write(record, path)
     return path
 
 
@@ -118,13 +132,18 @@ def slug(name: str) -> str:
     return f"{plain or 'x'}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
+def _written(record: ResultRecord) -> bytes:
+    text = json.dumps(sealed(record).model_dump(mode="json"), sort_keys=True, indent=1, allow_nan=False)
+    return f"{text}\n".encode()
+
+
 def _bytes(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
+    return path.read_bytes() if is_plain(path) else None
 
 
 def _published_config(path: Path) -> bytes | None:
     with suppress(UserError):
-        return publishable(path).encode()
+        return publishable(path).encode() if is_plain(path) else None
     return None
 
 

@@ -1,43 +1,69 @@
-"""Taking a run into the store: its record and all that others need to verify it."""
+"""Taking runs into the store: their records and all that others need to verify them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from lt_bench.errors import RunFailedError, UserError
 from lt_bench.leaderboard.dumped_config import publishable
 from lt_bench.leaderboard.files import RESULT, files_of
-from lt_bench.leaderboard.store import add, read
+from lt_bench.leaderboard.store import add, read, record_path
 from lt_bench.leaderboard.verify import Verification, verify
 
 
 def submit(source: Path, results: Path, annotations: Path | None = None) -> Path:
-    """Verify a run and store it below the folder `results`; returns the path of its record.
+    """Verify one run and store it below the folder `results`; returns the path of its record. Errors: `submissible`."""
+    ((_, record),) = submissible([source], results, annotations).items()
+    return add(record, results)
 
-    source: the folder of a run, which needs its record, evidence, AP by class and config, or a record with what lies
-    beside it. A record of an earlier version, which has no evidence, is taken as it is. annotations: as in `verify`.
 
-    Raises UserError when something is missing, and RunFailedError with every field that does not hold.
+def submissible(sources: Iterable[Path], results: Path, annotations: Path | None = None) -> dict[Path, Path]:
+    """Verify runs that are to be stored below the folder `results`; returns where each belongs -> its record.
+
+    sources: the folder of a run, or a record with what lies beside it. A run needs its record, evidence, AP by class
+    and config; a record of an earlier version, which has no evidence, is taken as it is. annotations: as in `verify`.
+    Nothing is written.
+
+    Raises UserError when something is missing or two sources are the same run, and RunFailedError with every field of
+    every record that does not hold.
     """
-    files = files_of(source / RESULT if source.is_dir() else source)
-    if not files.record.is_file():
-        raise UserError(f"{source} is no run's folder and no record", "name the folder that `run` wrote")
-    record = read(files.record)
-    needed = (files.evidence, files.per_class, files.config) if source.is_dir() else ()
-    missing = [path.name for path in needed if not path.is_file()]
-    if record.evidence is None and source.is_dir():
-        missing.append(f"the evidence in {RESULT}")
-    if missing:
-        raise UserError(f"{source} lacks {', '.join(missing)}", "give the run's command again: it adds what is missing")
-    if files.config.is_file():
-        publishable(files.config)  # before anything is written
-    found = verify(files.record, annotations=annotations)
-    if found.problems:
-        raise RunFailedError(refusal(found))
-    return add(files.record, results)
+    found: dict[Path, Path] = {}
+    refusals = []
+    for source in sources:
+        record, verified = _verified(source, annotations)
+        if verified.problems:
+            refusals.append(refusal(verified))
+            continue
+        place = results / record_path(read(record))
+        if place in found and found[place].resolve() != record.resolve():
+            raise UserError(f"{found[place]} and {record} are the same run: loss, track and seed", "add one of them")
+        found[place] = record
+    if refusals:
+        raise RunFailedError("\n".join([*refusals, *(["no run was added"] if found else [])]))
+    return found
 
 
 def refusal(found: Verification) -> str:
     """Why a record is not taken."""
     lines = [f"  {problem}" for problem in found.problems]
     return "\n".join([f"{found.record} does not verify:", *lines])
+
+
+def _verified(source: Path, annotations: Path | None) -> tuple[Path, Verification]:
+    """The record of a run and what was found of it. Raises UserError when something is missing."""
+    files = files_of(source / RESULT if source.is_dir() else source)
+    if not files.record.is_file():
+        raise UserError(f"{source} is no run's folder and no record", "name the folder that `run` wrote")
+    record = read(files.record)
+    if source.is_dir() or record.schema_version >= 3:
+        needed = (files.evidence, files.per_class, files.config)
+        missing = [path.name for path in needed if not path.is_file()]
+        if record.evidence is None:
+            missing.append(f"the evidence in {files.record.name}")
+        if missing:
+            remedy = "give the run's command again: it adds what is missing"
+            raise UserError(f"{source} lacks {', '.join(missing)}", remedy)
+    if files.config.is_file():
+        publishable(files.config)  # a config that can't be published is no config for others
+    return files.record, verify(files.record, annotations=annotations)

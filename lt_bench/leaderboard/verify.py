@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 
 from lt_bench.errors import UserError
-from lt_bench.leaderboard.files import Files, files_of
+from lt_bench.leaderboard.files import Files, files_of, is_plain
 from lt_bench.leaderboard.store import read
 from lt_bench.leaderboard.verification.by_config import by_config
-from lt_bench.leaderboard.verification.by_evidence import by_evidence
+from lt_bench.leaderboard.verification.by_evidence import by_evidence, by_other_evidence
 from lt_bench.leaderboard.verification.by_notes import by_manifest, by_per_class, by_summary
 from lt_bench.leaderboard.verification.by_predictions import (
     by_digest,
@@ -75,6 +75,7 @@ def verify(record: Path, given: Files | None = None, annotations: Path | None = 
         problems += by_seal(content)
         checked.append("seal")
     if content.evidence is None:
+        problems += by_other_evidence(content, files.evidence)
         unchecked.append("evidence: the record names none")
     else:
         problems += by_evidence(content, files.evidence)
@@ -85,7 +86,9 @@ def verify(record: Path, given: Files | None = None, annotations: Path | None = 
         ("run.json", files.manifest, by_manifest),
         ("training.json", files.summary, by_summary),
     ):
-        if path and path.is_file():
+        if path and path.is_symlink() and path in (files.per_class, files.config):
+            problems.append(Problem(name, path.name, "a link, which leads out of the store"))
+        elif path and path.is_file():
             problems += check(content, path)
             checked.append(name)
         elif path:
@@ -122,7 +125,7 @@ def is_verified(record: Path) -> bool:
     predictions are not looked at. The answer is kept for the same two files.
     """
     evidence = files_of(record).evidence
-    if not evidence.is_file():
+    if not is_plain(evidence):
         return False
     return _verified(record, evidence, sha256_of(record), sha256_of(evidence))
 

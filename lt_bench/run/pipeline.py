@@ -64,7 +64,7 @@ def run(experiment: Experiment, dataset: Dataset, options: RunOptions) -> Result
     Raises UserError before anything is computed when something can't work, RunFailedError when training fails.
     """
     from lt_bench.leaderboard.store import read, write
-    from lt_bench.run.record import extended, make_record
+    from lt_bench.run.record import extended, make_record, refuse_altered
 
     missing = set(options.metrics)
     earlier = None
@@ -75,6 +75,7 @@ def run(experiment: Experiment, dataset: Dataset, options: RunOptions) -> Result
             _refuse_another_run(folder, plan.manifest, SAME_RUN)
         if folder.result.is_file():
             earlier = read(folder.result)
+            refuse_altered(earlier, folder.result)
             missing -= earlier.measured()
             if not missing and _has_evidence(folder, earlier):
                 logger.info(f"this run is finished: {folder.result} (run it anew with --restart)")

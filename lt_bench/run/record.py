@@ -21,6 +21,7 @@ from lt_bench.evaluation.evidence.file import write_evidence
 from lt_bench.evaluation.metrics import Measured, measure
 from lt_bench.evaluation.report import class_rows
 from lt_bench.leaderboard.schema import Device, Memory, ResultRecord
+from lt_bench.leaderboard.verification.by_seal import by_seal
 from lt_bench.run.environment import git_state, versions
 from lt_bench.run.experiment import Experiment
 from lt_bench.run.folder import RunFolder
@@ -98,6 +99,15 @@ def make_record(
             "evidence": evidence,
         }
     )
+
+
+def refuse_altered(record: ResultRecord, path: Path) -> None:
+    """Raises UserError when the record of a run was changed after it was written: it would be sealed anew with that."""
+    if record.schema_version >= 3 and (problems := list(by_seal(record))):
+        raise UserError(
+            f"{path} was changed after the run wrote it: {', '.join(problem.field for problem in problems)}",
+            f"restore it, or move {path.name} away and give the command again: the predictions are evaluated anew",
+        )
 
 
 def extended(earlier: ResultRecord, later: ResultRecord) -> ResultRecord:

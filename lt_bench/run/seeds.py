@@ -151,13 +151,24 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
         return process.wait()
     except BaseException as error:
         # Ctrl-C on a terminal has reached the process too; a second one at once would disturb it while it cleans up.
-        signals = (signal.SIGINT, signal.SIGKILL)
-        for number in (0, *signals) if isinstance(error, KeyboardInterrupt) else signals:
+        _end(process, told=isinstance(error, KeyboardInterrupt))
+        raise
+
+
+def _end(process: subprocess.Popen[bytes], told: bool) -> None:
+    """Give the process time to end by itself, then ask it to, then kill it; kill it at once when interrupted again.
+
+    told: whether it may know already that it has to end.
+    """
+    try:
+        for number in (0, signal.SIGINT) if told else (signal.SIGINT,):
             process.send_signal(number)  # 0 is none
             with suppress(subprocess.TimeoutExpired):
                 process.wait(PATIENCE)
-                break
-        raise
+                return
+    finally:
+        process.kill()  # nothing when it has ended
+        process.wait()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from errno import EISDIR
 from pathlib import Path
@@ -23,6 +23,28 @@ def write_atomic(path: Path, chunks: Iterable[bytes]) -> str:
     whoever reads `path` sees the old content or the new, never a part. When anything raises, the temporary file
     is removed and `path` stays as it was. Missing parent folders are made.
     """
+    temporary, digest = _complete(path, chunks)
+    _take_name(temporary, path)
+    return digest
+
+
+def write_together(files: Mapping[Path, bytes]) -> None:
+    """Write several files, each as `write_atomic` does. They take their names in the order given, the first one only
+    when all of them are on disk: when the disk is full, every file stays as it was.
+    """
+    ready: dict[Path, Path] = {}
+    try:
+        for path, content in files.items():
+            ready[path], _ = _complete(path, [content])
+        for path, temporary in ready.items():
+            _take_name(temporary, path)
+    finally:
+        for temporary in ready.values():
+            temporary.unlink(missing_ok=True)
+
+
+def _complete(path: Path, chunks: Iterable[bytes]) -> tuple[Path, str]:
+    """A temporary file beside `path` with all of the bytes, on disk, and their SHA-256. None is left when it raises."""
     path.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
@@ -35,12 +57,19 @@ def write_atomic(path: Path, chunks: Iterable[bytes]) -> str:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.chmod(0o666 & ~_umask())  # mkstemp makes the file private; results are for everybody
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary, digest.hexdigest()
+
+
+def _take_name(temporary: Path, path: Path) -> None:
+    try:
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
-    return digest.hexdigest()
 
 
 def _umask() -> int:

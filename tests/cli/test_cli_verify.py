@@ -13,7 +13,7 @@ from lt_bench.data import dataset as datasets
 from lt_bench.leaderboard import read, write
 
 BOARD = Path(__file__).resolve().parents[2] / "leaderboards"
-RECORD = next((BOARD / "results" / "glyphs").rglob("ce_*.json"))
+RECORD = next((Path(__file__).resolve().parents[1] / "leaderboard" / "old_records").rglob("ce_*.json"))
 
 
 def verify(*arguments: str) -> Result:
@@ -41,10 +41,12 @@ def test_every_field_that_does_not_hold_is_printed(tmp_path: Path) -> None:
 def test_one_bad_record_of_a_folder_fails_and_the_others_are_looked_at(tmp_path: Path) -> None:
     shutil.copytree(RECORD.parent, tmp_path / "results" / "glyphs" / RECORD.parent.name)
     (tmp_path / "results" / "bad.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "results" / "a folder.json").mkdir()
     done = verify("--all", "--folder", str(tmp_path))
     assert done.exit_code == 1
     assert "wrong: " in done.stdout and "\n  schema: not a valid record: loss: Field required" in done.stdout
-    assert done.stdout.splitlines()[-1].endswith(" unverified, 1 wrong")
+    assert "\n  schema: not a valid record: it is a folder\n" in done.stdout
+    assert done.stdout.splitlines()[-1] == "0 verified, 3 unverified, 2 wrong"
 
 
 @pytest.mark.parametrize("arguments", [(), ("absent",), ("--all", "x"), (".", "--annotations", "absent")])

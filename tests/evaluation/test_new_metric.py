@@ -20,7 +20,7 @@ from lt_bench.leaderboard.schema import AveragePrecision, Model, ResultRecord
 from lt_bench.leaderboard.store import read
 from lt_bench.leaderboard.tables import tables
 
-RESULTS = Path(__file__).parents[2] / "leaderboards" / "results"
+OLD_RECORDS = Path(__file__).parents[1] / "leaderboard" / "old_records"
 
 
 def _measure(inputs: Inputs) -> Measurement:
@@ -98,7 +98,9 @@ def test_it_is_measured_and_shown(files: tuple[Path, Path, float]) -> None:
 def test_records_and_pages_have_it(files: tuple[Path, Path, float]) -> None:
     annotations, predictions, share = files
     block = metrics.measure(annotations, predictions, ("countable",)).blocks()
-    published = [read(path) for path in sorted(RESULTS.rglob("*.json"))]
+    old = [read(path) for path in sorted(OLD_RECORDS.rglob("*.json"))]
+    published = [record for record in old if record.schema_version == 1]
+    assert len(published) == 2
     content = published[0].model_dump() | {"schema_version": 2} | block
     with pytest.raises(ValidationError, match="countable"):
         ResultRecord.model_validate(content)

@@ -43,9 +43,16 @@ def finish_run(folder: Path) -> Path:
     folder.mkdir(parents=True)
     for name in ("config.py", "run.json", "training.json"):
         shutil.copyfile(BEFORE / name, folder / name)
+    annotations = datasets.load(datasets.find("glyphs", None)).val.path
+    (folder / "predictions.json").write_text(json.dumps(_detections(annotations)), encoding="utf-8")
+    measure_run(folder)
+    return annotations
+
+
+def measure_run(folder: Path) -> None:
+    """Write evidence, AP by class and record of the predictions in `folder`."""
     data = datasets.load(datasets.find("glyphs", None))
     predictions = folder / "predictions.json"
-    predictions.write_text(json.dumps(_detections(data.val.path)), encoding="utf-8")
     measured = measure(data.val.path, predictions)
     truth = load_ground_truth(data.val.path)
     best = read_detections(predictions, truth, masks=True)
@@ -57,7 +64,6 @@ def finish_run(folder: Path) -> Path:
     record = ResultRecord.model_validate(content)
     write_per_class(folder / "per_class.csv", (row.model_dump() for row in record.per_class))
     write(record, folder / "result.json")
-    return data.val.path
 
 
 def _detections(annotations: Path) -> list[dict[str, object]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -32,9 +33,15 @@ def made_board(
     return folder
 
 
-def made_run(folder: Path, make_record: Any, loss: str, quality: float, seed: int, **fields: Any) -> Path:
-    """Write one run, its evidence beside it; returns the record's path."""
+def made_run(
+    folder: Path, make_record: Any, loss: str, quality: float, seed: int, moved: bool = False, **fields: Any
+) -> Path:
+    """Write one run, its evidence beside it; returns the record's path. moved: an object more is to be found."""
     evidence = made_detections(quality, crc32(f"{loss} {seed}".encode()))
+    if moved:
+        count = evidence.object_count.copy()
+        count[0] += 1
+        evidence = replace(evidence, object_count=count)
     both = {kind: evidence_metrics(evidence, kind) for kind in KINDS}
     classes = [
         {

@@ -132,3 +132,15 @@ def test_records_without_any_evidence_stay_and_are_marked(board: Path) -> None:
     assert {row["evidence"] for row in rows.values()} == {"unverified"}
     assert {row["rank"] for row in rows.values()} == {"1-4"}
     assert pd.Series(rows["eql"])["Δ vs ce (95 %)"].endswith("(seeds only)")
+
+
+def test_nothing_is_said_across_evidence_of_other_objects(board: Path, make_record) -> None:
+    """One image's object is elsewhere; each run verifies by itself."""
+    for seed in range(2):
+        made_run(board, make_record, "mine", 0.6, seed, moved=seed == 1)
+    (page,), (problem,) = regenerate(board)
+    rows = rows_of(page.read_text(encoding="utf-8"))
+    assert "mine, seed 1: its evidence is left out" in problem
+    assert rows["mine"]["evidence"] == "1 of 2 verified" and rows["mine"]["rank"] == "1-5"
+    assert rows["mine"]["Δ vs ce (95 %)"].endswith("(seeds only)")
+    assert rows["ecm"]["Δ vs ce (95 %)"].endswith("]")

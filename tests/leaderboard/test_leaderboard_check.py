@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lt_bench.leaderboard import regenerate
-from lt_bench.leaderboard.check import check_pages, check_rows, missing_seeds
+from lt_bench.leaderboard import read, record_path, regenerate, write
+from lt_bench.leaderboard.check import check_pages, check_rows, seed_problems
 from lt_bench.leaderboard.files import files_of
+from lt_bench.leaderboard.rows import Run, in_tables
 from lt_bench.leaderboard.submission import submit
 
 PUBLISHED = Path(__file__).parents[2] / "leaderboards"
@@ -63,11 +64,13 @@ def test_a_changed_record_changes_its_page(make_record, publish) -> None:
 
 def test_missing_seeds_are_those_that_another_row_has(make_record) -> None:
     records = [make_record("ce", seed=seed) for seed in (0, 1, 2)] + [make_record("ecm", seed=seed) for seed in (1, 5)]
-    assert missing_seeds(records) == [
+    (rows,), _ = in_tables(map(Run, records))
+    assert sorted(seed_problems(rows)) == [
         "made, fingerprint aaaaaaaaaaaa: ce lacks seed 5",
         "made, fingerprint aaaaaaaaaaaa: ecm lacks seed 0, 2",
     ]
-    assert missing_seeds(records[:3]) == []
+    (rows,), _ = in_tables(map(Run, records[:3]))
+    assert seed_problems(rows) == []
 
 
 def test_only_verified_rows_with_all_seeds_pass(finished: Path, make_record, publish, tmp_path: Path) -> None:
@@ -82,6 +85,21 @@ def test_only_verified_rows_with_all_seeds_pass(finished: Path, make_record, pub
     problems = check_rows(publish(make_record("ce", seed=0), make_record("ecm", seed=1)))
     assert sum("unverified, it has no evidence" in problem for problem in problems) == 2
     assert sum("lacks seed" in problem for problem in problems) == 2
+
+
+def test_records_to_be_added_are_judged_with_those_that_are_there(finished: Path, make_record, publish) -> None:
+    folder = publish(make_record("ce"))
+    before = state(folder)
+    place = folder / "results" / record_path(read(finished / "result.json"))
+    assert len(check_rows(folder)) == 1  # ce is unverified
+    assert check_rows(folder, {place: finished / "result.json"}) == check_rows(folder)
+    (old,) = (path for path in (folder / "results").rglob("*.json"))
+    assert check_rows(folder, {old: finished / "result.json"}) == []  # in the place of ce
+    later = folder / "later.json"
+    write(make_record("ecm", seed=1), later)
+    assert sum("lacks seed" in problem for problem in check_rows(folder, {folder / "results" / "x.json": later})) == 2
+    later.unlink()
+    assert state(folder) == before
 
 
 def test_what_is_checked_is_what_is_written(make_record, publish) -> None:

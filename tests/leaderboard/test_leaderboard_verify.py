@@ -20,10 +20,11 @@ from lt_bench.leaderboard.store import evidence_path
 from lt_bench.leaderboard.submission import submit
 from lt_bench.leaderboard.verification import by_config, by_evidence
 from lt_bench.leaderboard.verification.problem import Problem
+from lt_bench.leaderboard.verified import verified_run
 from lt_bench.leaderboard.verify import is_verified, verify, verify_record
 from lt_bench.utils.files import sha256_of
 
-RESULTS = Path(__file__).parents[2] / "leaderboards" / "results"
+OLD_RECORDS = sorted((Path(__file__).parent / "old_records").rglob("*.json"))
 
 # What nothing but the seal knows of a stored record: docs/verify.md says so. (This run trained by steps, with another
 # backbone, so that its config knows neither the epochs nor these names.)
@@ -209,15 +210,15 @@ def test_a_run_is_held_against_its_notes(copied: Path) -> None:
 
 
 def test_records_of_earlier_versions_are_unverified_and_not_wrong() -> None:
-    for path in RESULTS.rglob("*.json"):
-        if read(path).schema_version < 3:
-            found = verify(path)
-            assert (found.status, found.problems) == ("unverified", ())
-            assert not is_verified(path)
+    assert {read(path).schema_version for path in OLD_RECORDS} == {1, 2}
+    for path in OLD_RECORDS:
+        found = verify(path)
+        assert (found.status, found.problems) == ("unverified", ())
+        assert not is_verified(path)
 
 
 def test_an_old_record_can_be_wrong(tmp_path: Path) -> None:
-    source = next(path for path in sorted(RESULTS.rglob("*.json")) if read(path).schema_version < 3)
+    source = OLD_RECORDS[0]
     path = tmp_path / source.parts[-3] / source.parts[-2] / source.name
     content = json.loads(source.read_text(encoding="utf-8"))
     path.parent.mkdir(parents=True)
@@ -227,3 +228,52 @@ def test_an_old_record_can_be_wrong(tmp_path: Path) -> None:
     assert [problem.field for problem in verify(path).problems] == ["schema"]
     with pytest.raises(UserError, match="is no record"):
         verify(tmp_path / "absent.json")
+
+
+@pytest.mark.parametrize("alter", [lambda line: f"{line},0.5", lambda line: line.rpartition(",")[0]])
+def test_a_row_of_the_csv_with_more_or_fewer_cells_is_found(stored: Path, alter: Any) -> None:
+    path = files_of(stored).per_class
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([*lines[:3], alter(lines[3]), *lines[4:], ""]), encoding="utf-8")
+    (problem,) = verify(stored).problems
+    assert problem.field.startswith(f"per_class.{read(stored).per_class[2].id}.")
+
+
+def test_a_column_that_the_csv_has_twice_is_found(stored: Path) -> None:
+    path = files_of(stored).per_class
+    header, *lines = path.read_text(encoding="utf-8").splitlines()
+    place = header.split(",").index("segm")
+    twice = [header, *(",".join([*cells[:place], "0.5", *cells[place:]]) for cells in (x.split(",") for x in lines))]
+    twice[0] = header.replace("segm", "segm,segm", 1)
+    path.write_text("\n".join([*twice, ""]), encoding="utf-8")
+    assert [problem.field for problem in verify(stored).problems] == ["per_class.segm"]
+
+
+@pytest.mark.parametrize("name", ["evidence", "per_class", "config"])
+def test_a_link_bears_nothing_out(stored: Path, tmp_path: Path, name: str) -> None:
+    path = getattr(files_of(stored), name)
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    (problem,) = verify(stored).problems
+    assert "link" in problem.found
+    assert is_verified(stored) == (name != "evidence")
+    assert (verified_run(stored, read(stored)).evidence is None) == (name == "evidence")
+
+
+def test_evidence_of_another_run_beside_an_old_record_is_named(stored: Path, tmp_path: Path) -> None:
+    """So it is when storing a new run in the place of an old one was interrupted."""
+    old = tmp_path / OLD_RECORDS[0].name
+    shutil.copyfile(OLD_RECORDS[0], old)
+    shutil.copyfile(evidence_path(stored), evidence_path(old))
+    content = json.loads(old.read_text(encoding="utf-8"))
+    assert "evidence" in {problem.field for problem in verify(old).problems}
+    old.write_text(json.dumps(content | {"predictions": read(stored).predictions}), encoding="utf-8")
+    assert "evidence" not in {problem.field for problem in verify(old).problems}  # made of its predictions later
+    evidence_path(old).write_bytes(b"no evidence")
+    assert "evidence" in {problem.field for problem in verify(old).problems}
+
+
+def test_a_folder_named_like_a_record_is_a_problem_and_no_error(tmp_path: Path) -> None:
+    (tmp_path / "x.json").mkdir()
+    (problem,) = verify(tmp_path / "x.json").problems
+    assert problem.field == "schema" and "it is a folder" in problem.found

@@ -35,3 +35,26 @@ def test_the_baseline_is_the_ce_of_the_same_version(make_record) -> None:
     assert baselines(made) == [None, 2, 2, 3]
     plugin = {"name": "ce", "distribution": "other"}
     assert baselines(rows(make_record(plugin, ap=0.4), make_record("ecm", ap=0.3))) == [None, None]
+
+
+def test_evidence_of_other_images_or_objects_is_left_out_and_named(make_record, tmp_path) -> None:
+    truths = {("ce", 0): "a", ("ce", 1): "a", ("ecm", 0): "b", ("ecm", 1): "a", ("eql", 0): None}
+    runs = [
+        Run(make_record(loss, seed=seed), None if truth is None else tmp_path / f"{loss}{seed}", truth)
+        for (loss, seed), truth in truths.items()
+    ]
+    (made,), problems = in_tables(runs)
+    assert {row.label: row.verified for row in made} == {"ce": 2, "ecm": 1, "eql": 0}
+    (problem,) = problems
+    assert problem.startswith("made: ecm, seed 0: its evidence is left out")
+    (other,), problems = in_tables([Run(make_record(fingerprint="f" * 64), tmp_path / "x", "c")])
+    assert problems == [] and other[0].verified == 1
+
+
+def test_of_two_equal_records_the_one_with_evidence_stays(make_record, tmp_path) -> None:
+    for runs in (
+        [Run(make_record(), tmp_path), Run(make_record())],
+        [Run(make_record()), Run(make_record(), tmp_path)],
+    ):
+        ((row,),), (problem,) = in_tables(runs)
+        assert row.verified == 1 and "was started again" in problem

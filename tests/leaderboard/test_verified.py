@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from lt_bench.cli import main
 from lt_bench.leaderboard import read
 from lt_bench.leaderboard.submission import submit
-from lt_bench.leaderboard.verified import verified_evidence
+from lt_bench.leaderboard.verified import verified_run
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def test_leaderboard_warns_of_evidence_that_does_not_match(finished: Path, tmp_p
 
     assert leaderboard() == (0, "")
     assert leaderboard("--check") == (0, "")
-    assert verified_evidence(record, read(record)) == evidence
+    assert verified_run(record, read(record)).evidence == evidence
     if damage == "removed":
         evidence.unlink()
     else:
@@ -40,4 +40,4 @@ def test_leaderboard_warns_of_evidence_that_does_not_match(finished: Path, tmp_p
         assert code == 0
         (line,) = warning.splitlines()
         assert line.startswith(f"{record}: ") and "counts as unverified" in line
-    assert verified_evidence(record, read(record)) is None
+    assert verified_run(record, read(record)).evidence is None

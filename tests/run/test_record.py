@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shutil
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,8 +21,11 @@ from lt_bench.evaluation.ap.average_precision import APResult
 from lt_bench.evaluation.metrics import Measured
 from lt_bench.evaluation.metrics.metric import Measurement
 from lt_bench.leaderboard.schema import Loss
+from lt_bench.leaderboard.store import read, write
+from lt_bench.run import pipeline
+from lt_bench.run.experiment import Experiment
 from lt_bench.run.folder import RunFolder
-from lt_bench.run.record import _evaluators, _plain, make_record
+from lt_bench.run.record import _evaluators, _plain, make_record, refuse_altered
 
 
 @pytest.mark.parametrize(
@@ -62,3 +68,30 @@ def test_the_record_says_who_evaluated() -> None:
         }
     )
     assert _evaluators("vernier", fallen_back) == f"{vernier}; bbox, segm_fixed by {lvis}"
+
+
+def test_a_record_changed_by_hand_is_not_sealed_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also not when there is more to measure, or evidence to make."""
+    folder = RunFolder(Path(shutil.copytree(Path(__file__).parent / "before", tmp_path / "work")))
+    earlier = read(folder.result)
+    monkeypatch.setattr(pipeline, "make_plan", lambda *arguments: SimpleNamespace(manifest=folder.read_manifest()))
+    refuse_altered(earlier, folder.result)  # of version 2, which has no seal
+    write(earlier.model_copy(update={"schema_version": 3}), folder.result)
+    refuse_altered(read(folder.result), folder.result)
+    text = folder.result.read_text(encoding="utf-8")
+    seconds = f'"training_seconds": {earlier.training_seconds}'
+    for altered, field in (
+        (
+            text.replace(seconds, '"training_seconds": 1.5').replace('"seed": 0,', '"seed": 4,'),
+            "seed, training_seconds",
+        ),
+        (json.dumps(json.loads(text) | {"seal": None}), "seal"),
+    ):
+        assert altered != text
+        folder.result.write_text(altered, encoding="utf-8")
+        for metrics in (("ap",), ("ap", "errors")):
+            with pytest.raises(UserError, match=f"was changed after the run wrote it: {field}") as caught:
+                options = pipeline.RunOptions(folder.path, metrics=metrics)
+                pipeline.run(Experiment("seesaw"), None, options)  # type: ignore[arg-type]
+            assert "result.json away" in caught.value.remedy
+        assert folder.result.read_text(encoding="utf-8") == altered

@@ -144,6 +144,34 @@ def test_an_interrupt_ends_the_run_and_all_that_would_follow(tmp_path: Path, num
         os.kill(child, 0)
 
 
+@pytest.mark.parametrize("patience", [0.2, 60])
+def test_a_run_that_does_not_mind_the_interrupt_is_killed(tmp_path: Path, patience: float) -> None:
+    """After its time is up, or at once when the user interrupts again."""
+    ready, asked = tmp_path / "ready", tmp_path / "asked"
+    stubborn = python(
+        "import os, signal, time",
+        f"signal.signal(signal.SIGINT, lambda *arguments: open({str(asked)!r}, 'w').close())",
+        f"open({str(ready)!r} + '.new', 'w').write(str(os.getpid()))",
+        f"os.rename({str(ready)!r} + '.new', {str(ready)!r})",
+        "while True: time.sleep(0.1)",
+    )
+    parent = python(
+        "from pathlib import Path",
+        "from lt_bench.run import seeds",
+        f"seeds.PATIENCE = {patience}",
+        f"seeds.run_seeds({{0: Path({str(tmp_path)!r})}}, lambda seed: {stubborn!r})",
+    )
+    process = subprocess.Popen(parent, stderr=subprocess.DEVNULL)
+    until(ready.is_file)
+    process.send_signal(signal.SIGTERM)  # unlike SIGINT, it makes the run be asked at once
+    until(asked.is_file)
+    if patience == 60:
+        process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) != 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(ready.read_text(encoding="utf-8")), 0)
+
+
 def until(true: Callable[[], bool]) -> None:
     for _ in range(600):
         if true():

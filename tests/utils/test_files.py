@@ -21,6 +21,7 @@ from lt_bench.utils.files import (
     refuse_unwritable_folder,
     sha256_of,
     write_atomic,
+    write_together,
 )
 
 HOLD = """
@@ -51,6 +52,29 @@ def test_readers_see_the_old_content_until_the_new_is_whole(tmp_path: Path) -> N
 
     write_atomic(path, chunks())
     assert path.read_bytes() == b"newnewnew"
+
+
+def test_files_written_together_take_their_names_in_order_when_all_are_whole(tmp_path: Path, monkeypatch) -> None:
+    paths = [tmp_path / name for name in ("c", "a", "b")]
+    for path in paths:
+        path.write_bytes(b"old")
+    sizes, whole = [], os.fsync
+
+    def full(handle: int) -> None:
+        sizes.append(os.fstat(handle).st_size)
+        if len(sizes) == 3:
+            raise OSError(errno.ENOSPC, "No space left")
+        whole(handle)
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+        patch.setattr(os, "fsync", full)
+        write_together(dict.fromkeys(paths, b"new"))
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == dict.fromkeys(paths, b"old")
+    named, replace = [], Path.replace
+    monkeypatch.setattr(Path, "replace", lambda path, target: (named.append(target), replace(path, target)))
+    write_together(dict.fromkeys(paths, b"new"))
+    assert named == paths
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == dict.fromkeys(paths, b"new")
 
 
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lt_bench.errors import UserError, did_you_mean
-from lt_bench.leaderboard.comparison.settings import heading, is_track, loss_key, names_of, setting
-from lt_bench.leaderboard.files import RESULT
+from lt_bench.leaderboard.comparison.settings import heading, is_track, loss_key, names_of, newest, setting
+from lt_bench.leaderboard.files import RESULT, results_in
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.store import read, read_all
 
@@ -55,11 +55,8 @@ def records_at(path: Path) -> list[Recorded]:
         return [(path, read(path))]
     if not path.is_dir():
         raise UserError(f"there is no {path}", "give a run folder, a record, or the name of a loss on a board")
-    if (path / RESULT).is_file():
-        return [(path / RESULT, read(path / RESULT))]
-    below = sorted(folder / RESULT for folder in path.iterdir() if (folder / RESULT).is_file())
-    if below:
-        return [(result, read(result)) for result in below]
+    if results := results_in(path):
+        return [(result, read(result)) for result in results]
     if (path / UNFINISHED).is_file():
         raise UserError(f"{path}: the run is not finished", "give its command again: it goes on where it stopped")
     raise UserError(f"{path} holds no {RESULT}, nor do the folders in it", "give the folder of a finished run")
@@ -86,7 +83,8 @@ class _Board:
                 "give a run folder or a record, or the folder of a board with --leaderboards",
             )
         self.folder = folder
-        self.runs = _newest(_of_track(found, track, folder))
+        kept, _ = newest(_of_track(found, track, folder), lambda run: run[1])  # as on the board
+        self.runs = sorted(kept, key=lambda run: (loss_key(run[1]), run[1].seed))
         groups: dict[tuple[str, ...], list[Recorded]] = {}
         for path, record in self.runs:
             groups.setdefault(loss_key(record), []).append((path, record))
@@ -129,11 +127,3 @@ def _of_track(found: Iterable[Recorded], track: str | None, folder: Path) -> lis
 
 def _heading(runs: Sequence[Recorded]) -> str:
     return heading(runs[0][1])
-
-
-def _newest(runs: Iterable[Recorded]) -> list[Recorded]:
-    """A seed counts once, as on the board."""
-    newest: dict[tuple[tuple[str, ...], int], Recorded] = {}
-    for path, record in sorted(runs, key=lambda run: (run[1].started, run[0])):
-        newest[loss_key(record), record.seed] = (path, record)
-    return sorted(newest.values(), key=lambda run: (loss_key(run[1]), run[1].seed))

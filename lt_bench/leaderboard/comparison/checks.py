@@ -8,7 +8,7 @@ from pathlib import Path
 from lt_bench.errors import UserError
 from lt_bench.evaluation.evidence.evidence import Evidence
 from lt_bench.leaderboard.comparison.arguments import Recorded
-from lt_bench.leaderboard.comparison.settings import setting
+from lt_bench.leaderboard.comparison.settings import missing_seeds, setting
 
 
 def refuse_one(groups: Mapping[str, Sequence[Recorded]]) -> None:
@@ -82,9 +82,7 @@ def _what_differs(one: Evidence, other: Evidence) -> str:
 
 def seed_notes(seeds: Mapping[str, Sequence[int]]) -> list[str]:
     """Which seeds are missing where, when the losses have different ones."""
-    every = sorted({seed for own in seeds.values() for seed in own})
-    missing = {name: sorted(set(every) - set(own)) for name, own in seeds.items()}
-    lists = [f"{name} lacks {', '.join(map(str, lacking))}" for name, lacking in missing.items() if lacking]
+    lists = [f"{name} lacks {', '.join(map(str, lacking))}" for name, lacking in missing_seeds(seeds).items()]
     if not lists:
         return []
     return [f"the losses have different seeds ({'; '.join(lists)}); pairs of different seeds are compared unpaired"]

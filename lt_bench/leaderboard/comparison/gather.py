@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lt_bench.errors import UserError
 from lt_bench.evaluation.evidence.evidence import Evidence
-from lt_bench.evaluation.evidence.file import EVIDENCE_FILE, read_evidence
+from lt_bench.evaluation.evidence.file import read_evidence
 from lt_bench.evaluation.terms import BoxOrMask
 from lt_bench.leaderboard.comparison.arguments import UNFINISHED, Named, Recorded
 from lt_bench.leaderboard.comparison.checks import (
@@ -19,7 +19,7 @@ from lt_bench.leaderboard.comparison.checks import (
     seed_notes,
 )
 from lt_bench.leaderboard.comparison.settings import loss_key, names_of, setting
-from lt_bench.leaderboard.files import evidence_path, files_of
+from lt_bench.leaderboard.files import files_of
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.utils.files import sha256_of
 
@@ -81,8 +81,8 @@ def kind_of(losses: Sequence[Loss], asked: BoxOrMask | None) -> tuple[BoxOrMask,
 
 def load(path: Path, record: ResultRecord) -> Run:
     """A run with its evidence. Raises UserError when it has none, or not that of this record."""
-    place = evidence_of(path)
-    if place is None:
+    place = files_of(path).evidence
+    if not place.is_file():
         raise UserError(f"{path} has no evidence beside it: images can't be resampled", _how_to_get(path))
     digest = record.evidence
     if digest is not None and sha256_of(place) != digest:
@@ -93,12 +93,6 @@ def load(path: Path, record: ResultRecord) -> Run:
     if evidence.predictions != record.predictions:
         raise UserError(f"{place} is of other predictions than {path}", _how_to_get(path))
     return Run(path, record, place, evidence)
-
-
-def evidence_of(record: Path) -> Path | None:
-    """The evidence beside a record: as on a board (<stem>.evidence.parquet) or in a run folder."""
-    places = (evidence_path(record), record.with_name(EVIDENCE_FILE))
-    return next((path for path in places if path.is_file()), None)
 
 
 def _how_to_get(record: Path) -> str:

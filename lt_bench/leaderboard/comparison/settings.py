@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from lt_bench.leaderboard.schema import ResultRecord
 
+AnyRun = TypeVar("AnyRun")
 
-def setting(record: ResultRecord) -> dict[str, str]:
-    """Everything but the loss and the seed, in words."""
+
+def setting(record: ResultRecord, digits: int | None = 12) -> dict[str, str]:
+    """Everything but the loss and the seed, in words. digits: so many of a digest, None for all."""
     track, data = record.track, record.data
     return {
         "data set": track.dataset,
@@ -18,9 +21,9 @@ def setting(record: ResultRecord) -> dict[str, str]:
         "backbone": track.backbone,
         "schedule": track.schedule,
         "recipe": track.recipe,
-        "fingerprint": record.fingerprint[:12],
-        "training annotations": data.train_annotations[:12],
-        "validation annotations": data.val_annotations[:12],
+        "fingerprint": record.fingerprint[:digits],
+        "training annotations": data.train_annotations[:digits],
+        "validation annotations": data.val_annotations[:digits],
         "training images": f"{data.train_images:,}",
         "validation images": f"{data.val_images:,}",
         "initialisation": record.init.kind,
@@ -33,6 +36,25 @@ def loss_key(record: ResultRecord) -> tuple[str, ...]:
     loss = record.loss
     parameters = json.dumps(loss.hyper_parameters, sort_keys=True)
     return loss.name, loss.distribution, loss.distribution_version, parameters
+
+
+def newest(
+    runs: Iterable[AnyRun], record_of: Callable[[AnyRun], ResultRecord]
+) -> tuple[list[AnyRun], list[tuple[AnyRun, AnyRun]]]:
+    """The runs without those that were started again: a seed counts once, since a repeated run adds no evidence.
+
+    Returns the runs that stay, and each that does not with the one that took its place. Of runs that are equal in all
+    their record says, the last one stays.
+    """
+    kept: dict[tuple[str, ...], AnyRun] = {}
+    replaced = []
+    for run in sorted(runs, key=lambda run: (record_of(run).started, record_of(run).model_dump_json())):
+        record = record_of(run)
+        key = (*setting(record, digits=None).values(), *loss_key(record), str(record.seed))
+        if key in kept:
+            replaced.append((kept[key], run))
+        kept[key] = run
+    return list(kept.values()), replaced
 
 
 def heading(record: ResultRecord) -> str:
@@ -63,17 +85,34 @@ def names_of(losses: Sequence[ResultRecord]) -> list[str]:
     names = []
     for record in losses:
         loss = record.loss
-        others = [other.loss for other in losses if other.loss.name == loss.name]
-        shown = [
-            f"{name}={value}"
-            for name, value in sorted(loss.hyper_parameters.items())
-            if name in loss.non_default or any(_differ(value, other.hyper_parameters.get(name)) for other in others)
-        ]
-        sources = {(other.distribution, other.distribution_version) for other in others}
+        shown = telling_parameters(record, losses)
+        sources = {
+            (other.loss.distribution, other.loss.distribution_version)
+            for other in losses
+            if other.loss.name == loss.name
+        }
         if len(sources) > 1:
             shown.append(f"{loss.distribution} {loss.distribution_version}")
         names.append(loss.name + (f" ({', '.join(shown)})" if shown else ""))
     return names
+
+
+def telling_parameters(record: ResultRecord, losses: Sequence[ResultRecord]) -> list[str]:
+    """The hyper-parameters (name=value) that are not at their defaults or differ between the losses of that name."""
+    own = record.loss
+    others = [other.loss.hyper_parameters for other in losses if other.loss.name == own.name]
+    return [
+        f"{name}={value}"
+        for name, value in sorted(own.hyper_parameters.items())
+        if name in own.non_default or any(_differ(value, other.get(name)) for other in others)
+    ]
+
+
+def missing_seeds(seeds: Mapping[str, Collection[int]]) -> dict[str, list[int]]:
+    """The seeds that one lacks and another has, by their names; those that have all are left out."""
+    wanted = set().union(*seeds.values())
+    lacking = {name: sorted(wanted.difference(own)) for name, own in seeds.items()}
+    return {name: missing for name, missing in lacking.items() if missing}
 
 
 def _differ(one: object, other: object) -> bool:

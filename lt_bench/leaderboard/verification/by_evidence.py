@@ -10,15 +10,17 @@ from lt_bench.evaluation.evidence.evidence import Evidence
 from lt_bench.evaluation.evidence.file import read_evidence
 from lt_bench.evaluation.evidence.precision import evidence_metrics
 from lt_bench.evaluation.terms import KINDS
+from lt_bench.leaderboard.files import is_plain
 from lt_bench.leaderboard.schema import ResultRecord
-from lt_bench.leaderboard.verification.problem import Problem, differences, unreadable
+from lt_bench.leaderboard.verification.problem import ABSENT, Problem, differences, unreadable
 from lt_bench.utils.files import sha256_of
 
 
 def by_evidence(record: ResultRecord, path: Path) -> Iterator[Problem]:
     """What of the record the evidence in `path` denies."""
-    if not path.is_file():
-        yield Problem("evidence", record.evidence, f"no file {path.name}")
+    if not is_plain(path):
+        what = "is a link, which leads out of the store" if path.is_symlink() else "is not there"
+        yield Problem("evidence", record.evidence, f"{path.name} {what}")
         return
     digest = sha256_of(path)
     if digest != record.evidence:
@@ -30,6 +32,21 @@ def by_evidence(record: ResultRecord, path: Path) -> Iterator[Problem]:
         return
     yield from _data(record, evidence)
     yield from metrics(record, evidence)
+
+
+def by_other_evidence(record: ResultRecord, path: Path) -> Iterator[Problem]:
+    """Whether a file beside a record that names no evidence is of another run's predictions: storing a run in the
+    place of this one was interrupted.
+    """
+    if not path.is_file():
+        return
+    try:
+        predictions = read_evidence(path).predictions
+    except UserError as error:
+        yield unreadable("evidence", path, error.message)
+        return
+    if predictions != record.predictions:
+        yield Problem("evidence", ABSENT, f"{path.name}, of other predictions")
 
 
 def metrics(record: ResultRecord, evidence: Evidence) -> Iterator[Problem]:

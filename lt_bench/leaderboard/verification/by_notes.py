@@ -12,20 +12,25 @@ from typing import Any
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.verification.problem import ABSENT, Problem, differences, unreadable
 
+FURTHER = "further cells"  # of a row of the CSV that has more than its header
+
 
 def by_per_class(record: ResultRecord, path: Path) -> Iterator[Problem]:
     """Whether the CSV shows what the record says of each class. recorded: the record, found: the CSV."""
     try:
         with path.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream))
+            reader = csv.DictReader(stream, restkey=FURTHER, restval=ABSENT)
+            rows, columns = list(reader), list(reader.fieldnames or ())
     except (OSError, ValueError, csv.Error) as error:
         yield unreadable("AP by class", path, str(error))
         return
     recorded = [{name: _cell(value) for name, value in row.model_dump().items()} for row in record.per_class]
     if len(rows) != len(recorded):
         yield Problem("per_class", f"{len(recorded)} classes", f"{len(rows)} rows in {path.name}")
+    for name in sorted({name for name in columns if columns.count(name) > 1}):
+        yield Problem(f"per_class.{name}", "one column", f"{columns.count(name)} columns in {path.name}")
     for own, found in zip(recorded, rows, strict=False):
-        for name in sorted({*own, *map(str, found)}):
+        for name in sorted({*own, *found}):
             values = own.get(name, ABSENT), found.get(name, ABSENT)
             if values[0] != values[1]:
                 yield Problem(f"per_class.{own['id']}.{name}", *values)
