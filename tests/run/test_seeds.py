@@ -153,7 +153,7 @@ def test_a_run_that_does_not_mind_the_interrupt_is_killed(tmp_path: Path, patien
         f"signal.signal(signal.SIGINT, lambda *arguments: open({str(asked)!r}, 'w').close())",
         f"open({str(ready)!r} + '.new', 'w').write(str(os.getpid()))",
         f"os.rename({str(ready)!r} + '.new', {str(ready)!r})",
-        "while True: time.sleep(0.1)",
+        "for _ in range(600): time.sleep(0.1)",  # none is left behind when this test fails
     )
     parent = python(
         "from pathlib import Path",

@@ -71,7 +71,12 @@ def test_files_written_together_take_their_names_in_order_when_all_are_whole(tmp
         write_together(dict.fromkeys(paths, b"new"))
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == dict.fromkeys(paths, b"old")
     named, replace = [], Path.replace
-    monkeypatch.setattr(Path, "replace", lambda path, target: (named.append(target), replace(path, target)))
+
+    def noted(path: Path, target: Path) -> Path:
+        named.append(target)
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", noted)
     write_together(dict.fromkeys(paths, b"new"))
     assert named == paths
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == dict.fromkeys(paths, b"new")
