@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 import click
 
 from lt_bench import __version__
-from lt_bench.cli.common import PATH
+from lt_bench.cli.common import PATH, log_to_terminal
 from lt_bench.errors import UserError
 from lt_bench.utils.files import unwritable
 
@@ -36,6 +37,7 @@ def leaderboard(
     from lt_bench.leaderboard.store import changing
     from lt_bench.leaderboard.submission import submissible
 
+    log_to_terminal(logging.WARNING)  # of rows that count as unverified
     results = folder / "results"
     if check and (runs or archived):
         raise UserError("--check writes nothing", "leave out --add and --archive, or --check")

@@ -53,13 +53,3 @@ def results_in(folder: Path) -> list[Path]:
     if (folder / RESULT).is_file():
         return [folder / RESULT]
     return sorted(run / RESULT for run in folder.iterdir() if (run / RESULT).is_file())
-
-
-def records_in(path: Path) -> list[Path]:
-    """The record that `path` is, those of a run's folder or of several, or all below a folder of stored records.
-
-    What is named like a record may be anything, a folder too: reading it says so.
-    """
-    if not path.is_dir():
-        return [path]
-    return results_in(path) or sorted(path.rglob("*.json"))

@@ -11,8 +11,10 @@ import pandas as pd
 
 from lt_bench.errors import UserError
 from lt_bench.evaluation.terms import AP_NAMES, ERRORS, GROUPS, KINDS, BoxOrMask
+from lt_bench.leaderboard.find import find_records
 from lt_bench.leaderboard.schema import ClassResult, ResultRecord
-from lt_bench.leaderboard.store import read_all
+from lt_bench.leaderboard.store import read
+from lt_bench.leaderboard.verification.problem import printable
 
 RUN_COLUMNS = (
     *("dataset", "detector", "backbone", "schedule", "recipe"),
@@ -38,7 +40,8 @@ def load_results(folder: str | Path, per_class: bool = False) -> pd.DataFrame:
     """Read every record below `folder` into a table with a row for each run and metric.
 
     Args:
-        folder: For example `leaderboards/results`. A record that lies there twice is read once.
+        folder: For example `leaderboards/results`, or a folder with the folders of runs, whose records are their
+            result.json. A record that lies there twice is read once.
         per_class: Give the AP of every class instead of the metrics over all classes.
 
     Returns:
@@ -62,17 +65,23 @@ def load_results(folder: str | Path, per_class: bool = False) -> pd.DataFrame:
         UserError: There is no such folder.
 
     Warns:
-        UserWarning: For each file below it that is no valid record, and that is left out.
+        UserWarning: For each file below it that is no valid record, and each run that is not finished: left out.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}", "name one that holds records, such as leaderboards/results")
-    found, problems = read_all(folder)
-    for problem in problems:
-        warnings.warn(f"left out: {problem}", stacklevel=2)
+    found = find_records(folder)
+    problems = [*found.problems, *(f"{run}: the run is not finished" for run in found.unfinished)]
     unique: dict[str, tuple[Path, ResultRecord]] = {}
-    for path, record in found:
-        unique.setdefault(record.model_dump_json(), (path, record))
+    for path in found.records:
+        try:
+            record = read(path)
+        except UserError as error:
+            problems.append(error.message)
+        else:
+            unique.setdefault(record.model_dump_json(), (path, record))
+    for problem in problems:
+        warnings.warn(f"left out: {printable(problem)}", stacklevel=2)
     rows = [row for path, record in unique.values() for row in _rows(path, record, per_class)]
     columns = (*RUN_COLUMNS, *(CLASS_COLUMNS if per_class else ()), *VALUE_COLUMNS, *SOURCE_COLUMNS)
     frame = pd.DataFrame(rows, columns=list(columns))

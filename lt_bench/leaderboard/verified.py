@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,20 +16,29 @@ from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.verify import is_verified
 from lt_bench.utils.files import sha256_of, write_atomic
 
+logger = logging.getLogger(__name__)
+
 VERSION = 2  # of what is held against what, and of the note; to be raised when that changes
 KEPT_FOR = 90  # days without use
 
 
 def verified_run(path: Path, record: ResultRecord) -> Run:
-    """The run of the record at `path`, without evidence where there is none or the record doesn't follow from it."""
+    """The run of the record at `path`, without evidence where there is none or the record doesn't follow from it.
+
+    A record that names evidence and does not get it is logged as a warning.
+    """
     evidence = files_of(path).evidence
-    if record.evidence is None or not is_plain(evidence):
+    if record.evidence is None:
+        return Run(record)
+    if not is_plain(evidence):
+        logger.warning(f"{path}: its evidence is not there, so that it counts as unverified")
         return Run(record)
     note = cache_folder() / "verified" / f"{VERSION}_{sha256_of(path)}_{sha256_of(evidence)}"
     if note.is_file():
         mark_used(note)
         return Run(record, evidence, note.read_text(encoding="ascii"))
     if not is_verified(path):
+        logger.warning(f"{path}: it does not follow from its evidence and counts as unverified; `verify` says why")
         return Run(record)
     truth = truth_digest(read_evidence(evidence))
     with suppress(OSError):  # a cache that can't be written to costs time, no more

@@ -14,10 +14,15 @@ from lt_bench.leaderboard.store import read
 from lt_bench.leaderboard.verification.by_config import by_config
 from lt_bench.leaderboard.verification.by_evidence import by_evidence, by_other_evidence
 from lt_bench.leaderboard.verification.by_notes import by_manifest, by_per_class, by_summary
-from lt_bench.leaderboard.verification.by_predictions import by_digest, by_predictions, find_annotations
-from lt_bench.leaderboard.verification.by_seal import by_name, by_seal
+from lt_bench.leaderboard.verification.by_predictions import (
+    by_digest,
+    by_predictions,
+    check_annotations,
+    find_annotations,
+)
+from lt_bench.leaderboard.verification.by_seal import by_name, by_seal, unexplained
 from lt_bench.leaderboard.verification.by_sense import by_sense
-from lt_bench.leaderboard.verification.problem import Problem
+from lt_bench.leaderboard.verification.problem import Problem, shown, unreadable
 from lt_bench.utils.files import sha256_of
 
 
@@ -38,12 +43,21 @@ class Verification:
         """ "wrong", "unverified" (nothing denies it, but it has no evidence) or "verified"."""
         return "wrong" if self.problems else "verified" if self.has_evidence else "unverified"
 
+    @property
+    def headline(self) -> str:
+        """The status, and what a record that is verified was not held against though it should be there."""
+        missing = [name for name in ("config", "AP by class") if name not in self.checked]
+        if self.status == "verified" and missing:
+            return f"verified, but for: {', '.join(missing)} (not there)"
+        return "unverified (no evidence)" if self.status == "unverified" else self.status
+
 
 def verify(record: Path, given: Files | None = None, annotations: Path | None = None) -> Verification:
     """Hold a record against all that lies beside it, or in its run's folder.
 
     given: its files, where they are elsewhere. annotations: the validation annotations, where they can't be found.
-    Raises UserError when there is nothing at `record`; what is no record, a folder too, has a problem.
+    Raises UserError when there is nothing at `record`; what is no record, a folder too, has a problem. Also when
+    `annotations` are not those that it was measured on.
     """
     files = given or files_of(record)
     if not os.path.lexists(record):
@@ -51,8 +65,9 @@ def verify(record: Path, given: Files | None = None, annotations: Path | None = 
     try:
         content = read(record)
     except UserError as error:
-        message = error.message.removeprefix(f"{record}: ")
-        return Verification(record, (Problem("schema", record.name, message),))
+        return Verification(record, (unreadable("schema", record, error.message),))
+    if annotations is not None:
+        check_annotations(content, annotations, files.evidence)
     problems, checked, unchecked = [*by_name(record, content), *by_sense(content)], ["schema"], []
     if content.schema_version < 3:
         unchecked.append(f"seal: version {content.schema_version} has none")
@@ -88,7 +103,8 @@ def verify(record: Path, given: Files | None = None, annotations: Path | None = 
             checked.append("predictions")
     else:
         unchecked.append("predictions: they are not here")
-    return Verification(record, tuple(_once(problems)), tuple(checked), tuple(unchecked), content.evidence is not None)
+    problems = list(_once(unexplained(content, problems)))
+    return Verification(record, tuple(problems), tuple(checked), tuple(unchecked), content.evidence is not None)
 
 
 def verify_record(
@@ -128,7 +144,7 @@ def _once(problems: Iterable[Problem]) -> Iterator[Problem]:
     """Each field with each true value once, however many witnesses name it."""
     seen = set()
     for problem in problems:
-        key = (problem.field, repr(problem.found))
+        key = (problem.field, shown(problem.found), problem.said)
         if key not in seen:
             seen.add(key)
             yield problem

@@ -81,7 +81,7 @@ def test_only_verified_rows_with_all_seeds_pass(finished: Path, make_record, pub
     assert check_rows(folder) == [f"{path}: its fingerprint can't be recomputed without a config"]
     path.write_text(path.read_text(encoding="utf-8").replace('"epochs": 0', '"epochs": 1'), encoding="utf-8")
     (problem,) = check_rows(folder)
-    assert problem.startswith(f"{path}: epochs: recorded 1, found ")
+    assert problem.startswith(f"{path}: epochs: 1 is not what was sealed")
     problems = check_rows(publish(make_record("ce", seed=0), make_record("ecm", seed=1)))
     assert sum("unverified, it has no evidence" in problem for problem in problems) == 2
     assert sum("lacks seed" in problem for problem in problems) == 2

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -165,3 +167,17 @@ def test_the_package_offers_it_and_imports_it_when_asked() -> None:
     loaded = "'pandas' in sys.modules"
     code = f"import sys, lt_bench\nassert not {loaded}\nlt_bench.load_results\nassert {loaded}"
     subprocess.run((sys.executable, "-c", code), check=True)
+
+
+def test_of_a_folder_of_runs_the_results_are_read(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path / "runs" / "a")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        frame = load_results(tmp_path / "runs")
+    assert set(frame.path) == {str(tmp_path / "runs" / "a" / "result.json")}
+    unfinished = tmp_path / "runs" / "b"
+    unfinished.mkdir()
+    shutil.copyfile(finished / "run.json", unfinished / "run.json")
+    with pytest.warns(UserWarning, match=r"left out: .*b: the run is not finished") as caught:
+        assert len(load_results(tmp_path / "runs")) == len(frame)
+    assert len(caught) == 1

@@ -12,7 +12,7 @@ from lt_bench.leaderboard.dumped_config import before_fitting, read_config
 from lt_bench.leaderboard.fingerprint import box_heads, fingerprint, innermost_dataset, weights_id
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.verification.by_overrides import by_overrides, parse_overrides
-from lt_bench.leaderboard.verification.problem import Problem, differences
+from lt_bench.leaderboard.verification.problem import Problem, differences, unreadable
 
 DETECTORS = {"MaskRCNN": "mask_rcnn", "CascadeRCNN": "cascade_mask_rcnn"}
 BACKBONES = {  # type, depth, groups and width of a group
@@ -34,9 +34,9 @@ def by_config(record: ResultRecord, path: Path) -> Iterator[Problem]:
         yield from _hyper_parameters(record, plain)
         yield from by_overrides(record, plain, overrides)
     except UserError as error:
-        yield Problem("config", path.name, error.message)
+        yield unreadable("config", path, error.message)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        yield Problem("config", path.name, f"no config of a run: {type(error).__name__}: {error}")
+        yield unreadable("config", path, f"is no config of a run: {type(error).__name__}: {error}")
 
 
 def _stated(record: ResultRecord, config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from lt_bench.evaluation.evidence.precision import evidence_metrics
 from lt_bench.evaluation.terms import KINDS
 from lt_bench.leaderboard.files import is_plain
 from lt_bench.leaderboard.schema import ResultRecord
-from lt_bench.leaderboard.verification.problem import ABSENT, Problem, differences
+from lt_bench.leaderboard.verification.problem import ABSENT, Problem, differences, unreadable
 from lt_bench.utils.files import sha256_of
 
 
@@ -28,7 +28,7 @@ def by_evidence(record: ResultRecord, path: Path) -> Iterator[Problem]:
     try:
         evidence = read_evidence(path)
     except UserError as error:
-        yield Problem("evidence", record.evidence, error.message)
+        yield unreadable("evidence", path, error.message)
         return
     yield from _data(record, evidence)
     yield from metrics(record, evidence)
@@ -43,7 +43,7 @@ def by_other_evidence(record: ResultRecord, path: Path) -> Iterator[Problem]:
     try:
         predictions = read_evidence(path).predictions
     except UserError as error:
-        yield Problem("evidence", ABSENT, error.message)
+        yield unreadable("evidence", path, error.message)
         return
     if predictions != record.predictions:
         yield Problem("evidence", ABSENT, f"{path.name}, of other predictions")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lt_bench.leaderboard.schema import ResultRecord
-from lt_bench.leaderboard.verification.problem import ABSENT, Problem, differences
+from lt_bench.leaderboard.verification.problem import ABSENT, Problem, differences, unreadable
 
 FURTHER = "further cells"  # of a row of the CSV that has more than its header
 
@@ -22,7 +22,7 @@ def by_per_class(record: ResultRecord, path: Path) -> Iterator[Problem]:
             reader = csv.DictReader(stream, restkey=FURTHER, restval=ABSENT)
             rows, columns = list(reader), list(reader.fieldnames or ())
     except (OSError, ValueError, csv.Error) as error:
-        yield Problem("per_class", path.name, str(error))
+        yield unreadable("AP by class", path, str(error))
         return
     recorded = [{name: _cell(value) for name, value in row.model_dump().items()} for row in record.per_class]
     if len(rows) != len(recorded):
@@ -88,4 +88,4 @@ def by_summary(record: ResultRecord, path: Path) -> Iterator[Problem]:
 
 
 def _unreadable(path: Path, error: Exception) -> Problem:
-    return Problem(path.name, "a note of the run", f"can't be read: {type(error).__name__}: {error}")
+    return unreadable(path.name, path, f"can't be read: {type(error).__name__}: {error}")

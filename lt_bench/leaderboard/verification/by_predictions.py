@@ -25,7 +25,7 @@ from lt_bench.leaderboard.dumped_config import read_config
 from lt_bench.leaderboard.files import Files
 from lt_bench.leaderboard.fingerprint import innermost_dataset
 from lt_bench.leaderboard.schema import ResultRecord
-from lt_bench.leaderboard.verification.problem import Problem, differences
+from lt_bench.leaderboard.verification.problem import Problem, differences, unreadable
 from lt_bench.utils.files import sha256_of
 
 
@@ -43,6 +43,24 @@ def find_annotations(record: ResultRecord, files: Files) -> Path | None:
     )
 
 
+def check_annotations(record: ResultRecord, annotations: Path, evidence: Path) -> None:
+    """Raises UserError unless these are the annotations that a record was measured on."""
+    expected = record.data.val_annotations
+    if any(line.endswith("images left out") for line in record.overrides):  # measured on a copy without these
+        try:
+            expected = read_evidence(evidence).annotations
+        except UserError:
+            return
+    if sha256_of(annotations) == expected:
+        return
+    load_ground_truth(annotations)  # says so if they are none at all
+    raise UserError(
+        f"{annotations} is not what the record was measured on: {record.track.dataset}'s validation annotations with "
+        f"the SHA-256 {expected[:12]}...",
+        "name those with --annotations, or leave it out",
+    )
+
+
 def by_predictions(record: ResultRecord, predictions: Path, annotations: Path, evidence: Path) -> Iterator[Problem]:
     """Measure everything that the record has once more. annotations: those that it was measured on."""
     named = record.evaluator.partition(" ")[0]
@@ -53,7 +71,7 @@ def by_predictions(record: ResultRecord, predictions: Path, annotations: Path, e
         measured = Measured({metric.name: metric.measure(inputs) for metric in chosen(record.measured())})
         made = collect(truth, inputs.best, tuple(KINDS), evaluator, sha256_of(predictions))
     except UserError as error:
-        yield Problem("predictions", predictions.name, error.message)
+        yield unreadable("predictions", predictions, error.message)
         return
     yield from differences(record.model_dump(), measured.blocks())
     recorded = {str(row.id): row.model_dump() for row in record.per_class}
