@@ -15,7 +15,7 @@ def page(data: Data) -> str:
     """Markdown."""
     parts = [
         "# Seeds, images and both: do the intervals hold?",
-        "Made from `benchmarks/results/calibration_seeds.json` by `python -m benchmarks.calibration.seeds`. "
+        "Made from `docs/calibration_seeds.json` by `python -m benchmarks.calibration.seeds`. "
         f"{data['repetitions']:,} repetitions of each setting, so the 95 % rates below are sure to about "
         f"± {196 * (0.95 * 0.05 / data['repetitions']) ** 0.5:.1f}. The generated metric is a mean over 200 images, so "
         "that the truth is known exactly; how far the bootstrap over images is right for LVIS AP is another question, "
@@ -50,6 +50,16 @@ def page(data: Data) -> str:
         table(
             ("n", "seed noise", "without correction", "Holm", "one variance", "Holm found", "one variance found"),
             [(row["n"], row["noise"], *(_percent(row[name]) for name in SEVERAL)) for row in data["several"]],
+            "r",
+        ),
+        "Seeds need not move all losses alike. Where one of the seven equal losses scatters more than the others, with "
+        f"three seeds, in percent of {data['repetitions_uneven']:,} repetitions:",
+        table(
+            ("one loss scatters", "seed noise", "Holm", "one variance"),
+            [
+                (f"{row['last']:g} x", row["noise"], _percent(row["holm"]), _percent(row["pooled"]))
+                for row in data["uneven"]
+            ],
             "r",
         ),
         "## Power",
