@@ -30,14 +30,15 @@ from lt_bench.evaluation.comparison.total import difference
 from lt_bench.utils.files import write_atomic
 
 JSON, PAGE = CHECKOUT / "docs" / "calibration_seeds.json", CHECKOUT / "docs" / "calibration_seeds.md"
-HALF = 0.5**0.5
-# Of the images' variance in one run, half is the loss's, half the single run's.
-LEVELS = {f"{ratio:g}": Noise(ratio, HALF, HALF, common=0.5) for ratio in (5.0, 1.0, 0.2)}
+# Of the images' variance in one run, half is the loss's and half the single run's; in the last level, 1 % and 99 %.
+LEVELS = {
+    **{f"{ratio:g}": Noise(ratio, 0.5**0.5, 0.5**0.5, common=0.5) for ratio in (5.0, 1.0, 0.2)},
+    "0.2, single runs": Noise(0.2, 0.1, 0.99**0.5, common=0.5),
+}
 SIZES = ((2, 2), (3, 3), (5, 5), (10, 10), (2, 5), (3, 10))
 STEP = 2  # standard errors between one loss and the next
-SHARE = 10  # of the repetitions: what takes 84 comparisons each
-
-UNEVEN_SHARE = 2  # and of what takes 42
+SEVERAL_SHARE = 3  # one in so many of the repetitions, for what takes 84 comparisons each
+UNEVEN_SHARE = 2  # and for what takes 42
 
 Row = dict[str, Any]
 
@@ -228,14 +229,14 @@ def best_of_two(noise: Noise, n: int, repetitions: int, seed: int = 0) -> list[R
 def measure(repetitions: int) -> Row:
     return {
         "repetitions": repetitions,
-        "repetitions_several": repetitions // SHARE,
+        "repetitions_several": repetitions // SEVERAL_SHARE,
         "repetitions_uneven": repetitions // UNEVEN_SHARE,
         "coverage": list(_coverages(repetitions)),
         "one_loss": [
             {"noise": name, **one_loss(noise, n, repetitions)} for n in (2, 3, 5, 10) for name, noise in LEVELS.items()
         ],
         "several": [
-            {"noise": name, **several(noise, 7, n, repetitions // SHARE)}
+            {"noise": name, **several(noise, 7, n, repetitions // SEVERAL_SHARE)}
             for n in (3, 5)
             for name, noise in LEVELS.items()
         ],
