@@ -27,9 +27,8 @@ def _follows(rows: Sequence[Row], standing: Standing) -> str:
     if not any(pair.p is not None for pair in pairs):
         none = f"of {_pairs(len(pairs))} none can be called different, {_why_not(rows)}"
         return f"nothing about which loss is better; {none}."
-    counts = " and ".join(
-        f"{sum(map(is_significant, standing.pairs[metric]))} in {metric}" for metric in _told(standing)
-    )
+    told = {metric: sum(map(is_significant, standing.pairs[metric])) for metric in _told(standing)}
+    counts = " and ".join(f"{count} in {metric}" for metric, count in told.items())
     text = f"of {_pairs(len(pairs))} of losses, {counts} differ significantly"
     against = "; ".join(_against_baseline(rows, standing))
     unknown = sum(pair.p is None for pair in pairs)
