@@ -1,6 +1,6 @@
 """Whether intervals over seeds, and over seeds and images, cover what they promise; and whether the power is right.
 
-    python -m benchmarks.calibration.seeds                  in full: a few minutes
+    python -m benchmarks.calibration.seeds                  in full: a quarter of an hour
     python -m benchmarks.calibration.seeds --from docs/calibration_seeds.json     the page anew
 
 Writes docs/calibration_seeds.json and docs/calibration_seeds.md. The same --repetitions give the same
@@ -33,7 +33,7 @@ JSON, PAGE = CHECKOUT / "docs" / "calibration_seeds.json", CHECKOUT / "docs" / "
 # Of the images' variance in one run, half is the loss's and half the single run's; in the last level, 1 % and 99 %.
 LEVELS = {
     **{f"{ratio:g}": Noise(ratio, 0.5**0.5, 0.5**0.5, common=0.5) for ratio in (5.0, 1.0, 0.2)},
-    "0.2, single runs": Noise(0.2, 0.1, 0.99**0.5, common=0.5),
+    seeds_page.SINGLE_RUNS: Noise(0.2, 0.1, 0.99**0.5, common=0.5),
 }
 SIZES = ((2, 2), (3, 3), (5, 5), (10, 10), (2, 5), (3, 10))
 STEP = 2  # standard errors between one loss and the next

@@ -173,7 +173,7 @@ def test_power_of_three_losses_is_that_of_the_corrected_test(runs: Path) -> None
             known = {"level": 0.05 / 3, "pooled": 3, "paired": True, "image_deviation": one["image_deviation"]}
             assert power_of(size, one["seed_deviation"], int(n), **known) == pytest.approx(0.8, abs=1e-4)
     text = " ".join(compare(*(runs / loss for loss in SKILLS)).stdout.split())
-    assert "at 5 % over the number of pairs, the first step of Holm's correction" in text
+    assert "at 5 % over the number of pairs tested, the first step of Holm's correction" in text
 
 
 def test_where_one_of_three_losses_lacks_a_seed_no_pair_is_paired(runs: Path) -> None:
