@@ -48,8 +48,8 @@ def _table(comparison: Comparison) -> str:
     about = (
         f"Power in AP: how many seeds of each loss show the difference seen with a probability of 80 %, and which "
         f"difference, in points, some numbers of seeds show; at {100 * comparison.options.level:g} % over the number "
-        "of pairs tested, the first step of Holm's correction. p t-test: a cross-check, paired over the classes' AP; it "
-        f"{TEST}, and it is not corrected."
+        "of pairs tested, the first step of Holm's correction. p t-test: a cross-check, paired over the classes' AP; "
+        f"it {TEST}, and it is not corrected."
     )
     unknown = [runs.name for runs in comparison.losses if len(runs) < 2]
     note = f"\n\nPower of {', '.join(unknown)}: {ONE_SEED}." if unknown else ""
