@@ -110,7 +110,7 @@ def test_it_contains_the_intervals_of_seeds_and_of_images_and_p_agrees(paired: b
             values = rng.normal(mean, seeds, (n, M))
             moved = rng.normal(0, images, (1, 30, M)) + rng.normal(0, both, (n, 30, M))
             sides.append(LossRuns(name, tuple(range(first, first + n)), values, values[:, None] + moved))
-        found = difference(*sides, "AP", confidence)
+        found = difference(sides[0], sides[1], "AP", confidence)
         assert found.paired == paired and found.total and found.seeds and found.images
         assert found.p_total is not None and found.p_seeds is not None
         for inner in (found.seeds, found.images):
@@ -125,10 +125,10 @@ def test_it_contains_the_intervals_of_seeds_and_of_images_and_p_agrees(paired: b
 def test_seeds_that_are_alike_by_chance_do_not_hide_what_images_do() -> None:
     """Two runs a side with the same values: all that is known to scatter is the images' part."""
     rng = np.random.default_rng(0)
-    sides = [
+    first, second = (
         LossRuns(name, (0, 1), np.full((2, M), 0.3), 0.3 + rng.normal(0, 0.02, (2, 200, M))) for name in ("a", "b")
-    ]
-    found = difference(*sides, "AP")
+    )
+    found = difference(first, second, "AP")
     assert found.total is not None and found.images is not None
     assert (found.total.low, found.total.high) == pytest.approx((found.images.low, found.images.high))
 
