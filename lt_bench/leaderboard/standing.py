@@ -24,8 +24,8 @@ from lt_bench.leaderboard.rows import Row, baselines, values
 RESAMPLES = 1000
 SEED = 0
 # The variance between seeds is estimated once from all losses of a table: with three seeds of seven losses it then has
-# 12 degrees of freedom, and 2 from a pair alone. In simulations of such tables a difference of 6 standard deviations
-# between seeds was found, after Holm's correction, in over 90 % of the cases, and in 15 to 26 % from pairs alone.
+# 12 degrees of freedom, and 2 from a pair alone. docs/calibration_seeds.md shows how many more differences that finds,
+# and how often it calls equal losses different where one of them scatters more than the others.
 POOLED = True
 METRICS = ("AP", "APr")  # of masks, that losses are compared in
 
