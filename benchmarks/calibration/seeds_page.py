@@ -43,7 +43,8 @@ def page(data: Data) -> str:
             ],
             "r",
         ),
-        f"The total interval does so in at most {max(row['total'] for row in data['one_loss']):.1f} %.",
+        f"The total interval does so in at most {max(row['total'] for row in data['one_loss']):.1f} %; 5 % is sure to "
+        f"± {196 * (0.95 * 0.05 / data['repetitions']) ** 0.5:.1f}.",
         "## Seven equal losses",
         f"With the same seeds, in percent of {data['repetitions_several']:,} repetitions: how often any of the 21 "
         "pairs is called different. *one variance*: Holm's correction, and the variance between seeds estimated from "
