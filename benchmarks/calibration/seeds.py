@@ -1,9 +1,9 @@
 """Whether intervals over seeds, and over seeds and images, cover what they promise; and whether the power is right.
 
-    python -m benchmarks.calibration.seeds                  in full: a few minutes
-    python -m benchmarks.calibration.seeds --from benchmarks/results/calibration_seeds.json     the page anew
+    python -m benchmarks.calibration.seeds                  in full: a quarter of an hour
+    python -m benchmarks.calibration.seeds --from docs/calibration_seeds.json     the page anew
 
-Writes benchmarks/results/calibration_seeds.json and docs/calibration_seeds.md. The same --repetitions give the same
+Writes docs/calibration_seeds.json and docs/calibration_seeds.md. The same --repetitions give the same
 numbers.
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.calibration import seeds_page
 from benchmarks.calibration.simulated_runs import METRIC, Noise, Simulator
 from benchmarks.common import CHECKOUT
-from benchmarks.common.command import RESULTS, SETTINGS, dump
+from benchmarks.common.command import SETTINGS, dump
 from lt_bench.evaluation.comparison.intervals import Interval
 from lt_bench.evaluation.comparison.power import power_of, resolvable, seeds_needed
 from lt_bench.evaluation.comparison.probability import probability_best
@@ -29,13 +29,16 @@ from lt_bench.evaluation.comparison.runs import LossRuns, are_paired
 from lt_bench.evaluation.comparison.total import difference
 from lt_bench.utils.files import write_atomic
 
-JSON, PAGE = RESULTS / "calibration_seeds.json", CHECKOUT / "docs" / "calibration_seeds.md"
-HALF = 0.5**0.5
-# Of the images' variance in one run, half is the loss's, half the single run's.
-LEVELS = {f"{ratio:g}": Noise(ratio, HALF, HALF, common=0.5) for ratio in (5.0, 1.0, 0.2)}
+JSON, PAGE = CHECKOUT / "docs" / "calibration_seeds.json", CHECKOUT / "docs" / "calibration_seeds.md"
+# Of the images' variance in one run, half is the loss's and half the single run's; in the last level, 1 % and 99 %.
+LEVELS = {
+    **{f"{ratio:g}": Noise(ratio, 0.5**0.5, 0.5**0.5, common=0.5) for ratio in (5.0, 1.0, 0.2)},
+    seeds_page.SINGLE_RUNS: Noise(0.2, 0.1, 0.99**0.5, common=0.5),
+}
 SIZES = ((2, 2), (3, 3), (5, 5), (10, 10), (2, 5), (3, 10))
 STEP = 2  # standard errors between one loss and the next
-SHARE = 10  # of the repetitions: what takes 84 comparisons each
+SEVERAL_SHARE = 3  # one in so many of the repetitions, for what takes 84 comparisons each
+UNEVEN_SHARE = 2  # and for what takes 42
 
 Row = dict[str, Any]
 
@@ -137,6 +140,21 @@ def several(noise: Noise, losses: int, n: int, repetitions: int, seed: int = 0) 
     }
 
 
+def uneven(noise: Noise, losses: int, n: int, last_scatters: float, repetitions: int, seed: int = 0) -> Row:
+    """Percent of repetitions in which any pair of equal losses is called different, one of which scatters more."""
+    simulator = Simulator(seed)
+    wrong = {"holm": 0, "pooled": 0}
+    for _ in range(repetitions):
+        runs, _ = simulator.losses(noise, [0.0] * losses, [range(n)] * losses, last_scatters=last_scatters)
+        for name in wrong:
+            wrong[name] += any(map(is_significant, all_pairs(runs, METRIC, pooled=name == "pooled")))
+    return {
+        "n": n,
+        "last": last_scatters,
+        **{name: round(100 * count / repetitions, 2) for name, count in wrong.items()},
+    }
+
+
 def true_deviations(noise: Noise, paired: bool) -> tuple[float, float]:
     """Between runs (differences of pairs), and of the difference with the images: what power.py takes."""
     of_run = noise.seeds**2 * ((1 - noise.common) if paired else 1) + noise.both**2
@@ -211,14 +229,20 @@ def best_of_two(noise: Noise, n: int, repetitions: int, seed: int = 0) -> list[R
 def measure(repetitions: int) -> Row:
     return {
         "repetitions": repetitions,
-        "repetitions_several": repetitions // SHARE,
+        "repetitions_several": repetitions // SEVERAL_SHARE,
+        "repetitions_uneven": repetitions // UNEVEN_SHARE,
         "coverage": list(_coverages(repetitions)),
         "one_loss": [
             {"noise": name, **one_loss(noise, n, repetitions)} for n in (2, 3, 5, 10) for name, noise in LEVELS.items()
         ],
         "several": [
-            {"noise": name, **several(noise, 7, n, repetitions // SHARE)}
+            {"noise": name, **several(noise, 7, n, repetitions // SEVERAL_SHARE)}
             for n in (3, 5)
+            for name, noise in LEVELS.items()
+        ],
+        "uneven": [
+            {"noise": name, **uneven(noise, 7, 3, last, repetitions // UNEVEN_SHARE)}
+            for last in (1.0, 2.0, 3.0)
             for name, noise in LEVELS.items()
         ],
         "power": [
@@ -244,7 +268,7 @@ def _coverages(repetitions: int) -> Iterator[Row]:
 
 
 @click.command(context_settings=SETTINGS)
-@click.option("--repetitions", default=1000, show_default=True, type=click.IntRange(min=4), help="Of each setting.")
+@click.option("--repetitions", default=2000, show_default=True, type=click.IntRange(min=4), help="Of each setting.")
 @click.option(
     "--from",
     "measured",

@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks.common.table import table
 
 Data = Mapping[str, Any]
+SINGLE_RUNS = "0.2, single runs"  # the noise with which images act mostly on single runs
 SEVERAL = ("plain", "holm", "pooled", "holm_found", "pooled_found")
 
 
@@ -15,14 +16,15 @@ def page(data: Data) -> str:
     """Markdown."""
     parts = [
         "# Seeds, images and both: do the intervals hold?",
-        "Made from `benchmarks/results/calibration_seeds.json` by `python -m benchmarks.calibration.seeds`. "
+        "Made from `docs/calibration_seeds.json` by `python -m benchmarks.calibration.seeds`. "
         f"{data['repetitions']:,} repetitions of each setting, so the 95 % rates below are sure to about "
         f"± {196 * (0.95 * 0.05 / data['repetitions']) ** 0.5:.1f}. The generated metric is a mean over 200 images, so "
         "that the truth is known exactly; how far the bootstrap over images is right for LVIS AP is another question, "
         "with a page of its own (`docs/calibration.md`).",
         "Each run has noise from three sources: its seed, what the images do to its loss whatever the seed, and what "
         "they do to this run alone. The column *seed noise* is the standard deviation of the first over that of the "
-        "other two, which are alike. Runs with the same seed have half of the seed's variance in common.",
+        f"other two together. These are alike, but in *{SINGLE_RUNS}*, where 99 % of their variance is what images do "
+        "to this run alone. Runs with the same seed have half of the seed's variance in common.",
         "## How often a 95 % interval holds the true difference, in percent",
         "*total*: seeds and images together, the interval that decides. *seeds on these images*: the interval of the "
         "seeds, for the question that it answers. The other three answer a smaller question, or the right one wrongly, "
@@ -41,6 +43,8 @@ def page(data: Data) -> str:
             ],
             "r",
         ),
+        f"The total interval does so in at most {max(row['total'] for row in data['one_loss']):.1f} %; 5 % is sure to "
+        f"± {196 * (0.95 * 0.05 / data['repetitions']) ** 0.5:.1f}.",
         "## Seven equal losses",
         f"With the same seeds, in percent of {data['repetitions_several']:,} repetitions: how often any of the 21 "
         "pairs is called different. *one variance*: Holm's correction, and the variance between seeds estimated from "
@@ -52,6 +56,17 @@ def page(data: Data) -> str:
             [(row["n"], row["noise"], *(_percent(row[name]) for name in SEVERAL)) for row in data["several"]],
             "r",
         ),
+        "Seeds need not move all losses alike. Where one of the seven equal losses scatters more than the others, with "
+        f"three seeds, in percent of {data['repetitions_uneven']:,} repetitions:",
+        table(
+            ("one loss scatters", "seed noise", "Holm", "one variance"),
+            [
+                (f"{row['last']:g} x", row["noise"], _percent(row["holm"]), _percent(row["pooled"]))
+                for row in data["uneven"]
+            ],
+            "r",
+        ),
+        _unevenness(data),
         "## Power",
         "The difference that n seeds resolve (80 % power at 5 %), in standard deviations of the images' part of one "
         "run, and how often it was found, in percent.",
@@ -70,6 +85,8 @@ def page(data: Data) -> str:
             ],
             "rlr",
         ),
+        f"In *{SINGLE_RUNS}* it is found in {_least_found(data):.1f} % and more: the interval allows for more "
+        "there than power is reckoned with.",
         "The fewest seeds that show a difference, which is in standard deviations between runs (between differences of "
         "pairs). Noise from seeds only; tested with scipy's t-tests, which know nothing of lt_bench, and sure to "
         f"± {196 * (0.8 * 0.2 / data['repetitions'] / 5) ** 0.5:.1f}.",
@@ -109,15 +126,38 @@ def _coverage(data: Data) -> str:
 
 def _verdict(data: Data) -> str:
     """What the table says about the total, in a sentence."""
-    few = [row["total"] for row in data["coverage"] if row["first"] == 2]
-    more = [row["total"] for row in data["coverage"] if row["first"] > 2]
+    alike = [row for row in data["coverage"] if row["noise"] != SINGLE_RUNS]
+    few = [row["total"] for row in alike if row["first"] == 2]
+    more = [row["total"] for row in alike if row["first"] > 2]
+    single = [row["total"] for row in data["coverage"] if row["noise"] == SINGLE_RUNS]
     return (
         f"The total interval covers {min(more):.1f} to {max(more):.1f} % with three and more seeds a loss, and "
-        f"{min(few):.1f} to {max(few):.1f} % where a loss has two. Above 95 % it is wider than it had to be: two or "
-        "three runs hardly tell the variance between seeds, and the interval allows for that also where seeds matter "
-        "little. With unequal numbers of seeds it is conservative on purpose (see `scatter` in "
-        "`lt_bench/evaluation/comparison/seeds.py`)."
+        f"{min(few):.1f} to {max(few):.1f} % where a loss has two; where images act mostly on single runs, "
+        f"{min(single):.1f} to {max(single):.1f} %. Above 95 % it is wider than it had to be: two or three runs hardly "
+        "tell the variance between seeds, and the interval allows for that also where seeds matter little. What images "
+        "do to single runs is in the variance between seeds already; but a few runs may be alike by chance, so the "
+        "interval is never narrower than that of the images alone. With unequal numbers of seeds it is conservative on "
+        "purpose (see `scatter` in `lt_bench/evaluation/comparison/seeds.py`)."
     )
+
+
+def _least_found(data: Data) -> float:
+    return min(float(row["simulated"]) for row in data["power"] if row["noise"] == SINGLE_RUNS)
+
+
+def _unevenness(data: Data) -> str:
+    """How often one variance goes wrong, in a sentence."""
+    called: dict[float, list[float]] = {}
+    for row in data["uneven"]:
+        called.setdefault(row["last"], []).append(row["pooled"])
+    said = [
+        f"{min(rates):.1f} to {max(rates):.1f} % where {_scatters(times)}" for times, rates in sorted(called.items())
+    ]
+    return f"With one variance, some pair is called different in {', '.join(said[:-1])}, and {said[-1]}."
+
+
+def _scatters(times: float) -> str:
+    return "all scatter alike" if times == 1 else f"one loss scatters {times:g} times as much"
 
 
 def _sizes(row: Data) -> str:

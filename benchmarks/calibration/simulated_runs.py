@@ -44,11 +44,17 @@ class Simulator:
         self.weights = [self.rng.multinomial(IMAGES, even, RESAMPLES) / IMAGES for _ in range(16)]
 
     def losses(
-        self, noise: Noise, truth: Sequence[float], seeds: Sequence[Sequence[int]], same: bool = False
+        self,
+        noise: Noise,
+        truth: Sequence[float],
+        seeds: Sequence[Sequence[int]],
+        same: bool = False,
+        last_scatters: float = 1.0,
     ) -> tuple[list[LossRuns], Floats]:
         """Runs of losses whose means are `truth`, and their means over all seeds on the images drawn: float64 [L].
 
         seeds: of each loss. same: the images do the same to all of them, as when they are one loss in truth.
+        last_scatters: how many times as far as the others' the runs of the last loss scatter between seeds.
         """
         rng = self.rng
         weights = self.weights[rng.integers(len(self.weights))]
@@ -61,6 +67,7 @@ class Simulator:
             of_loss = one_loss if same else rng.normal(0, noise.images * spread, IMAGES)
             by_seed = noise.common**0.5 * np.array([shared[seed] for seed in own])
             by_seed += (1 - noise.common) ** 0.5 * rng.normal(size=len(own))
+            by_seed *= last_scatters if number == len(truth) - 1 else 1.0
             per_image = mean + difficulty + of_loss + noise.seeds * by_seed[:, None]
             per_image = per_image + rng.normal(0, noise.both * spread, (len(own), IMAGES))
             resampled = np.einsum(

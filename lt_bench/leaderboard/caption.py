@@ -44,10 +44,14 @@ def caption(table: Table) -> list[str]:
 
 
 def _seeds(table: Table) -> str:
-    """All seeds of the table, and which ones a loss lacks: only the same seeds can be compared in pairs."""
+    """All seeds of the table, and which ones a loss lacks: only with the same seeds of all losses, but for those with
+    one run, are their runs compared in pairs.
+    """
     seeds = _numbers({record.seed for record in table.records})
     missing = [f"{label} {_numbers(lacking)}" for label, lacking in missing_seeds(table.rows).items()]
-    return f"seeds: {seeds}" + (f"; **missing: {'; '.join(missing)}**" if missing else "")
+    several = {frozenset(row.seeds) for row in table.rows if len(row.runs) > 1}
+    unpaired = "; hence no runs are paired by seed" if len(several) > 1 else ""
+    return f"seeds: {seeds}" + (f"; **missing: {'; '.join(missing)}**{unpaired}" if missing else "")
 
 
 def _numbers(seeds: Iterable[int]) -> str:

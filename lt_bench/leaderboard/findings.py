@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from scipy import stats
-
-from lt_bench.evaluation.comparison.ranking import LEVEL, is_significant
-from lt_bench.evaluation.comparison.total import Difference, half_width
+from lt_bench.evaluation.comparison.power import first_step, resolvable
+from lt_bench.evaluation.comparison.ranking import LEVEL, is_significant, number_of_losses
+from lt_bench.evaluation.comparison.total import Difference
 from lt_bench.leaderboard.rows import BASELINE, Row
-from lt_bench.leaderboard.standing import METRICS, Standing
-
-POWER = 0.8
+from lt_bench.leaderboard.standing import METRICS, POOLED, Standing
 
 
 def findings(rows: Sequence[Row], standing: Standing, toy: bool) -> list[str]:
@@ -22,7 +19,7 @@ def findings(rows: Sequence[Row], standing: Standing, toy: bool) -> list[str]:
     if len(rows) < 2:
         return []
     parts = [f"**What follows:** {_follows(rows, standing)}", f"**What does not:** {_does_not(standing, toy)}"]
-    return [*parts, f"**Few images:** {' '.join(standing.doubts)}"] if standing.doubts else parts
+    return [*parts, f"**Few images:** {' '.join(standing.doubts.values())}"] if standing.doubts else parts
 
 
 def _follows(rows: Sequence[Row], standing: Standing) -> str:
@@ -30,11 +27,17 @@ def _follows(rows: Sequence[Row], standing: Standing) -> str:
     if not any(pair.p is not None for pair in pairs):
         none = f"of {_pairs(len(pairs))} none can be called different, {_why_not(rows)}"
         return f"nothing about which loss is better; {none}."
-    counts = " and ".join(f"{sum(map(is_significant, standing.pairs[metric]))} in {metric}" for metric in METRICS)
+    told = {metric: sum(map(is_significant, standing.pairs[metric])) for metric in _told(standing)}
+    counts = " and ".join(f"{count} in {metric}" for metric, count in told.items())
     text = f"of {_pairs(len(pairs))} of losses, {counts} differ significantly"
     against = "; ".join(_against_baseline(rows, standing))
     unknown = sum(pair.p is None for pair in pairs)
     return f"{text}{': ' + against if against else ''}{_unknown(unknown)}."
+
+
+def _told(standing: Standing) -> list[str]:
+    """Metrics of which something can follow."""
+    return [metric for metric in METRICS if metric not in standing.doubts]
 
 
 def _why_not(rows: Sequence[Row]) -> str:
@@ -55,7 +58,7 @@ def _against_baseline(rows: Sequence[Row], standing: Standing) -> Iterator[str]:
     """In which metric which losses are significantly above and below ce."""
     if set(standing.baselines) == {None}:
         return
-    for metric in METRICS:
+    for metric in _told(standing):
         above: list[str] = []
         below: list[str] = []
         for pair in filter(is_significant, standing.pairs[metric]):
@@ -78,16 +81,16 @@ def _does_not(standing: Standing, toy: bool) -> str:
 
 def _resolvable(pairs: Sequence[Difference]) -> str | None:
     """The median over the pairs of what is found with a probability of 80 %, at the level of Holm's first step, in
-    points; None where no pair has a p. Half the interval's width, and what 80 % need beyond it.
+    points, with as many runs of both as there are of the one with fewer; None where no pair has a p.
     """
     tested = [pair for pair in pairs if pair.p is not None]
+    level, losses = first_step(LEVEL, len(tested)), number_of_losses(pairs) if POOLED else None
     sizes = []
     for pair in tested:
-        if pair.seeds is not None and pair.df is not None and pair.image_deviation is not None:
-            half = (pair.seeds.high - pair.seeds.low) / 2
-            seeds, images = (half / stats.t.isf(LEVEL / 2, pair.df)) ** 2, pair.image_deviation**2
-            beyond = stats.norm.ppf(POWER) * (seeds + images) ** 0.5
-            sizes.append(float(half_width(seeds, pair.df, images, LEVEL / len(tested)) + beyond))
+        if pair.seed_deviation is not None and pair.image_deviation is not None:
+            n = min(pair.n_first, pair.n_second)
+            size = resolvable(n, pair.seed_deviation, pair.paired, pair.image_deviation, level=level, pooled=losses)
+            sizes += [] if size is None else [size]
     return f"{100 * median(sizes):.1f}" if sizes else None
 
 

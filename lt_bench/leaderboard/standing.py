@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
@@ -14,7 +14,7 @@ from lt_bench.evaluation.comparison.intervals import Interval, doubts
 from lt_bench.evaluation.comparison.ranking import all_pairs, is_significant
 from lt_bench.evaluation.comparison.resampled_ap import COMPARED
 from lt_bench.evaluation.comparison.runs import LossRuns
-from lt_bench.evaluation.comparison.total import Difference, difference
+from lt_bench.evaluation.comparison.total import Difference, difference, without_intervals
 from lt_bench.evaluation.comparison.widened_metrics import cached_images, widened_metrics
 from lt_bench.leaderboard.cells import ABSENT, points
 from lt_bench.leaderboard.rows import Row, baselines, values
@@ -24,8 +24,8 @@ from lt_bench.leaderboard.rows import Row, baselines, values
 RESAMPLES = 1000
 SEED = 0
 # The variance between seeds is estimated once from all losses of a table: with three seeds of seven losses it then has
-# 12 degrees of freedom, and 2 from a pair alone. In simulations of such tables a difference of 6 standard deviations
-# between seeds was found, after Holm's correction, in over 90 % of the cases, and in 15 to 26 % from pairs alone.
+# 12 degrees of freedom, and 2 from a pair alone. docs/calibration_seeds.md shows how many more differences that finds,
+# and how often it calls equal losses different where one of them scatters more than the others.
 POOLED = True
 METRICS = ("AP", "APr")  # of masks, that losses are compared in
 
@@ -69,23 +69,26 @@ class FromBaseline:
 class Standing:
     """ranks, differences: of each row, by mask AP. baselines: the place of the ce that each row is compared with.
     pairs: every pair of rows in each of METRICS, named by their places "0", "1", ..., with Holm-corrected p if known.
-    doubts: sentences on groups of classes of which no interval can be trusted.
+    doubts: metric -> why no interval of it can be trusted; its pairs have neither intervals nor p.
     """
 
     ranks: tuple[Rank, ...]
     baselines: tuple[int | None, ...]
     differences: tuple[FromBaseline, ...]
     pairs: dict[str, list[Difference]]
-    doubts: tuple[str, ...] = ()
+    doubts: Mapping[str, str] = field(default_factory=dict)
 
 
 def standing(rows: Sequence[Row]) -> Standing:
     """What can be said of the rows of a table. Resampled metrics are computed once per evidence file, and kept."""
     runs = [_loss_runs(str(place), row) for place, row in enumerate(rows)]
+    doubted = _doubts(rows, runs)
     pairs = {metric: _pairs(runs, metric) for metric in METRICS}
+    for metric in doubted.keys() & pairs.keys():
+        pairs[metric] = [without_intervals(pair) for pair in pairs[metric]]
     places = baselines(rows)
     differences = _from_baselines(runs, places, pairs["AP"])
-    return Standing(_ranks(runs, pairs["AP"]), tuple(places), differences, pairs, _doubts(rows, runs))
+    return Standing(_ranks(runs, pairs["AP"]), tuple(places), differences, pairs, doubted)
 
 
 def interval_text(interval: Interval) -> str:
@@ -105,12 +108,12 @@ def _resampled(row: Row) -> NDArray[np.float64] | None:
     return np.stack([widened_metrics(path, "segm", RESAMPLES, SEED) for path in paths])
 
 
-def _doubts(rows: Sequence[Row], runs: Sequence[LossRuns]) -> tuple[str, ...]:
+def _doubts(rows: Sequence[Row], runs: Sequence[LossRuns]) -> dict[str, str]:
     """Of the images that all rows share, where there are intervals for other images at all."""
     for row, one in zip(rows, runs, strict=True):
         if one.resampled is not None and row.runs[0].evidence is not None:
-            return tuple(doubts(*cached_images(row.runs[0].evidence)))
-    return ()
+            return doubts(*cached_images(row.runs[0].evidence))
+    return {}
 
 
 def _pairs(runs: Sequence[LossRuns], metric: str) -> list[Difference]:

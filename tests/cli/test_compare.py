@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from scipy import stats
 from lt_bench.cli import main
 from lt_bench.evaluation.comparison.bootstrap import resampled_metrics
 from lt_bench.evaluation.comparison.intervals import image_interval, widened, widenings
+from lt_bench.evaluation.comparison.power import power_of
 from lt_bench.evaluation.comparison.resampled_ap import COMPARED
+from lt_bench.evaluation.evidence.file import write_evidence
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.store import read, record_path, write
 
@@ -160,6 +163,75 @@ def test_seeds_variance_of_three_losses_is_that_of_all(runs: Path) -> None:
     alone = differences(as_json(*(runs / loss for loss in SKILLS), "--no-pooled"))["ce", "ecm", "AP"]
     low, high = stats.ttest_rel(table[1], table[0]).confidence_interval(0.95)
     assert (alone["seeds"]["low"], alone["seeds"]["high"]) == pytest.approx((low, high))
+
+
+def test_power_of_three_losses_is_that_of_the_corrected_test(runs: Path) -> None:
+    content = as_json(*(runs / loss for loss in SKILLS))
+    for pair in content["pairs"]:
+        one = differences(content)[pair["first"], pair["second"], "AP"]
+        for n, size in pair["power"]["AP"]["resolvable"].items():
+            known = {"level": 0.05 / 3, "pooled": 3, "paired": True, "image_deviation": one["image_deviation"]}
+            assert power_of(size, one["seed_deviation"], int(n), **known) == pytest.approx(0.8, abs=1e-4)
+    text = " ".join(compare(*(runs / loss for loss in SKILLS)).stdout.split())
+    assert "at 5 % over the number of pairs tested, the first step of Holm's correction" in text
+
+
+def test_where_one_of_three_losses_lacks_a_seed_no_pair_is_paired(runs: Path) -> None:
+    arguments = [runs / "ce", runs / "ecm", runs / "focal" / "seed_0", runs / "focal" / "seed_1"]
+    content = as_json(*arguments)
+    for pair in content["pairs"]:
+        one = differences(content)[pair["first"], pair["second"], "AP"]
+        assert not one["paired"] and one["df"] == 2 + 2 + 1
+        known = {"level": 0.05 / 3, "pooled": 3, "paired": False, "image_deviation": one["image_deviation"]}
+        size = pair["power"]["AP"]["resolvable"]["3"]
+        assert power_of(size, one["seed_deviation"], 3, **known) == pytest.approx(0.8, abs=1e-4)
+    text = " ".join(compare(*arguments).stdout.split())
+    assert "No runs are paired by seed, since focal lacks seed 2; --no-pooled pairs losses that" in text
+    assert "Seeds are paired" not in text
+    alone = " ".join(compare(*arguments, "--no-pooled").stdout.split())
+    assert "Seeds are paired where two losses have the same" in alone and "No runs are paired" not in alone
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_of_a_group_that_too_few_images_show_only_the_difference_is_told(tmp_path: Path, seeds: int) -> None:
+    """One rare class, in three images. The other metrics keep their intervals."""
+    folders = []
+    for loss, skill in (("ce", 0.3), ("ecm", 0.8)):
+        for seed in range(seeds):
+            run = made_run(skill, seed)
+            kept = np.ones(len(run.object_category), dtype=bool)
+            kept[np.flatnonzero(run.object_category == 0)[3:]] = False
+            fields = {name: getattr(run, name)[kept] for name in ("object_category", "object_image", "object_count")}
+            few = replace(run, frequency=("r", *"c" * 5, *"f" * 6), **fields)
+            folders.append(tmp_path / f"{loss}_{seed}")
+            folders[-1].mkdir()
+            digest = write_evidence(few, folders[-1] / "evidence.parquet")
+            write(made_record(few, digest, loss, seed), folders[-1] / "result.json")
+    swap = "--swap-test"
+    content = as_json(*folders, swap)
+    found = differences(content)
+    silent = ("images", "p_images", "p_images_holm", "seeds", "p_seeds", "total", "p_total", "p_holm")
+    rare, all_classes = found["ce", "ecm", "APr"], found["ce", "ecm", "AP"]
+    assert rare["value"] is not None and [rare[name] for name in silent] == [None] * len(silent)
+    assert all_classes["images"] is not None and all_classes["p_images"] is not None
+    assert (all_classes["total"] is not None) == (seeds > 1)
+    assert "APr" not in content["pairs"][0]["power"]
+    assert {one["probability_best"] for one in content["rankings"]["APr"]["ranks"]} == {None}
+    assert "With fewer than 5 no interval can be trusted, and none is given" in content["notes"][-1]
+    text = compare(*folders, swap, "--plot", tmp_path / "forest.svg").stdout
+    (row,) = [line for line in text.splitlines() if line.startswith("APr ")]
+    assert "too few images" in row and "to" not in row.replace("too", "").split()
+    said = content["pairs"][0]["verdict"]
+    assert "better" in said and "APr by" not in said and "APr" in said.partition("; in ")[2]
+    assert "too few images" in (tmp_path / "forest.svg").read_text(encoding="utf-8")
+
+
+def test_a_loss_with_one_seed_can_have_every_rank(runs: Path) -> None:
+    arguments = (runs / "focal" / "seed_0", runs / "ce", runs / "ecm")
+    ranks = {one["name"]: (one["rank"], one["worst"]) for one in as_json(*arguments)["rankings"]["AP"]["ranks"]}
+    assert ranks["focal"] == (1, 3)
+    text = " ".join(compare(*arguments).stdout.split())
+    assert "1-3 focal" in text and "A loss with one seed can have every rank" in text
 
 
 def test_a_loss_with_one_seed_leaves_the_others_paired(runs: Path) -> None:

@@ -18,7 +18,7 @@ def fact(records, name):
     [
         ({"ce": (0,), "ecm": (0,)}, "- seeds: 0"),
         ({"ce": (2, 0, 10), "ecm": (0, 2, 10)}, "- seeds: 0, 2, 10"),
-        ({"ce": (0, 1, 2), "ecm": (0, 2)}, "- seeds: 0, 1, 2; **missing: ecm 1**"),
+        ({"ce": (0, 1, 2), "ecm": (0, 2)}, "- seeds: 0, 1, 2; **missing: ecm 1**; hence no runs are paired by seed"),
         ({"ce": (0, 1), "ecm": (3,)}, "- seeds: 0, 1, 3; **missing: ce 3; ecm 0, 1**"),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from lt_bench.evaluation.comparison.intervals import Interval
+from lt_bench.evaluation.comparison.power import resolvable
 from lt_bench.evaluation.comparison.total import Difference
 from lt_bench.leaderboard.findings import findings
 from lt_bench.leaderboard.rows import Run, baselines, in_tables
@@ -118,5 +119,26 @@ def test_one_loss_alone_has_nothing_to_say(rows) -> None:
 
 def test_classes_with_too_few_images_are_named(rows) -> None:
     made = rows()
-    found = replace(standing(made, {"AP": [], "APr": []}), doubts=("APr: few.", "APc: few."))
-    assert findings(made, found, toy=False)[2:] == ["**Few images:** APr: few. APc: few."]
+    found = replace(standing(made, {"AP": [], "APr": []}), doubts={"APc": "APc: few.", "APf": "APf: few."})
+    assert findings(made, found, toy=False)[2:] == ["**Few images:** APc: few. APf: few."]
+
+
+def test_nothing_is_counted_in_a_metric_with_too_few_images(rows) -> None:
+    made = rows()
+    found = replace(standing(made, {"AP": [(0, 2)], "APr": [(0, 2), (1, 2)]}), doubts={"APr": "APr: few."})
+    follows, _, few = findings(made, found, toy=False)
+    assert follows == (
+        "**What follows:** of 6 pairs of losses, 1 in AP differ significantly: in AP, above ce: eql, below it: none."
+    )
+    assert few == "**Few images:** APr: few."
+
+
+def test_the_size_that_is_found_is_the_one_that_compare_tells(rows) -> None:
+    """Of four losses with one variance, at the first step of Holm's correction for six pairs."""
+    made = rows()
+    found = standing(made, {"AP": [], "APr": []})
+    half = Interval(-0.1, 0.1)
+    found.pairs["AP"][:] = [replace(one, seeds=half, seed_deviation=0.02, n_first=3) for one in found.pairs["AP"]]
+    size = resolvable(2, 0.02, True, 0.01, level=0.05 / 6, pooled=4)
+    assert size is not None
+    assert f"about {100 * size:.1f} points of AP" in findings(made, found, toy=False)[1]

@@ -64,7 +64,8 @@ def seeds_of(rows):
 
 def total(first, second, rows, drawn):
     """Interval (points) and p of a paired difference of mean AP, from the definition: the variances of seeds and images
-    add up, what images do to single runs is not counted twice, quantiles are weighted by the variances.
+    add up, what images do to single runs is not counted twice, quantiles are weighted by the variances; and it is never
+    narrower than the interval of seeds or of images.
     """
     resampled = np.array(
         [drawn[b.evidence][:, 0] - drawn[a.evidence][:, 0] for a, b in zip(first.runs, second.runs, strict=True)]
@@ -72,11 +73,13 @@ def total(first, second, rows, drawn):
     n = len(first.runs)
     seeds, df = seeds_of(rows)
     single = sum(np.var(run - resampled.mean(axis=0), ddof=1) for run in resampled) / (n - 1) / n
-    images = max(0.0, np.var(resampled.mean(axis=0), ddof=1) - single)
+    whole = np.var(resampled.mean(axis=0), ddof=1)
+    images = max(0.0, whole - single, whole - seeds)
     error = math.sqrt(seeds + images)
 
     def quantile(tail):
-        return (seeds * stats.t.isf(tail, df) + images * stats.norm.isf(tail)) / (seeds + images)
+        both = (seeds * stats.t.isf(tail, df) + images * stats.norm.isf(tail)) / (seeds + images)
+        return max(both, stats.t.isf(tail, df) * math.sqrt(seeds) / error)
 
     center, half = second.ap() - first.ap(), quantile(0.025) * error
     low, high = 1e-12, 0.5
@@ -210,7 +213,11 @@ def test_both_metrics_are_compared_in_all_pairs(made) -> None:
 
 def test_few_images_are_doubted_where_an_interval_is_given(made) -> None:
     rows, _ = made({"ce": (0.2, (0, 1)), "ecm": (0.3, (0, 1))})
-    (doubt,) = standing(rows).doubts
-    assert doubt.startswith("APr") and " 4. " in doubt
+    found = standing(rows)
+    assert list(found.doubts) == ["APr"] and " 4. " in found.doubts["APr"]
+    for pair in found.pairs["APr"]:
+        assert np.isfinite(pair.value)
+        assert (pair.images, pair.seeds, pair.total, pair.p_seeds, pair.p, pair.p_holm) == (None,) * 6
+    assert all(pair.total is not None and pair.p_holm is not None for pair in found.pairs["AP"])
     rows, _ = made({"ce": (0.2, (0,)), "ecm": (0.3, (0,))})
-    assert standing(rows).doubts == ()
+    assert standing(rows).doubts == {}

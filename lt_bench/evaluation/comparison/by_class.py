@@ -8,15 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lt_bench.evaluation.comparison.class_rows import merged_rows, objects_to_find
 from lt_bench.evaluation.comparison.comparison import Candidate, Measured, Options
 from lt_bench.evaluation.comparison.intervals import Interval, image_interval, images_of_classes
-from lt_bench.evaluation.comparison.resampled_ap import resample
+from lt_bench.evaluation.comparison.swap_test import ROUNDING, exchanged
 from lt_bench.evaluation.evidence.evidence import Evidence
 from lt_bench.evaluation.terms import BoxOrMask
 
 Floats = NDArray[np.float64]
-ROUNDING = 1e-12  # AP that differs by less is equal
 LEVEL = 0.05
 
 
@@ -123,21 +121,9 @@ def swapped_differences(
 ) -> Floats:
     """AP of the second minus AP of the first by class: float64 [1 + permutations, K], the first row as it is.
 
-    In each other row the detections of every image were exchanged with probability 1/2, those of all runs together
-    (as in `swap_test`).
+    In each other row the detections of the images were exchanged (`exchanged`).
     """
-    truth = first[0]
-    images = len(truth.image_ids)
-    swapped = np.random.default_rng(seed).integers(2, size=(permutations + 1, images), dtype=np.int32)
-    swapped[0] = 0
-    sides = np.concatenate((1 - swapped, swapped), axis=1), np.concatenate((swapped, 1 - swapped), axis=1)
-    objects = np.repeat(objects_to_find(truth, np.ones((1, images), dtype=np.int32)), len(swapped), axis=0)
-    total = np.zeros((len(swapped), len(truth.category_ids)))
-    for one, other in zip(first, second, strict=True):
-        rows = merged_rows(one, other, kind)
-        before, after = (resample(rows, side, objects, truth.frequency, 2).ap for side in sides)
-        total += after - before
-    return total / len(first)
+    return exchanged(first, second, kind, permutations, seed, lambda found: found.ap)
 
 
 def p_values(differences: Floats) -> Floats:

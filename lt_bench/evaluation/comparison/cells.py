@@ -25,6 +25,12 @@ def p_value(p: float | None) -> str:
     return f"{p:.3f}" if p >= 0.0005 else "<0.001"
 
 
+def p_is(p: float | None) -> str:
+    """p = 0.034 or p < 0.001, for sentences."""
+    text = p_value(p)
+    return f"p < {text[1:]}" if text.startswith("<") else f"p = {text}"
+
+
 def wrapped(text: str) -> str:
     return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from lt_bench.evaluation.comparison.by_class import ByClass, ClassDifference, Excess
-from lt_bench.evaluation.comparison.cells import interval, p_value, wrapped
+from lt_bench.evaluation.comparison.cells import interval, p_is, p_value, wrapped
 
 SHOWN = 10
-FEW = 5  # images, with fewer of which an interval by resampling them is too narrow
+NARROW_BELOW = 5  # images, with fewer of which an interval by resampling them is too narrow
 
 
 def render_classes(found: ByClass, confidence: float) -> str:
@@ -24,9 +24,10 @@ def render_classes(found: ByClass, confidence: float) -> str:
         _table("lost most", lost, found),
         _excess(found.excess),
     ]
-    if any(one.images < FEW for one in (*gained[:SHOWN], *lost[:SHOWN])):
+    if any(one.images < NARROW_BELOW for one in (*gained[:SHOWN], *lost[:SHOWN])):
         parts.append(
-            f"*: fewer than {FEW} validation images show the class: its interval is too narrow, its p hardly small."
+            f"*: fewer than {NARROW_BELOW} validation images show the class: its interval is too narrow, its p hardly "
+            "small."
         )
     return "\n\n".join(part for part in parts if part)
 
@@ -40,7 +41,7 @@ def _table(title: str, classes: Sequence[ClassDifference], found: ByClass) -> st
             one.about.name,
             one.about.frequency,
             f"{one.about.training_images:,}",
-            f"{one.images:,}{'*' if one.images < FEW else ''}",
+            f"{one.images:,}{'*' if one.images < NARROW_BELOW else ''}",
             f"{100 * one.first:.2f}",
             f"{100 * one.second:.2f}",
             f"{100 * one.value:+.2f}",
@@ -56,11 +57,11 @@ def _table(title: str, classes: Sequence[ClassDifference], found: ByClass) -> st
 def _excess(excess: Excess | None) -> str:
     if excess is None:
         return "How many classes differ by chance can't be said: the losses have different numbers of runs."
-    more = "more than" if excess.p <= excess.level else "no more than"
+    follows = "this is more than chance would give" if excess.p <= excess.level else "chance alone may give as many"
     without = 100 * (1 - excess.level)
     return wrapped(
         f"Classes that differ with p <= {excess.level:g}: {excess.found}. Exchanging the detections of both image "
-        f"by image gives {excess.expected:.1f} on average, at most {excess.high} in {without:g} % of the cases (p = "
-        f"{p_value(excess.p)}), so this is {more} chance would give; images only. Left after Benjamini and Hochberg's "
+        f"by image gives {excess.expected:.1f} on average, at most {excess.high} in {without:g} % of the cases "
+        f"({p_is(excess.p)}), so {follows}; images only. Left after Benjamini and Hochberg's "
         f"correction: {excess.after_correction}."
     )

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lt_bench.evaluation.comparison.bootstrap import draw_images
-from lt_bench.evaluation.comparison.intervals import images_of_classes, widened, widenings
-from lt_bench.evaluation.comparison.power import resolvable, seeds_needed
-from lt_bench.evaluation.comparison.ranking import Rank, all_pairs, groups, holm, is_significant, ranks
+from lt_bench.evaluation.comparison.intervals import doubts, images_of_classes, widened, widenings
+from lt_bench.evaluation.comparison.power import first_step, resolvable, seeds_needed
+from lt_bench.evaluation.comparison.ranking import (
+    Rank,
+    all_pairs,
+    groups,
+    holm,
+    is_significant,
+    number_of_losses,
+    ranks,
+)
 from lt_bench.evaluation.comparison.resampled_ap import COMPARED, class_ap
 from lt_bench.evaluation.comparison.runs import LossRuns
 from lt_bench.evaluation.comparison.swap_test import swap_test
-from lt_bench.evaluation.comparison.total import Difference, difference
+from lt_bench.evaluation.comparison.total import Difference, difference, without_intervals
 from lt_bench.evaluation.evidence.evidence import Evidence
 from lt_bench.evaluation.terms import BoxOrMask
 
@@ -68,7 +76,8 @@ class Measured:
 @dataclass(frozen=True, eq=False)
 class Power:
     """seeds_needed: how many seeds a loss would show the difference seen; None where no number would.
-    resolvable: number of seeds -> smallest difference that they show.
+    resolvable: number of seeds -> smallest difference that they show. Of several pairs, both at the level of Holm's
+    first step, and with the variance between seeds estimated as it is for the p-values.
     """
 
     seeds_needed: int | None
@@ -95,7 +104,7 @@ class Ranking:
     """ranks: best mean first. groups: largest sets of losses that can't be told apart.
 
     worst: by loss, the other end of the ranks that it can have: the number of losses that are not significantly worse.
-    Without those that have no rank. Holm's correction holds for all pairs at once, and so do the ranges of all ranks
+    Holm's correction holds for all pairs at once, and so do the ranges of all ranks
     (Mogstad et al., Review of Economic Studies 91, 2024).
     """
 
@@ -106,7 +115,7 @@ class Ranking:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """rankings: by metric."""
+    """rankings: by metric. doubts: metric -> why no interval of it can be trusted, and so none is given."""
 
     options: Options
     images: int
@@ -114,6 +123,7 @@ class Comparison:
     losses: tuple[LossRuns, ...]
     pairs: tuple[Pair, ...]
     rankings: Mapping[str, Ranking]
+    doubts: Mapping[str, str] = field(default_factory=dict)
 
     def metrics(self) -> list[str]:
         """Those of COMPARED that the data set has classes for."""
@@ -145,17 +155,23 @@ def compare(candidates: Sequence[Candidate], measured: Sequence[Measured], optio
     runs = [one.runs for one in measured]
     there = [metric for metric in COMPARED if all(np.isfinite(one.measured(metric)).all() for one in runs)]
     pooled = len(runs) > 2 if options.pooled is None else options.pooled
+    truth = candidates[0].evidence[0]
+    doubted = doubts(images_of_classes(truth), truth.frequency)
     by_metric = {metric: _all_pairs(runs, metric, options.confidence, pooled) for metric in there}
+    for metric in doubted.keys() & by_metric.keys():
+        by_metric[metric] = {names: without_intervals(pair) for names, pair in by_metric[metric].items()}
     swapped = {pair: p for pair, p in _swap_tests(candidates, options)}
     corrected = {
-        metric: dict(zip(swapped, holm([p[metric] for p in swapped.values()]), strict=True)) for metric in there
+        metric: dict(zip(swapped, holm([p[metric] for p in swapped.values()]), strict=True))
+        for metric in there
+        if metric not in doubted
     }
     pairs = []
     for first, second in combinations(range(len(runs)), 2):
         names = runs[first].name, runs[second].name
         p_images = swapped.get(names, {})
         found = {
-            metric: replace(differences[names], p_images=p_images.get(metric))
+            metric: replace(differences[names], p_images=None if metric in doubted else p_images.get(metric))
             for metric, differences in by_metric.items()
         }
         pairs.append(
@@ -163,9 +179,9 @@ def compare(candidates: Sequence[Candidate], measured: Sequence[Measured], optio
                 first=names[0],
                 second=names[1],
                 differences=found,
-                p_images_holm={metric: corrected[metric][names] for metric in there if names in swapped},
+                p_images_holm={metric: p[names] for metric, p in corrected.items() if names in swapped},
                 power={
-                    metric: _power(found[metric], options.level)
+                    metric: _power(found[metric], list(by_metric[metric].values()), options.level, pooled)
                     for metric in PLANNED
                     if metric in found and found[metric].seed_deviation
                 },
@@ -173,10 +189,9 @@ def compare(candidates: Sequence[Candidate], measured: Sequence[Measured], optio
             )
         )
     rankings = {
-        metric: _ranking(runs, metric, list(differences.values()), options.level)
+        metric: _ranking(runs, metric, list(differences.values()), options.level, pooled)
         for metric, differences in by_metric.items()
     }
-    truth = candidates[0].evidence[0]
     return Comparison(
         replace(options, pooled=pooled),
         len(truth.image_ids),
@@ -184,6 +199,7 @@ def compare(candidates: Sequence[Candidate], measured: Sequence[Measured], optio
         tuple(runs),
         tuple(pairs),
         rankings,
+        doubted,
     )
 
 
@@ -215,21 +231,25 @@ def _swap_tests(
             )
 
 
-def _ranking(runs: Sequence[LossRuns], metric: str, pairs: Sequence[Difference], level: float) -> Ranking:
-    placed = ranks(runs, metric, pairs, level)
-    worst = {one.name: sum(other.rank is not None for other in placed) for one in placed if one.rank is not None}
+def _ranking(runs: Sequence[LossRuns], metric: str, pairs: Sequence[Difference], level: float, pooled: bool) -> Ranking:
+    placed = ranks(runs, metric, pairs, level, pooled)
+    if all(pair.images is None for pair in pairs):  # without intervals for other images, there is no such probability
+        placed = [replace(one, probability_best=None) for one in placed]
+    worst = {one.name: len(placed) for one in placed}
     for pair in pairs:
         if is_significant(pair, level):
             worst[pair.second if pair.value > 0 else pair.first] -= 1
     return Ranking(tuple(placed), worst, tuple(groups(runs, pairs, level)))
 
 
-def _power(one: Difference, level: float) -> Power:
+def _power(one: Difference, pairs: Sequence[Difference], level: float, pooled: bool) -> Power:
     assert one.seed_deviation is not None
     images = one.image_deviation or 0.0
-    found = {n: resolvable(n, one.seed_deviation, one.paired, images, level=level) for n in SEEDS}
+    level = first_step(level, sum(pair.p is not None for pair in pairs))
+    losses = number_of_losses(pairs) if pooled else None
+    found = {n: resolvable(n, one.seed_deviation, one.paired, images, level=level, pooled=losses) for n in SEEDS}
     return Power(
-        seeds_needed(one.value, one.seed_deviation, one.paired, images, level=level),
+        seeds_needed(one.value, one.seed_deviation, one.paired, images, level=level, pooled=losses),
         {n: size for n, size in found.items() if size is not None},
     )
 

@@ -81,6 +81,8 @@ def _panel(ax: Any, metric: str, classes: str, pairs: tuple[Pair, ...]) -> None:
         if one is None:
             ax.annotate("no such classes", (0, row), (0, 4), textcoords="offset points", ha="center", color=GREY)
             continue
+        if not any(_shown(one)):
+            ax.annotate("too few images", (0, row), (0, 4), textcoords="offset points", ha="center", color=GREY)
         for bar, interval in _shown(one):
             _draw(ax, bar, interval, one.value, row)
             reach = max(reach, abs(100 * interval.low), abs(100 * interval.high))

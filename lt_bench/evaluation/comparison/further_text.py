@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lt_bench.evaluation.comparison.cells import ABSENT, minus, p_value, table, wrapped
+from lt_bench.evaluation.comparison.cells import ABSENT, minus, p_is, p_value, table, wrapped
 from lt_bench.evaluation.comparison.comparison import SEEDS, Comparison, Pair
 
 TEST = "takes the classes for the sample; knows neither images nor seeds"
@@ -18,7 +18,7 @@ def further(comparison: Comparison) -> str:
     pair = comparison.pairs[0]
     lines = [f"Power: {_power(pair, comparison)}."]
     if pair.p_classes is not None:
-        lines.append(f"Cross-check, paired t-test over the classes' AP: p = {p_value(pair.p_classes)} ({TEST}).")
+        lines.append(f"Cross-check, paired t-test over the classes' AP: {p_is(pair.p_classes)} ({TEST}).")
     return "\n".join(map(wrapped, lines))
 
 
@@ -46,9 +46,10 @@ def _table(comparison: Comparison) -> str:
         difference = f"{100 * pair.differences['AP'].value:+.2f}"
         rows.append([minus(pair), difference, needed, *sizes, p_value(pair.p_classes)])
     about = (
-        f"Power in AP (80 % at {100 * comparison.options.level:g} %): how many seeds of each loss show the difference "
-        "seen, and which difference, in points, some numbers of seeds show. p t-test: a cross-check, paired over the "
-        f"classes' AP; it {TEST}."
+        f"Power in AP: how many seeds of each loss show the difference seen with a probability of 80 %, and which "
+        f"difference, in points, some numbers of seeds show; at {100 * comparison.options.level:g} % over the number "
+        "of pairs tested, the first step of Holm's correction. p t-test: a cross-check, paired over the classes' AP; "
+        f"it {TEST}, and it is not corrected."
     )
     unknown = [runs.name for runs in comparison.losses if len(runs) < 2]
     note = f"\n\nPower of {', '.join(unknown)}: {ONE_SEED}." if unknown else ""

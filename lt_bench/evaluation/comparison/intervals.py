@@ -16,7 +16,7 @@ from lt_bench.evaluation.evidence.evidence import Evidence
 from lt_bench.utils.frequency import FREQUENCIES
 
 ENOUGH = 4  # images of a class from which on the bootstrap's variance is right to 4 %
-FEW = 5  # images of a group's classes below which intervals of a difference hold the true one too rarely
+TRUSTED_FROM = 5  # images of a group's classes; with fewer, intervals of a difference hold the true one too rarely
 HELD = {1: 38, 2: 87, 3: 92, 4: 92}  # in how many percent of the simulations they do, by images
 OWN_VALUES = (  # for output that shows intervals of single runs
     "The interval of a run's own APr is too short where rare classes are shown by few images: in simulations 95 % "
@@ -89,21 +89,21 @@ def widening(images: NDArray[np.integer]) -> float:
     return max(1.0, float(np.sqrt(true.sum() / resampled)))
 
 
-def doubts(images: NDArray[np.integer], frequency: Sequence[str]) -> list[str]:
-    """Sentences for the output, one for each frequency group whose intervals can't be trusted; [] if all can.
+def doubts(images: NDArray[np.integer], frequency: Sequence[str]) -> dict[str, str]:
+    """Metric -> a sentence for the output: APr, APc and APf as far as their intervals can't be trusted.
 
     images, frequency: as in `widenings`. The figures are those of docs/calibration.md.
     """
     own = np.array(list(frequency))
-    found = []
+    found = {}
     for name, word in FREQUENCIES.items():
         there = images[(own == name) & (images > 0)]
         count = int(there.sum())
-        if 0 < count < FEW:
-            found.append(
+        if 0 < count < TRUSTED_FROM:
+            found[f"AP{name}"] = (
                 f"AP{name}: {word} classes that the validation images show: {len(there)}; images that show one: "
-                f"{count}. With fewer than {FEW} no interval can be trusted: in simulations {HELD[count]} % of the "
-                "95 % intervals of a difference held the true one."
+                f"{count}. With fewer than {TRUSTED_FROM} no interval can be trusted, and none is given, nor a p: in "
+                f"simulations {HELD[count]} % of the 95 % intervals of a difference held the true one."
             )
     return found
 

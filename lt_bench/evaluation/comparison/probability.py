@@ -59,7 +59,8 @@ def _moves(runs: Sequence[LossRuns], values: Sequence[Floats], draws: int, rng: 
 
 def _pooled_moves(runs: Sequence[LossRuns], values: Sequence[Floats], draws: int, rng: np.random.Generator) -> Floats:
     """The same, with one variance for all losses."""
-    found = pooled_variance(values, all(are_paired(runs[0], one) for one in runs))
+    several = [one for one in runs if len(one) > 1]  # as in comparison.compare
+    found = pooled_variance(values, all(are_paired(several[0], one) for one in several))
     if found is None:
         return np.zeros((draws, len(runs)))
     variance, df = found

@@ -17,8 +17,8 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class Rank:
-    """rank: 1 + number of losses that are significantly better, so losses that can't be told apart share one; None for
-    a loss that could be compared with no other, as it has one run.
+    """rank: 1 + number of losses that are significantly better, so losses that can't be told apart share one, and a
+    loss with one run, of which nothing is known, may be the first. None without a value.
 
     probability_best: that no other loss is better, or None where it can't be estimated. from_images_only: some loss
     has one run, and `probability_best` takes its checkpoint for the loss.
@@ -67,6 +67,11 @@ def _pooled(runs: Sequence[LossRuns], metric: str, first: int, second: int) -> S
     return pooled_scatter([one.ordered().measured(metric) for one in runs], first, second, paired)
 
 
+def number_of_losses(pairs: Sequence[Difference]) -> int:
+    """Of whose seeds anything is known, and so from how many a pooled variance comes."""
+    return len({name for pair in pairs if pair.seeds is not None for name in (pair.first, pair.second)})
+
+
 def is_significant(pair: Difference, level: float = LEVEL) -> bool:
     """After Holm's correction. False where p isn't known."""
     return pair.p_holm is not None and pair.p_holm <= level
@@ -84,12 +89,12 @@ def ranks(
     pairs: from `all_pairs`, if at hand, with the same `pooled`.
     """
     pairs = all_pairs(runs, metric, pooled=pooled) if pairs is None else pairs
-    beaten: dict[str, int] = dict.fromkeys(_compared(pairs), 0)
+    means = {one.name: float(one.measured(metric).mean()) for one in runs}
+    beaten = {name: 0 for name, mean in means.items() if np.isfinite(mean)}
     for pair in pairs:
         if is_significant(pair, level):
             beaten[pair.first if pair.value > 0 else pair.second] += 1
     best = probability_best(runs, metric, pooled)
-    means = {one.name: float(one.measured(metric).mean()) for one in runs}
     images_only = any(len(one) < 2 for one in runs)
     placed = {name: 1 + count for name, count in beaten.items()}
     found = [Rank(name, placed.get(name), mean, best.get(name), images_only) for name, mean in means.items()]

@@ -19,12 +19,14 @@ class Scatter:
     """How far a difference of means scatters with the seeds.
 
     variance: of the difference of the means, in squared units of the values. df: degrees of freedom it is known with.
-    deviation: of a single run; with pairs, of a single difference. Without pairs, the root mean square of both sides'.
+    paired: whether it is that of pairs of runs. deviation: of a single run; with pairs, of a single difference. Without
+    pairs, the root mean square of both sides'.
     """
 
     variance: float
     df: float
     deviation: float
+    paired: bool
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,10 @@ def scatter(first: Floats, second: Floats, paired: bool) -> Scatter | None:
         return None
     if paired:
         spread = float(np.var(second - first, ddof=1))
-        return Scatter(spread / len(first), len(first) - 1, spread**0.5)
+        return Scatter(spread / len(first), len(first) - 1, spread**0.5, paired)
     both = [float(np.var(side, ddof=1)) for side in (first, second)]
     found, alike = _welch(both, first, second), _welch([1.0, 1.0], first, second)
-    return Scatter(found[0], min(found[1], alike[1]), (sum(both) / 2) ** 0.5)
+    return Scatter(found[0], min(found[1], alike[1]), (sum(both) / 2) ** 0.5, paired)
 
 
 def _welch(variances: Sequence[float], first: Floats, second: Floats) -> tuple[float, float]:
@@ -72,7 +74,7 @@ def pooled_scatter(losses: Sequence[Floats], first: int, second: int, paired: bo
     if found is None or min(runs) < 2:
         return None
     variance, df = found
-    return Scatter(variance * (1 / runs[0] + 1 / runs[1]), df, (variance * (2 if paired else 1)) ** 0.5)
+    return Scatter(variance * (1 / runs[0] + 1 / runs[1]), df, (variance * (2 if paired else 1)) ** 0.5, paired)
 
 
 def pooled_variance(losses: Sequence[Floats], paired: bool) -> tuple[float, float] | None:

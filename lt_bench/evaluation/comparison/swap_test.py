@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lt_bench.errors import UserError
 from lt_bench.evaluation.comparison.class_rows import merged_rows, objects_to_find
-from lt_bench.evaluation.comparison.resampled_ap import COMPARED, resample
+from lt_bench.evaluation.comparison.resampled_ap import COMPARED, ClassAP, resample
 from lt_bench.evaluation.evidence.evidence import Evidence
 from lt_bench.evaluation.terms import BoxOrMask
 
@@ -37,6 +37,24 @@ def swap_test(
     same images and objects.
     """
     _refuse_unequal(first, second)
+    differences = exchanged(first, second, kind, permutations, seed, ClassAP.metrics, threads)
+    return dict(zip(COMPARED, _p_values(differences), strict=True))
+
+
+def exchanged(
+    first: Sequence[Evidence],
+    second: Sequence[Evidence],
+    kind: BoxOrMask,
+    permutations: int,
+    seed: int,
+    of: Callable[[ClassAP], NDArray[np.float64]],
+    threads: int = 2,
+) -> NDArray[np.float64]:
+    """What `of` takes of both sides' AP, second minus first, mean over the runs: float64 [1 + permutations, ...].
+
+    The first row is the difference as it is. In each other row the detections of every image were exchanged with
+    probability 1/2, those of all runs together.
+    """
     truth = first[0]
     images = len(truth.image_ids)
     swapped = np.random.default_rng(seed).integers(2, size=(permutations + 1, images), dtype=np.int32)
@@ -45,12 +63,12 @@ def swap_test(
     objects = np.broadcast_to(
         objects_to_find(truth, np.ones((1, images), dtype=np.int32)), (len(swapped), len(truth.category_ids))
     )
-    total = np.zeros((len(swapped), len(COMPARED)))
+    found = []
     for one, other in zip(first, second, strict=True):
         rows = merged_rows(one, other, kind)
-        before, after = (resample(rows, side, objects, truth.frequency, threads).metrics() for side in sides)
-        total += after - before
-    return dict(zip(COMPARED, _p_values(total / len(first)), strict=True))
+        before, after = (of(resample(rows, side, objects, truth.frequency, threads)) for side in sides)
+        found.append(after - before)
+    return np.asarray(sum(found) / len(found))
 
 
 def _p_values(differences: NDArray[np.float64]) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 import numpy as np
 
@@ -10,12 +11,13 @@ from lt_bench.evaluation.comparison.cells import ABSENT, interval, minus, p_valu
 from lt_bench.evaluation.comparison.comparison import Comparison, Pair, Ranking
 from lt_bench.evaluation.comparison.further_text import further
 from lt_bench.evaluation.comparison.resampled_ap import COMPARED
-from lt_bench.evaluation.comparison.runs import LossRuns
-from lt_bench.evaluation.comparison.total import COVERED_BY_NONE, COVERS, Difference
+from lt_bench.evaluation.comparison.runs import LossRuns, are_paired
+from lt_bench.evaluation.comparison.total import COVERED_BY_NONE, COVERS
 from lt_bench.evaluation.comparison.verdict import listed, says_nothing, verdict
 from lt_bench.evaluation.terms import KINDS
 
 ONE_SEED = "not known with one seed"
+FEW_IMAGES = "too few images"
 
 
 def render(comparison: Comparison, notes: Sequence[str] = ()) -> str:
@@ -57,11 +59,11 @@ def _differences(comparison: Comparison) -> Iterator[str]:
     columns = _columns(comparison)
     if not several:
         pair = comparison.pairs[0]
-        rows = [[metric, *_cells(pair.differences.get(metric), pair, columns)] for metric in COMPARED]
+        rows = [[metric, *_cells(metric, pair, comparison, columns)] for metric in COMPARED]
         yield f"{minus(pair)}, in points\n\n{table(('', *columns), rows)}"
         return
     for metric in comparison.metrics():
-        rows = [[minus(pair), *_cells(pair.differences.get(metric), pair, columns)] for pair in comparison.pairs]
+        rows = [[minus(pair), *_cells(metric, pair, comparison, columns)] for pair in comparison.pairs]
         yield f"Differences in {metric}, in points\n\n{table(('', *columns), rows)}"
 
 
@@ -76,10 +78,12 @@ def _knows_seeds(pair: Pair) -> bool:
     return any(one.seeds is not None for one in pair.differences.values())
 
 
-def _cells(one: Difference | None, pair: Pair, columns: Sequence[str]) -> list[str]:
+def _cells(metric: str, pair: Pair, comparison: Comparison, columns: Sequence[str]) -> list[str]:
+    one = pair.differences.get(metric)
     if one is None:
         return [ABSENT] * len(columns)
     unknown = ONE_SEED if min(one.n_first, one.n_second) < 2 else ABSENT
+    unknown = FEW_IMAGES if metric in comparison.doubts else unknown
     cells = {
         "difference": f"{100 * one.value:+.2f}",
         "images": interval(one.images),
@@ -105,12 +109,7 @@ def _legend(comparison: Comparison) -> str:
     ]
     if any(pair.p_images_holm for pair in comparison.pairs):
         rows.append("p swap: from exchanging the detections of both image by image; it knows nothing of seeds either.")
-    paired = {one.paired for pair in comparison.pairs if _knows_seeds(pair) for one in pair.differences.values()}
-    if True in paired:
-        where = "" if paired == {True} else " where two losses have the same"
-        rows.append(
-            f"Seeds are paired{where}: the same seed gives the same first weights and the same order of images."
-        )
+    rows += _pairing(comparison)
     if options.pooled and any(map(_knows_seeds, comparison.pairs)):
         rows.append(
             "The variance between seeds is estimated once from all losses, as on a board; that is right as far as "
@@ -125,6 +124,24 @@ def _legend(comparison: Comparison) -> str:
     return "\n".join(row if row.startswith(" ") else wrapped(row) for row in rows)
 
 
+def _pairing(comparison: Comparison) -> list[str]:
+    """Whether runs of the same seed are taken as pairs."""
+    paired = {one.paired for pair in comparison.pairs if _knows_seeds(pair) for one in pair.differences.values()}
+    if True in paired:
+        where = "" if paired == {True} else " where two losses have the same"
+        return [f"Seeds are paired{where}: the same seed gives the same first weights and the same order of images."]
+    several = [runs for runs in comparison.losses if len(runs) > 1]
+    if not any(are_paired(*two) for two in combinations(several, 2)):
+        return []
+    every = {seed for runs in several for seed in runs.seeds}
+    lacking = [
+        f"{runs.name} lacks seed {listed([str(seed) for seed in sorted(every - set(runs.seeds))])}"
+        for runs in several
+        if every - set(runs.seeds)
+    ]
+    return [f"No runs are paired by seed, since {listed(lacking)}; --no-pooled pairs losses that have the same seeds."]
+
+
 def _verdicts(comparison: Comparison) -> str:
     """A sentence for each pair of which anything can be said, and one for all others."""
     said, silent = [], []
@@ -134,7 +151,7 @@ def _verdicts(comparison: Comparison) -> str:
         else:
             said.append(wrapped(verdict(pair, comparison)))
     if silent:
-        said.append(wrapped(f"Nothing can be said, in no metric, of {'; '.join(silent)}."))
+        said.append(wrapped(f"In no metric can anything be said of {'; '.join(silent)}."))
     return "\n".join(said)
 
 
@@ -154,7 +171,8 @@ def _ranking(ranking: Ranking) -> str:
     ]
     if any(one.from_images_only for one in ranking.ranks):
         parts.append(
-            "A loss with one seed: no rank, and its probability takes the checkpoint for the loss, and says too much."
+            "A loss with one seed can have every rank; its probability takes the checkpoint for the loss, and says too "
+            "much."
         )
     if ranking.groups:
         sets = "\n".join(f"  {', '.join(names)}" for names in ranking.groups)

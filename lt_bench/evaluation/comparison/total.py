@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,18 +25,28 @@ COVERED_BY_NONE = "None of them covers another data set, backbone, schedule, rec
 NOT_KNOWN = "not known: a loss with one seed has no variance between seeds (run at least two, better three or more)"
 
 
+class ImageVariance(NamedTuple):
+    """Of a difference of two losses' means. whole: with these very checkpoints. of_losses: what is left of it with any
+    number of seeds; as it is estimated from the same resamples, it may be too small by chance.
+    """
+
+    whole: float
+    of_losses: float
+
+
 @dataclass(frozen=True)
 class Difference:
     """Two losses in one metric. value: mean of the second's runs minus mean of the first's; NaN if it isn't there.
 
     images, seeds, total: intervals for what COVERS says. p_images, p_seeds, p_total: two-sided. seeds and total, and
     their p, are None where a loss has one run; images and total are None without resampled values. p_images: what was
-    given to `difference`. p_holm: p_total, corrected for all pairs; None before that.
+    given to `difference`. p_holm: p_total, corrected for all pairs; None before that. All of them are None where no
+    interval can be trusted (`without_intervals`).
 
-    paired: whether the runs are paired by seed. df: degrees of freedom of the variance between seeds. seed_deviation:
-    standard deviation between the runs of a loss (paired: between the differences of pairs). Both None where a loss has
-    one run. image_deviation: the part of the standard error that comes from the images and that more seeds don't
-    shrink; with one run a side, all of the images' part.
+    paired: whether the variance between seeds is that of runs paired by seed. df: its degrees of freedom.
+    seed_deviation: standard deviation between the runs of a loss (paired: between the differences of pairs). Both None
+    where a loss has one run. image_deviation: the part of the standard error that comes from the images and that more
+    seeds don't shrink (ImageVariance.of_losses).
     """
 
     first: str
@@ -75,7 +86,7 @@ def difference(
     p_images: of the swap test, which needs the evidence itself. known: how the difference of means scatters with the
     seeds, where that is estimated from more than these two losses.
     """
-    paired = are_paired(first, second)
+    paired = are_paired(first, second) if known is None else known.paired
     if paired:
         first, second = first.ordered(), second.ordered()
     values = first.measured(metric), second.measured(metric)
@@ -107,7 +118,7 @@ def difference(
         return result
     means = resampled[1].mean(axis=0) - resampled[0].mean(axis=0)
     result = replace(
-        result, images=image_interval(seeds.value, means, confidence), image_deviation=float(variance**0.5)
+        result, images=image_interval(seeds.value, means, confidence), image_deviation=variance.of_losses**0.5
     )
     if found is None:
         return result
@@ -115,14 +126,31 @@ def difference(
     return replace(result, total=total, p_total=p)
 
 
-def image_variance(first: Floats, second: Floats, paired: bool) -> float | None:
-    """Variance of the difference of two losses that comes from the images, whatever the seeds.
+def without_intervals(pair: Difference) -> Difference:
+    """The value only: for metrics of which no interval can be trusted (intervals.doubts)."""
+    return replace(
+        pair,
+        images=None,
+        p_images=None,
+        seeds=None,
+        p_seeds=None,
+        total=None,
+        p_total=None,
+        df=None,
+        seed_deviation=None,
+        image_deviation=None,
+        p_holm=None,
+    )
+
+
+def image_variance(first: Floats, second: Floats, paired: bool) -> ImageVariance | None:
+    """What the images do to the difference of two losses.
 
     first, second: float64 [S1, B], [S2, B], values of the runs in the same B resamples. The bootstrap's variance of the
     difference of means holds two things: what the images do to the losses as such, and what they do to single runs,
     one more and another less. The latter is in the variance between seeds already, and shrinks with their number; it
-    is taken out here (variance of the runs around their loss's mean), so that nothing counts twice. With one run a side
-    they can't be told apart, and all of it is returned. None with fewer than two resamples with a value.
+    is taken out of `of_losses` (variance of the runs around their loss's mean), so that nothing counts twice. With one
+    run a side they can't be told apart, and both are the same. None with fewer than two resamples with a value.
     """
     there = np.isfinite(first).all(axis=0) & np.isfinite(second).all(axis=0)
     if there.sum() < 2:
@@ -130,7 +158,7 @@ def image_variance(first: Floats, second: Floats, paired: bool) -> float | None:
     first, second = first[:, there], second[:, there]
     whole = float(np.var(second.mean(axis=0) - first.mean(axis=0), ddof=1))
     sides = [second - first] if paired else [first, second]
-    return max(0.0, whole - sum(_of_single_runs(side) for side in sides))
+    return ImageVariance(whole, max(0.0, whole - sum(_of_single_runs(side) for side in sides)))
 
 
 def _of_single_runs(values: Floats) -> float:
@@ -142,25 +170,35 @@ def _of_single_runs(values: Floats) -> float:
     return float(np.var(around_mean, axis=1, ddof=1).sum() / (runs - 1) / runs)
 
 
-def total_interval(value: float, seeds: Scatter, images: float, confidence: float = 0.95) -> tuple[Interval, float]:
+def total_interval(
+    value: float, seeds: Scatter, images: ImageVariance, confidence: float = 0.95
+) -> tuple[Interval, float]:
     """Interval and two-sided p of a difference whose variance is that of the seeds plus that of the images.
 
-    images: variance, from `image_variance`. A bootstrap over n seeds would be too narrow: its variance is short by
-    (n - 1) / n, and its quantiles are normal ones. So the seeds' part gets its t quantile, the images' part, known
-    much better, the normal one, and the sum their mean, weighted by the variances (Cochran and Cox, Experimental
-    Designs, 1957). The usual Satterthwaite degrees of freedom are too optimistic here: with two pairs of runs, 95 %
-    intervals cover down to 87 %.
+    It is never narrower than the interval of either: the images' part is at least what makes the sum as large as the
+    images' whole variance, which a few seeds that happen to be alike would otherwise undercut; see `half_width` for the
+    seeds. p is at most 1 - confidence where 0 is outside the interval, and nowhere else.
     """
-    half = float(half_width(seeds.variance, seeds.df, images, 1 - confidence))
-    return Interval(value - half, value + half), _p(abs(value), seeds, images)
+    part = max(images.of_losses, images.whole - seeds.variance)
+    half = float(half_width(seeds.variance, seeds.df, part, 1 - confidence))
+    return Interval(value - half, value + half), _p(abs(value), seeds, part)
 
 
 def half_width(seeds: float | Floats, df: float | Floats, images: float | Floats, level: float) -> np.float64 | Floats:
-    """Half the width of `total_interval` at the confidence 1 - level. seeds, images: variances; shapes broadcast."""
+    """Half the width of the total interval at the confidence 1 - level. seeds, images: variances; shapes broadcast.
+
+    A bootstrap over n seeds would be too narrow: its variance is short by (n - 1) / n, and its quantiles are normal
+    ones. So the seeds' part gets its t quantile, the images' part, known much better, the normal one, and the sum
+    their mean, weighted by the variances (Cochran and Cox, Experimental Designs, 1957). The usual Satterthwaite degrees
+    of freedom are too optimistic here: with two pairs of runs, 95 % intervals cover down to 87 %. Where the t quantile
+    is more than twice the normal one, the mean falls faster than the variance grows with the images; what the seeds
+    alone give is the least.
+    """
     seeds, images = np.asarray(seeds, dtype=np.float64), np.asarray(images, dtype=np.float64)
     error = np.sqrt(seeds + images)
-    both = -seeds * special.stdtrit(df, level / 2) - images * special.ndtri(level / 2)
-    half: np.float64 | Floats = both / np.where(error > 0, error, 1)
+    of_seeds, of_images = -special.stdtrit(df, level / 2), -special.ndtri(level / 2)
+    both = (seeds * of_seeds + images * of_images) / np.where(error > 0, error, 1)
+    half: np.float64 | Floats = np.maximum(both, np.sqrt(seeds) * of_seeds)
     return half
 
 

@@ -21,7 +21,8 @@ def verdict(pair: Pair, comparison: Comparison) -> str:
 def says_nothing(pair: Pair, level: float) -> bool:
     """Whether no metric differs significantly, of two losses with two runs or more."""
     found = pair.differences.values()
-    return all(one.p_holm is not None and one.p_holm > level for one in found)
+    known = all(min(one.n_first, one.n_second) > 1 for one in found)
+    return known and not any(one.p_holm is not None and one.p_holm <= level for one in found)
 
 
 def _of_losses(pair: Pair, comparison: Comparison) -> str:

@@ -15,7 +15,7 @@ RECALLS = np.linspace(0.0, 1.0, 101)  # lvis-api's numbers
 LATE = np.arange(101) / 100 < RECALLS  # 0.35 for one: the next float64 after 35 / 100, which does not reach it
 SPACING = np.spacing(1)
 ROWS = 2048  # that are summed up at once
-FEW = 10_000  # objects, below which float32 tells how many recalls are reached
+FLOAT32_BELOW = 10_000  # objects, below which float32 tells how many recalls are reached
 Counts = NDArray[np.floating]  # whole numbers, and few enough to be exact
 
 
@@ -104,7 +104,7 @@ def _reached(tp: Counts, objects: NDArray[np.int64], space: Workspace) -> NDArra
     than float32 loses (float64: 1e-10), so that rounding down gives the number of i with i / 100 <= tp / objects. That
     is the answer, but for the recalls in LATE where they are met exactly, which takes 10 or a multiple of it.
     """
-    few = objects.max() < FEW
+    few = objects.max() < FLOAT32_BELOW
     kind, lift = (np.float32, 4e-7) if few else (np.float64, 1e-12)
     scale = (100 / objects * (1 + lift)).astype(kind)
     reached = space.array("reached", len(tp), tp.shape[1], kind)

@@ -85,4 +85,4 @@ def seed_notes(seeds: Mapping[str, Sequence[int]]) -> list[str]:
     lists = [f"{name} lacks {', '.join(map(str, lacking))}" for name, lacking in missing_seeds(seeds).items()]
     if not lists:
         return []
-    return [f"the losses have different seeds ({'; '.join(lists)}); pairs of different seeds are compared unpaired"]
+    return [f"the losses have different seeds ({'; '.join(lists)}); runs of different seeds are no pairs"]

@@ -14,7 +14,6 @@ from lt_bench.evaluation.comparison.class_text import render_classes
 from lt_bench.evaluation.comparison.comparison import Candidate, Comparison, Measured, Options, compare, measure
 from lt_bench.evaluation.comparison.export import as_csv, as_json, classes_as_csv
 from lt_bench.evaluation.comparison.figures import beside, save
-from lt_bench.evaluation.comparison.intervals import doubts, images_of_classes
 from lt_bench.evaluation.comparison.resampled_ap import COMPARED
 from lt_bench.evaluation.comparison.text import render
 from lt_bench.evaluation.terms import BoxOrMask
@@ -98,13 +97,7 @@ def report(request: Request) -> Report:
         about = _class_info(losses[0])
         for candidate, one in zip(candidates[1:], measured[1:], strict=True):
             classes.append(by_class((candidates[0], candidate), (measured[0], one), about, options))
-    truth = losses[0].runs[0].evidence
-    return Report(
-        found,
-        tuple(losses),
-        tuple(classes),
-        (*notes, *more, *doubts(images_of_classes(truth), truth.frequency)),
-    )
+    return Report(found, tuple(losses), tuple(classes), (*notes, *more, *found.doubts.values()))
 
 
 def _refuse_other_numbers(loss: Loss, measured: Measured, kind: BoxOrMask) -> None:

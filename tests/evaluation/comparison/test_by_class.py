@@ -13,11 +13,13 @@ from lt_bench.evaluation.comparison.bootstrap import draw_images
 from lt_bench.evaluation.comparison.by_class import (
     ByClass,
     ClassInfo,
+    Excess,
     by_class,
     excess_of,
     p_values,
     swapped_differences,
 )
+from lt_bench.evaluation.comparison.class_text import render_classes
 from lt_bench.evaluation.comparison.comparison import Candidate, Options, measure
 from lt_bench.evaluation.comparison.intervals import image_interval
 from lt_bench.evaluation.comparison.resampled_ap import class_ap
@@ -92,6 +94,29 @@ def test_differences_and_intervals() -> None:
     gained, lost = found.gained(), found.lost()
     assert [one.value for one in gained] == sorted((one.value for one in found.classes if one.value > 0), reverse=True)
     assert [one.value for one in lost] == sorted(one.value for one in found.classes if one.value < 0)
+
+
+def test_a_class_that_one_image_shows_has_no_interval() -> None:
+    """Of one image no variance is known; of two, one is."""
+    runs = []
+    for skill, seed in ((0.4, 0), (0.6, 1)):
+        run = made_run(skill, seed)
+        kept = np.ones(len(run.object_category), dtype=bool)
+        for place, images in ((0, 1), (1, 2)):
+            kept[np.flatnonzero(run.object_category == place)[images:]] = False
+        fields = {name: getattr(run, name)[kept] for name in ("object_category", "object_image", "object_count")}
+        runs.append(replace(run, **fields))
+    once, twice, *_ = compared(runs[:1], runs[1:]).classes
+    assert (once.images, once.interval) == (1, None)
+    assert twice.images == 2 and twice.interval is not None
+
+
+def test_what_is_said_of_the_number_of_classes() -> None:
+    found = replace(compared([made_run(0.4, 0)], [made_run(0.5, 1)]), excess=Excess(0.05, 9, 1.4, 3, 1e-4, 6))
+    text = " ".join(render_classes(found, 0.95).split())
+    assert "(p < 0.001), so this is more than chance would give" in text
+    found = replace(found, excess=Excess(0.05, 3, 1.4, 3, 0.2, 0))
+    assert "(p = 0.200), so chance alone may give as many" in " ".join(render_classes(found, 0.95).split())
 
 
 def test_p_values_are_shares_of_larger_differences() -> None:

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from lt_bench.evaluation.comparison.intervals import (
-    FEW,
+    TRUSTED_FROM,
     Interval,
     doubts,
     image_interval,
@@ -83,10 +83,11 @@ def test_each_metric_has_the_widening_of_its_classes() -> None:
 
 def test_only_groups_with_few_images_are_doubted() -> None:
     images = np.array([2, 1, 0, 50, 0, 60])
-    (sentence,) = doubts(images, ("r", "r", "r", "c", "c", "f"))
+    ((metric, sentence),) = doubts(images, ("r", "r", "r", "c", "c", "f")).items()
+    assert metric == "APr"
     assert sentence.startswith("APr: rare classes") and "show: 2;" in sentence and "show one: 3." in sentence
-    assert doubts(np.array([FEW, 60, 0]), ("r", "c", "f")) == []
-    assert all("APc" in doubts(np.array([9, count]), "fc")[0] for count in range(1, FEW))
+    assert doubts(np.array([TRUSTED_FROM, 60, 0]), ("r", "c", "f")) == {}
+    assert all(list(doubts(np.array([9, count]), "fc")) == ["APc"] for count in range(1, TRUSTED_FROM))
 
 
 def test_images_without_an_object_to_find_do_not_count() -> None:

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from benchmarks.calibration.seeds import LEVELS, simulated_power
-from lt_bench.evaluation.comparison.power import image_floor, power_of, resolvable, seeds_needed
+from lt_bench.evaluation.comparison.power import first_step, image_floor, power_of, resolvable, seeds_needed
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 10, 50])
@@ -32,6 +32,25 @@ def test_with_images_it_is_that_of_the_total_interval(n: int, paired: bool, nois
     found = simulated_power(LEVELS[noise], n, paired, 700)
     assert found["promised"] == pytest.approx(80, abs=0.01)
     assert found["simulated"] == pytest.approx(80, abs=4.5)
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_with_one_variance_and_several_pairs_it_is_that_of_the_corrected_test(paired: bool) -> None:
+    """Five losses with three seeds: the variance from all of them, the level that of the first of ten pairs."""
+    rng, n, losses, level = np.random.default_rng(0), 3, 5, 0.005
+    size = resolvable(n, 1.0, paired, 0.5, level=level, pooled=losses)
+    assert size is not None and first_step(0.05, 10) == pytest.approx(level)
+    one = 0.5**0.5 if paired else 1.0  # of a run, for a deviation of 1
+    runs = rng.normal(0, one, (20_000, losses, n))
+    residual = runs - runs.mean(axis=2, keepdims=True)
+    df = (losses - 1) * (n - 1) if paired else losses * (n - 1)
+    if paired:  # what a seed does to all losses takes itself out
+        residual = residual - residual.mean(axis=1, keepdims=True)
+    variance = (residual**2).sum(axis=(1, 2)) / df * 2 / n
+    seen = np.diff(runs.mean(axis=2)[:, :2], axis=1)[:, 0] + size + rng.normal(0, 0.5, len(runs))
+    t, z = stats.t.isf(level / 2, df), stats.norm.isf(level / 2)
+    half = np.maximum((variance * t + 0.25 * z) / np.sqrt(variance + 0.25), np.sqrt(variance) * t)
+    assert (np.abs(seen) > half).mean() == pytest.approx(0.8, abs=0.012)
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
+import pytest
 from made_values import made
 
 from benchmarks.calibration.seeds import LEVELS, several
-from lt_bench.evaluation.comparison.ranking import all_pairs, groups, holm, ranks
+from lt_bench.evaluation.comparison.ranking import all_pairs, groups, holm, number_of_losses, ranks
 from lt_bench.evaluation.comparison.total import Difference
 
 
@@ -50,16 +51,33 @@ def test_losses_that_can_not_be_told_apart_share_a_rank() -> None:
     pairs = all_pairs(runs, "AP")
     found = ranks(runs, "AP", pairs)
     assert [one.name for one in found] == ["high", "as high", "one run", "low"] or found[0].name == "as high"
-    assert {one.name: one.rank for one in found} == {"high": 1, "as high": 1, "one run": None, "low": 3}
+    assert {one.name: one.rank for one in found} == {"high": 1, "as high": 1, "one run": 1, "low": 3}
     assert sorted(map(sorted, groups(runs, pairs))) == [["as high", "high"], ["low"]]
     assert all(one.from_images_only for one in found)
     assert not any(one.from_images_only for one in ranks([runs[0], runs[2]], "AP"))
 
 
-def test_with_one_seed_each_there_are_no_ranks() -> None:
+def test_with_one_seed_each_every_rank_is_possible() -> None:
     runs = [made("a", [0.1], 0.01), made("b", [0.9], 0.01)]
-    assert [one.rank for one in ranks(runs, "AP")] == [None, None]
+    assert [one.rank for one in ranks(runs, "AP")] == [1, 1]
     assert groups(runs, all_pairs(runs, "AP")) == []
+
+
+def test_without_a_value_there_is_no_rank() -> None:
+    found = ranks([made("a", [0.1, 0.2]), made("b", [np.nan, np.nan])], "AP")
+    assert [(one.name, one.rank) for one in found] == [("a", 1), ("b", None)]
+
+
+def test_where_one_loss_lacks_a_seed_no_pair_is_paired() -> None:
+    """One variance for all: from runs around their loss's mean, on 2 + 2 + 1 degrees of freedom."""
+    values = {"a": [0.20, 0.24, 0.19], "b": [0.30, 0.35, 0.28], "c": [0.25, 0.27]}
+    pairs = all_pairs([made(name, own, 0.01) for name, own in values.items()], "AP", pooled=True)
+    squares = sum(((np.array(own) - np.mean(own)) ** 2).sum() for own in values.values())
+    for pair in pairs:
+        assert not pair.paired and pair.df == 5
+        assert pair.seed_deviation == pytest.approx((squares / 5) ** 0.5)
+    assert all(pair.paired for pair in all_pairs([made(name, values[name], 0.01) for name in "ab"], "AP", pooled=True))
+    assert number_of_losses(pairs) == 3
 
 
 def test_groups_are_the_largest_sets_without_a_significant_pair() -> None:

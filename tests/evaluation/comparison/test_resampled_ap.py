@@ -38,7 +38,7 @@ def test_parts_of_rows_and_of_resamples_fit_together(seed: int, monkeypatch: pyt
 
 def test_large_counts_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond what float32 can count and tell apart."""
-    monkeypatch.setattr(weighted_ap, "FEW", 1)
+    monkeypatch.setattr(weighted_ap, "FLOAT32_BELOW", 1)
     assert_is_plain_ap(0, 8, 3, 250, 2, 3)
     rng = np.random.default_rng(0)
     evidence = made_evidence(rng, made_truth(rng, 8, 3), 250)
@@ -50,7 +50,7 @@ def test_large_counts_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("few", [10_000, 1])
 def test_recalls_are_reached_as_in_floats(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """For every number of true positives of every number of objects up to 400, and some large ones."""
-    monkeypatch.setattr(weighted_ap, "FEW", few)
+    monkeypatch.setattr(weighted_ap, "FLOAT32_BELOW", few)
     recalls = np.linspace(0.0, 1.0, int(np.round((1.00 - 0.0) / 0.01)) + 1, endpoint=True)  # as lvis-api writes it
     for objects in [*range(1, 401), 1000, 2300, 9_999, 10_000, 99_900]:
         tp = np.arange(objects + 1)

@@ -9,8 +9,8 @@ import pytest
 
 from lt_bench.evaluation.comparison.comparison import Comparison, Options, Pair
 from lt_bench.evaluation.comparison.intervals import Interval
-from lt_bench.evaluation.comparison.total import Difference
-from lt_bench.evaluation.comparison.verdict import listed, verdict
+from lt_bench.evaluation.comparison.total import Difference, without_intervals
+from lt_bench.evaluation.comparison.verdict import listed, says_nothing, verdict
 
 
 def made(value: float, half: float, p: float, n: int = 3, metric: str = "AP") -> Difference:
@@ -64,6 +64,14 @@ def test_the_corrected_p_decides_among_several_pairs() -> None:
     assert said({"AP": one}, pairs=3) == (
         "ecm against ce: nothing can be said in AP (seeds and images, p corrected for all pairs)."
     )
+
+
+def test_a_metric_without_intervals_is_never_told_of() -> None:
+    clear, silent = made(0.012, 0.009, 0.02), without_intervals(made(0.012, 0.009, 0.02, metric="APr"))
+    assert said({"AP": clear, "APr": silent}).endswith("; in APr nothing can be said.")
+    for one, nothing in ((clear, False), (replace(clear, p_holm=0.06), True), (made(0.012, 0.009, 0.02, n=1), False)):
+        pair = Pair("ce", "ecm", {"AP": one, "APr": silent}, {}, {}, None)
+        assert says_nothing(pair, 0.05) == nothing
 
 
 @pytest.mark.parametrize(("half", "p"), [(0.02, 0.01), (0.005, 0.2), (0.02, 0.2)])
