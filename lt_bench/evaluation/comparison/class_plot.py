@@ -41,6 +41,8 @@ def draw_classes(found: Sequence[ByClass], comparison: Comparison) -> Figure:
             _panel(ax, one)
         axes[-1].set_xlabel("training images of the class", color=GREY)
         figure.text(0.1 / width, 1 - 0.27 / height, "Differences in AP by class", fontsize=12, fontweight="bold")
+        lines, groups = axes[0].get_legend_handles_labels()
+        figure.legend(lines, groups, loc="upper right", frameon=False, ncols=3, handletextpad=0.2)
         bars = any(len(one.classes) <= _MANY for one in found)
         options = comparison.options
         about = f"{KINDS[options.kind]} AP, in points; {comparison.images:,} validation images"
@@ -66,7 +68,6 @@ def _panel(ax: Any, found: ByClass) -> None:
         classes = [one for one in found.classes if one.about.frequency == frequency]
         if classes:
             _group(ax, classes, colour, marker, FREQUENCIES[frequency], len(found.classes) <= _MANY)
-    ax.legend(loc="upper right", frameon=False, ncols=3, bbox_to_anchor=(1, 1.14), borderaxespad=0, handletextpad=0.2)
     ax.margins(y=0.12)
     gained, lost = found.gained()[:_NAMED], found.lost()[:_NAMED]
     _name(ax, [one for two in zip_longest(gained, lost) for one in two if one is not None], found.classes)
@@ -79,14 +80,16 @@ def _name(ax: Any, named: Sequence[ClassDifference], classes: Sequence[ClassDiff
     names = [shorten(one.about.name, 24) for one in named]
     sizes = [(0.6 * _SIZE * len(name) * unit, 1.25 * _SIZE * unit) for name in names]
     every = _pixels(ax, [(one, one.value) for one in classes])
-    marks = np.concatenate((every, every), axis=1) + 3.5 * unit * np.array((-1, -1, 1, 1))
+    marks = np.concatenate((every, every), axis=1) + 5 * unit * np.array((-1, -1, 1, 1))
     shown = [one for one in classes if one.interval is not None] if len(classes) <= _MANY else []
     low = _pixels(ax, [(one, one.interval.low) for one in shown if one.interval is not None])
     high = _pixels(ax, [(one, one.interval.high) for one in shown if one.interval is not None])
     bars = np.concatenate((low, high), axis=1) + unit * np.array((-1, 0, 1, 0))
     points = _pixels(ax, [(one, one.value) for one in named])
     frame = Box(*ax.get_window_extent().extents)
-    for name, point, label in zip(names, points, placed(points, sizes, marks, bars, frame), strict=False):
+    for name, point, label in zip(names, points, placed(points, sizes, marks, bars, frame), strict=True):
+        if label is None:
+            continue
         back = ax.transAxes.inverted()
         ax.plot(
             *back.transform((point, label.end)).T,

@@ -18,7 +18,7 @@ from lt_bench.evaluation.terms import KINDS
 PANELS = {"AP": "all classes", "APr": "rare", "APc": "common", "APf": "frequent"}
 _LONGEST = 36  # characters of a loss's name
 _ONE_LINE = 40  # characters of a pair's names
-_ROW, _HEAD, _FOOT = 0.5, 0.92, 0.92  # inches
+_ROW, _HEAD, _FOOT = 0.5, 0.92, 1.08  # inches
 
 
 class _Bar(NamedTuple):
@@ -79,7 +79,7 @@ def _direction(pairs: tuple[Pair, ...]) -> str:
     first, second = shorten(pairs[0].first, _LONGEST), shorten(pairs[0].second, _LONGEST)
     if len(pairs) == 1:
         return f"right of 0: {second} is better than {first}"
-    return f"right of 0: the loss before the minus sign is better (first row: {second} than {first})"
+    return f"right of 0: the loss before the minus sign is better (first row: {second})"
 
 
 def _panel(ax: Any, metric: str, classes: str, pairs: tuple[Pair, ...]) -> None:
@@ -146,8 +146,9 @@ def _key(figure: Figure, comparison: Comparison) -> None:
         )
         for bar in present
     ]
-    figure.legend(handles=lines, loc="lower left", ncols=3, frameon=False, bbox_to_anchor=(0.02 / width, 0.18 / height))
-    words = f"points of AP; {_direction(comparison.pairs)}. Each panel has a scale of its own."
+    figure.legend(handles=lines, loc="lower left", ncols=3, frameon=False, bbox_to_anchor=(0.02 / width, 0.36 / height))
+    words = "Each panel has a scale of its own."
     if any(len(runs) < 2 for runs in comparison.losses):
         words = f"{words} Where a loss has one seed, seeds are not covered."
+    figure.text(0.1 / width, 0.26 / height, f"points of AP; {_direction(comparison.pairs)}", color=GREY)
     figure.text(0.1 / width, 0.08 / height, words, color=GREY)

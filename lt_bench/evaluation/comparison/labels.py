@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-_GAPS = (0.6, 1.2, 2.0, 3.0, 4.2, 5.6, 7.2)  # between a point and its name, in heights of a line
-_ANGLES = np.radians((30, 150, -30, -150, 60, 120, -60, -120, 0, 180, 90, -90))
+_GAPS = (0.6, 1.2, 2.0, 3.0, 4.2, 5.6)  # between a point and its name, in heights of a line
+_ANGLES = np.radians((30, 150, -30, -150, 60, 120, -60, -120, 0, 180))
 _STEPS = np.linspace(0, 1, 24)[:, None]  # along a line
 
 
@@ -31,34 +31,31 @@ class Label(NamedTuple):
 
 def placed(
     points: Floats, sizes: Sequence[tuple[float, float]], marks: Floats, bars: Floats, frame: Box
-) -> list[Label]:
-    """A place for the name of each of `points`, float64 [N, 2], in its order; none may cover what is there already.
+) -> list[Label | None]:
+    """A place for the name of each of `points`, float64 [N, 2]; the first ones choose first. None: there is no room.
 
     sizes: width and height of each name. marks, bars: boxes, float64 [M, 4] as `Box`, of all points and of their
-    intervals. Names and lines keep off all marks and each other, and names off the bars where there is room. Ends with
-    the first name that finds no place. All in the same unit.
+    intervals. Names and lines keep off all marks and each other, and names off the bars where there is room. All in the
+    same unit.
     """
-    found: list[Label] = []
+    found: list[Label | None] = []
+    taken: Floats = np.empty((0, 4))
     lines: list[Floats] = []
     for point, size in zip(points, sizes, strict=True):
         others = marks[~_holds(marks, point[None])[0]]
-        for obstacles, candidate in product((np.concatenate((marks, bars)), marks), _candidates(point, size)):
-            line = point + _STEPS * (np.array(candidate.end) - point)
-            taken = np.array([label.box for label in found]).reshape(-1, 4)
-            drawn = np.concatenate([np.empty((0, 2)), *lines])
-            box = np.array(candidate.box)
+        found.append(None)
+        for obstacles, label in product((np.concatenate((marks, bars)), marks), _candidates(point, size)):
+            line, box = point + _STEPS * (np.array(label.end) - point), np.array([label.box])
             if (
-                _inside(candidate.box, frame)
-                and not _overlap(box, np.concatenate((obstacles, taken))).any()
+                _inside(label.box, frame)
+                and not _overlap(box[0], np.concatenate((obstacles, taken))).any()
                 and not _holds(np.concatenate((others, taken)), line).any()
-                and not _holds(box[None], drawn).any()
-                and not any(_cross(line, other) for other in lines)
+                and not any(_holds(box, other).any() or _cross(line, other) for other in lines)
             ):
-                found.append(candidate)
+                found[-1] = label
+                taken = np.concatenate((taken, box))
                 lines.append(line)
                 break
-        else:
-            break
     return found
 
 
