@@ -48,7 +48,7 @@ def test_names_cover_nothing_and_lines_cross_nothing(seed: int) -> None:
         for mark in boxes(points):
             assert not holds(Box(*mark), dots(label.box))
             if not holds(Box(*mark), point[None]):
-                assert not holds(Box(*(mark + (1, 1, -1, -1))), on_line(point, label))
+                assert not holds(Box(*(mark + np.array((1, 1, -1, -1)))), on_line(point, label))
     for (one, label), (other, other_label) in combinations(shown, 2):
         lines = on_line(one, label), on_line(other, other_label)
         assert not holds(other_label.box, np.concatenate((dots(label.box), lines[0])))
