@@ -87,7 +87,7 @@ def compare(
 def _check_outputs(json_to: str | None, csv_to: str | None, plot: Path | None, by_class: bool) -> dict[str, Path]:
     """Option -> file. Raises UserError for outputs that can't be, before anything is computed."""
     from lt_bench.evaluation.comparison.figures import beside, refuse_no_figure
-    from lt_bench.utils.files import refuse_clashes, refuse_unwritable
+    from lt_bench.utils.files import refuse_unwritable
 
     if json_to == csv_to == STDOUT:
         raise UserError("--json - and --csv - would both print", "give a file for one of them")
@@ -101,7 +101,6 @@ def _check_outputs(json_to: str | None, csv_to: str | None, plot: Path | None, b
         }
     for name, path in outputs.items():
         (refuse_no_figure if name.startswith("--plot") else refuse_unwritable)(path)
-    refuse_clashes(outputs, {})
     return outputs
 
 

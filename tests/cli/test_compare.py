@@ -453,6 +453,10 @@ def test_a_loss_of_a_board_is_compared_without_the_runs_that_lack_evidence(tmp_p
     for seed in (0, 2):
         places["ecm", seed].with_suffix(".evidence.parquet").unlink()
     assert "has no evidence beside it" in refusal("ce", "ecm", *board)
+    for seed in range(2):
+        folder = write_run(tmp_path / "own" / str(seed), "focal", 0.4, seed)
+    (folder / "evidence.parquet").unlink()
+    assert "has no evidence beside it" in refusal("ce", tmp_path / "own", *board)
 
 
 def test_power_shows_what_simulated_seeds_show(runs: Path) -> None:

@@ -75,7 +75,9 @@ def _inside(box: Box, frame: Box) -> bool:
 
 
 def _overlap(box: Floats, others: Floats) -> NDArray[np.bool_]:
-    return (box[0] < others[:, 2]) & (others[:, 0] < box[2]) & (box[1] < others[:, 3]) & (others[:, 1] < box[3])
+    apart = (box[:2] >= others[:, 2:]) | (others[:, :2] >= box[2:])
+    found: NDArray[np.bool_] = ~apart.any(axis=1)
+    return found
 
 
 def _holds(boxes: Floats, points: Floats) -> NDArray[np.bool_]:
