@@ -75,9 +75,8 @@ def _inside(box: Box, frame: Box) -> bool:
 
 
 def _overlap(box: Floats, others: Floats) -> NDArray[np.bool_]:
-    apart = (box[:2] >= others[:, 2:]) | (others[:, :2] >= box[2:])
-    found: NDArray[np.bool_] = ~apart.any(axis=1)
-    return found
+    both = (box[:2] < others[:, 2:]) & (others[:, :2] < box[2:])
+    return np.asarray(both.all(axis=1), dtype=np.bool_)
 
 
 def _holds(boxes: Floats, points: Floats) -> NDArray[np.bool_]:
