@@ -12,6 +12,8 @@ import click
 from lt_bench.errors import RunFailedError, UserError, did_you_mean
 from lt_bench.evaluation.metrics import METRICS
 
+logger = logging.getLogger(__name__)
+
 PATH = click.Path(path_type=Path)
 METRICS_HELP = f"What to measure: {', '.join(metric.name for metric in METRICS)}, with commas."
 
@@ -37,6 +39,13 @@ class Group(click.Group):
         except RunFailedError as error:
             click.echo(f"failed: {error}", err=True)
             ctx.exit(1)
+        except OSError as error:  # of a path that nobody looked at before; a closed pipe has none, and is click's
+            if error.filename is None:
+                raise
+            logger.debug("where it happened:", exc_info=True)
+            place = error.filename if error.filename2 is None else error.filename2
+            click.echo(f"error: {place} can't be read or written: {error.strerror}\nname another one", err=True)
+            ctx.exit(2)
 
 
 class _Terminal(logging.Handler):

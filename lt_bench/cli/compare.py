@@ -67,12 +67,12 @@ def compare(
     from lt_bench.evaluation.comparison.comparison import Options
     from lt_bench.leaderboard.comparison.report import Request, report
 
-    prints = _check_outputs(json_to, csv_to, plot, by_class)
+    outputs = _check_outputs(json_to, csv_to, plot, by_class)
     options = Options(
         resamples=resamples, random_seed=random_seed, confidence=confidence, swap_test=swap_test, pooled=pooled
     )
-    found = report(Request(losses, leaderboards, track, across_tracks, kind, by_class, options))
-    if not prints:
+    found = report(Request(losses, leaderboards, track, across_tracks, kind, by_class, options, outputs))
+    if STDOUT not in (json_to, csv_to):
         click.echo(found.text())
     if json_to is not None:
         _write(json_to, found.json())
@@ -84,24 +84,24 @@ def compare(
         logger.info(f"wrote {path}")
 
 
-def _check_outputs(json_to: str | None, csv_to: str | None, plot: Path | None, by_class: bool) -> bool:
-    """Whether a file goes to the terminal, in the text's place. Raises UserError for outputs that can't be, before
-    anything is computed.
-    """
+def _check_outputs(json_to: str | None, csv_to: str | None, plot: Path | None, by_class: bool) -> dict[str, Path]:
+    """Option -> file. Raises UserError for outputs that can't be, before anything is computed."""
     from lt_bench.evaluation.comparison.figures import beside, refuse_no_figure
     from lt_bench.utils.files import refuse_unwritable
 
     if json_to == csv_to == STDOUT:
         raise UserError("--json - and --csv - would both print", "give a file for one of them")
-    texts = [json_to, csv_to, *([_classes(csv_to)] if csv_to is not None and by_class else [])]
-    for name in texts:
-        if name is not None and name != STDOUT:
-            refuse_unwritable(Path(name))
+    texts = {"--json": json_to, "--csv": csv_to}
+    outputs = {name: Path(to) for name, to in texts.items() if to is not None and to != STDOUT}
     if plot is not None:
-        refuse_no_figure(plot)
-        if by_class:
-            refuse_no_figure(beside(plot, "by_class"))
-    return STDOUT in texts
+        outputs["--plot"] = plot
+    if by_class:
+        outputs |= {
+            f"{name} (by class)": beside(path, "by_class") for name, path in outputs.items() if name != "--json"
+        }
+    for name, path in outputs.items():
+        (refuse_no_figure if name.startswith("--plot") else refuse_unwritable)(path)
+    return outputs
 
 
 def _classes(csv_to: str) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from errno import EISDIR
+from errno import EEXIST, EISDIR
 from pathlib import Path
 
 import filelock
@@ -21,7 +22,8 @@ def write_atomic(path: Path, chunks: Iterable[bytes]) -> str:
 
     The bytes go to a temporary file in the same folder, which replaces `path` only when all of them are on disk:
     whoever reads `path` sees the old content or the new, never a part. When anything raises, the temporary file
-    is removed and `path` stays as it was. Missing parent folders are made.
+    is removed and `path` stays as it was. Missing parent folders are made. Raises OSError for a `path` that is there
+    and is no regular file: it would be replaced, be it a device.
     """
     temporary, digest = _complete(path, chunks)
     _take_name(temporary, path)
@@ -46,6 +48,7 @@ def write_together(files: Mapping[Path, bytes]) -> None:
 def _complete(path: Path, chunks: Iterable[bytes]) -> tuple[Path, str]:
     """A temporary file beside `path` with all of the bytes, on disk, and their SHA-256. None is left when it raises."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    _refuse_irregular(path)
     digest = hashlib.sha256()
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
     temporary = Path(name)
@@ -119,10 +122,12 @@ def _refuse_without_locks(path: Path) -> None:
 
 
 def refuse_unwritable(path: Path) -> None:
-    """Raises UserError when no file can be written at `path`. Leaves what is there as it is; makes its folder."""
+    """Raises UserError when no file can be written at `path`, or it is a folder, a link, a device or a pipe.
+
+    Leaves what is there as it is; makes its folder.
+    """
     try:
-        if path.is_dir():
-            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        _refuse_irregular(path)
         _try_writing(path.parent)
     except OSError as error:
         raise unwritable(path, error) from error
@@ -136,6 +141,18 @@ def refuse_unwritable_folder(folder: Path) -> None:
         raise unwritable(folder, error) from error
 
 
+def refuse_clashes(outputs: Mapping[str, Path], inputs: Mapping[str, Path]) -> None:
+    """Raises UserError when two outputs are one file, or an output is an input. Keys: how the user knows the paths."""
+    names = list(outputs)
+    for place, name in enumerate(names):
+        for other in names[:place]:
+            if _is_same(outputs[name], outputs[other]):
+                raise UserError(f"{other} and {name} are the same file: {outputs[name]}", "name two files")
+        for other, path in inputs.items():
+            if _is_same(outputs[name], path):
+                raise UserError(f"{name} would replace {other}, which is read: {path}", f"give {name} another file")
+
+
 def unwritable(path: Path, error: OSError) -> UserError:
     """What to tell a user who named a file or a folder that can't be written."""
     return UserError(f"{path} can't be written to: {error.strerror or error}", "name another one")
@@ -144,3 +161,23 @@ def unwritable(path: Path, error: OSError) -> UserError:
 def _try_writing(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=folder).close()
+
+
+def _refuse_irregular(path: Path) -> None:
+    """Raises OSError for what is there and is no regular file. Of a link, too: it would be replaced, not followed."""
+    with suppress(FileNotFoundError):
+        mode = path.lstat().st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR), str(path))
+        if not stat.S_ISREG(mode):
+            what = "it is a symbolic link" if stat.S_ISLNK(mode) else "it is no regular file"
+            raise FileExistsError(EEXIST, what, str(path))
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether two paths are one file, or will be when they are written."""
+    if os.path.realpath(one) == os.path.realpath(other):
+        return True
+    with suppress(OSError):
+        return one.samefile(other)  # by a hard link, or where upper and lower case are the same
+    return False

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from command_line import forked
 
+from lt_bench.cli import main as lt_bench
 from lt_bench.cli.common import Group, log_to_terminal
 from lt_bench.errors import RunFailedError, UserError
 
@@ -70,3 +71,67 @@ def test_log_lines_are_shown_once_and_apart_from_the_output(
     log_to_terminal()
     logging.getLogger("lt_bench.some.module").info("said")
     assert tuple(capsys.readouterr()) == ("", "said\n")
+
+
+@pytest.mark.parametrize("path", ["file/below", "folder", "nowhere/file"])
+def test_a_path_that_cannot_be_used_is_named_without_a_traceback(path: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+
+    @click.group(cls=Group)
+    def main() -> None:
+        pass
+
+    @main.command()
+    def verb() -> None:
+        (tmp_path / path).write_text("")
+
+    done = CliRunner().invoke(main, ["verb"])
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"error: {tmp_path / path} can't be read or written: ")
+
+
+def test_of_a_renaming_the_place_is_named_that_it_goes_to(tmp_path: Path) -> None:
+    (tmp_path / "source").touch()
+    (tmp_path / "folder").mkdir()
+
+    @click.group(cls=Group)
+    def main() -> None:
+        pass
+
+    @main.command()
+    def verb() -> None:
+        (tmp_path / "source").replace(tmp_path / "folder")
+
+    done = CliRunner().invoke(main, ["verb"])
+    assert (done.exit_code, done.stderr.partition(" can't")[0]) == (2, f"error: {tmp_path / 'folder'}")
+
+
+def test_an_error_of_no_path_is_no_users_mistake() -> None:
+    @click.group(cls=Group)
+    def main() -> None:
+        pass
+
+    @main.command()
+    def verb() -> None:
+        raise OSError("something else")
+
+    assert isinstance(CliRunner().invoke(main, ["verb"]).exception, OSError)
+
+
+def test_a_board_that_cannot_be_written_is_a_users_mistake(tmp_path: Path) -> None:
+    """A folder that is a file, a page that is a folder, an archive that is a file."""
+    (tmp_path / "file").touch()
+    record = next((Path(__file__).resolve().parents[2] / "leaderboards" / "results" / "glyphs").rglob("ce_*.json"))
+
+    def said(folder: Path, *more: str) -> str:
+        done = CliRunner().invoke(lt_bench, ["leaderboard", "--add", str(record), "--folder", str(folder), *more])
+        assert done.exit_code == 2, done.output
+        return done.stderr
+
+    assert f"error: {tmp_path / 'file'}" in said(tmp_path / "file")
+    (tmp_path / "page" / "glyphs.md").mkdir(parents=True)
+    assert f"error: {tmp_path / 'page' / 'glyphs.md'} can't be" in said(tmp_path / "page")
+    (tmp_path / "archived").mkdir()
+    (tmp_path / "archived" / "archive").touch()
+    assert f"error: {tmp_path / 'archived' / 'archive'}" in said(tmp_path / "archived", "--archive")

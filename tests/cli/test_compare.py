@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -456,6 +457,78 @@ def test_outputs_are_refused_before_anything_is_read(
     assert "can't be written to" in refusal(*pair, "--plot", inside.with_suffix(".png"))
     assert "a figure can't be written as .gif" in refusal(*pair, "--plot", tmp_path / "out.gif")
     assert "would both print" in refusal(*pair, "--json", "-", "--csv", "-")
+
+
+def test_outputs_do_not_replace_runs_each_other_or_devices(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lt_bench.leaderboard.comparison.report.measure", lambda *_: pytest.fail("computed"))
+    pair = runs / "ce", runs / "ecm"
+    record = runs / "ce" / "seed_1" / "result.json"
+    assert f"--json would replace the record of {record}" in refusal(*pair, "--json", record)
+    evidence = record.with_name("evidence.parquet")
+    assert f"--csv would replace the evidence of {record}" in refusal(*pair, "--csv", evidence)
+    out, pipe, link = tmp_path / "out.png", tmp_path / "pipe.png", tmp_path / "link.png"
+    assert "--json and --csv are the same file" in refusal(*pair, "--json", out, "--csv", out)
+    assert "--json and --plot are the same file" in refusal(*pair, "--json", out, "--plot", out)
+    by_class = tmp_path / "out_by_class.png"
+    assert "the same file" in refusal(*pair, "--by-class", "--json", by_class, "--plot", out)
+    os.mkfifo(pipe)
+    link.symlink_to(out)
+    for option in ("--json", "--csv", "--plot"):
+        assert "it is no regular file" in refusal(*pair, option, pipe)
+        assert "it is a symbolic link" in refusal(*pair, option, link)
+    assert pipe.is_fifo() and not out.exists()
+
+
+def test_mistakes_in_arguments_are_named(runs: Path, tmp_path: Path) -> None:
+    ce, ecm = runs / "ce", runs / "ecm"
+    assert f"{ce} is named twice" in refusal(ce, ce)
+    assert "is named twice" in refusal(ce, f"{ce}/")
+    assert "argument 1 is empty" in refusal("", ce)
+    assert "--track abc has no effect" in refusal(ce, ecm, "--track", "abc")
+    text = tmp_path / "README.md"
+    text.write_text("no record", encoding="utf-8")
+    said = refusal(ce, text)
+    assert f"{text}: not a valid record" in said and "Remove" not in said and "give a run folder" in said
+
+
+def test_names_are_no_formulas(runs: Path, tmp_path: Path) -> None:
+    """Two $ would make mathematics of what is between them."""
+    plot = tmp_path / "plot.svg"
+    done = compare(f"$\\foo$={runs / 'ce'}", f"b={runs / 'ecm'}", "--by-class", "--plot", plot)
+    assert done.exit_code == 0, done.output
+    assert "b - $\\foo$" in plot.read_text(encoding="utf-8")
+    assert "right of 0: b is better than $\\foo$" in plot.read_text(encoding="utf-8")
+    assert "b - $\\foo$" in (tmp_path / "plot_by_class.svg").read_text(encoding="utf-8")
+
+
+def test_pictures_say_what_they_show(runs: Path, tmp_path: Path) -> None:
+    plot = tmp_path / "plot.svg"
+    long = "x" * 60
+    named = f"{long}1={runs / 'ce'}", f"{long}2={runs / 'ecm'}"
+    done = compare(*named, "--kind", "bbox", "--confidence", 0.9, "--by-class", "--plot", plot)
+    assert done.exit_code == 0, done.output
+    forest, classes = (path.read_text(encoding="utf-8") for path in (plot, tmp_path / "plot_by_class.svg"))
+    for text in (forest, classes):
+        assert "box AP" in text and "60 validation images" in text and "90 % intervals" in text
+    assert "xx2<" in forest and "xx1<" in forest  # the ends of both names, in which they differ
+
+
+def test_a_loss_of_a_board_is_compared_without_the_runs_that_lack_evidence(tmp_path: Path) -> None:
+    places = {(loss, seed): publish(tmp_path, loss, seed) for loss in ("ce", "ecm") for seed in range(3)}
+    board = "--leaderboards", tmp_path
+    places["ecm", 1].with_suffix(".evidence.parquet").unlink()
+    content = as_json("ce", "ecm", *board)
+    assert [loss["seeds"] for loss in content["losses"]] == [[0, 1, 2], [0, 2]]
+    assert f"without evidence, so left out: seed 1 of ecm ({places['ecm', 1]})" in content["notes"]
+    for seed in (0, 2):
+        places["ecm", seed].with_suffix(".evidence.parquet").unlink()
+    assert "has no evidence beside it" in refusal("ce", "ecm", *board)
+    for seed in range(2):
+        folder = write_run(tmp_path / "own" / str(seed), "focal", 0.4, seed)
+    (folder / "evidence.parquet").unlink()
+    assert "has no evidence beside it" in refusal("ce", tmp_path / "own", *board)
 
 
 def test_power_shows_what_simulated_seeds_show(runs: Path) -> None:

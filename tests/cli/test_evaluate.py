@@ -46,6 +46,28 @@ def test_there_is_no_evidence_without_ap(tmp_path: Path) -> None:
     done = forked("eval", str(predictions), "--metrics", "errors", "--evidence", str(tmp_path / "e.parquet"))
     assert done.returncode == 2
     assert "add ap to --metrics" in done.stderr
-    done = forked("eval", str(predictions), "--evidence", str(tmp_path))
-    assert done.returncode == 2
-    assert "can't be written to" in done.stderr
+
+
+def test_outputs_are_refused_before_anything_is_evaluated(tmp_path: Path) -> None:
+    """An input as output, two outputs that are one, a folder, and evidence under another kind of name."""
+    predictions, annotations = tmp_path / "predictions.json", tmp_path / "annotations.parquet"
+    folder = tmp_path / "folder.parquet"
+    folder.mkdir()
+    for path in (predictions, annotations):
+        path.write_text("no JSON", encoding="utf-8")
+    (tmp_path / "link").hardlink_to(predictions)
+
+    def refusal(*arguments: object) -> str:
+        done = forked("eval", str(predictions), "--annotations", str(annotations), *map(str, arguments))
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+        return done.stderr
+
+    assert "--csv would replace TARGET" in refusal("--csv", tmp_path / "new" / ".." / predictions.name)
+    assert "--csv would replace TARGET" in refusal("--csv", tmp_path / "link")
+    assert "--evidence would replace --annotations" in refusal("--evidence", annotations)
+    assert "--csv and --evidence are the same file" in refusal(
+        "--csv", tmp_path / "out.parquet", "--evidence", tmp_path / "out.parquet"
+    )
+    assert "can't be written to: Is a directory" in refusal("--evidence", folder)
+    assert "ends in .parquet" in refusal("--evidence", tmp_path / "e.csv")
+    assert predictions.read_text(encoding="utf-8") == annotations.read_text(encoding="utf-8") == "no JSON"

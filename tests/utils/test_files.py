@@ -9,7 +9,7 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ import pytest
 from lt_bench.errors import UserError
 from lt_bench.utils.files import (
     locked,
+    refuse_clashes,
     refuse_unwritable,
     refuse_unwritable_folder,
     sha256_of,
@@ -183,6 +184,49 @@ def test_what_can_be_written_is_left_as_it_is(tmp_path: Path) -> None:
     refuse_unwritable_folder(tmp_path / "other")
     assert (tmp_path / "there").read_text() == "content"
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["new", "other", "there"]
+
+
+def make_link(path: Path) -> None:
+    path.symlink_to("target")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"), [(os.mkfifo, "it is no regular file"), (make_link, "it is a symbolic link")]
+)
+@pytest.mark.parametrize("target_is_there", [True, False])
+def test_what_is_no_regular_file_is_not_replaced(
+    tmp_path: Path, make: Callable[[Path], None], words: str, target_is_there: bool
+) -> None:
+    """A named pipe stands for all that is no file: renaming would do the same to a device."""
+    if target_is_there:
+        (tmp_path / "target").write_text("content")
+    path = tmp_path / "path"
+    make(path)
+    before = path.lstat()
+    with pytest.raises(UserError, match=f"path can't be written to: {words}"):
+        refuse_unwritable(path)
+    with pytest.raises(OSError, match=words) as error:
+        write_atomic(path, [b"new"])
+    assert error.value.filename == str(path)
+    assert (path.lstat().st_ino, path.lstat().st_mode) == (before.st_ino, before.st_mode)
+    assert {one.name for one in tmp_path.iterdir()} == {"path", *(["target"] if target_is_there else [])}
+    assert not target_is_there or (tmp_path / "target").read_text() == "content"
+
+
+def test_outputs_and_inputs_are_different_files(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "folder" / ".." / "one"
+    (tmp_path / "folder").mkdir()
+    refuse_clashes({"--json": one, "--csv": tmp_path / "two"}, {"A": tmp_path / "three"})
+    with pytest.raises(UserError, match="--json and --csv are the same file"):
+        refuse_clashes({"--json": one, "--csv": other}, {})
+    with pytest.raises(UserError, match="--json would replace A, which is read"):
+        refuse_clashes({"--json": one}, {"A": other})
+    one.write_text("content")
+    (tmp_path / "hard").hardlink_to(one)
+    (tmp_path / "soft").symlink_to(one)
+    for name in ("hard", "soft"):
+        with pytest.raises(UserError, match="--json would replace A, which is read"):
+            refuse_clashes({"--json": one}, {"A": tmp_path / name})
 
 
 def test_what_can_not_be_written_is_a_users_mistake(tmp_path: Path) -> None:

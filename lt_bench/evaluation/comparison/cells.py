@@ -16,7 +16,13 @@ WIDTH = 112  # of prose
 
 
 def interval(one: Interval | None, absent: str = ABSENT) -> str:
-    return absent if one is None else f"{100 * one.low:+.2f} to {100 * one.high:+.2f}"
+    return absent if one is None else f"{points(one.low)} to {points(one.high)}"
+
+
+def points(difference: float) -> str:
+    """With its sign, unless it is rounded to zero."""
+    text = f"{100 * difference:+.2f}"
+    return text[1:] if float(text) == 0 else text
 
 
 def p_value(p: float | None) -> str:

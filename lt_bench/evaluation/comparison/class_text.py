@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from lt_bench.evaluation.comparison.by_class import ByClass, ClassDifference, Excess
-from lt_bench.evaluation.comparison.cells import interval, p_is, p_value, wrapped
+from lt_bench.evaluation.comparison.cells import interval, p_is, p_value, points, wrapped
 
 SHOWN = 10
 NARROW_BELOW = 5  # images, with fewer of which an interval by resampling them is too narrow
@@ -44,7 +44,7 @@ def _table(title: str, classes: Sequence[ClassDifference], found: ByClass) -> st
             f"{one.images:,}{'*' if one.images < NARROW_BELOW else ''}",
             f"{100 * one.first:.2f}",
             f"{100 * one.second:.2f}",
-            f"{100 * one.value:+.2f}",
+            points(one.value),
             interval(one.interval),
             p_value(one.p),
         ]

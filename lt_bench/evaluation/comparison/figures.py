@@ -25,6 +25,7 @@ STYLE: dict[str, Any] = {
     "ytick.major.width": 0.7,
     "svg.hashsalt": "lt_bench",  # otherwise every file has ids of its own
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a name may hold $
 }
 
 
@@ -59,4 +60,9 @@ def beside(path: Path, name: str) -> Path:
 
 
 def shorten(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    """In one line, without its middle where it is too long: names of one loss differ at their ends."""
+    text = " ".join(text.split())
+    if len(text) <= longest:
+        return text
+    head = longest // 2
+    return f"{text[:head]}…{text[len(text) - (longest - head - 1) :]}"

@@ -16,8 +16,9 @@ from lt_bench.evaluation.comparison.total import Difference
 from lt_bench.evaluation.terms import KINDS
 
 PANELS = {"AP": "all classes", "APr": "rare", "APc": "common", "APf": "frequent"}
-_LONGEST = 44  # characters of a pair's name
-_ROW, _HEAD, _FOOT = 0.5, 0.92, 0.92  # inches
+_LONGEST = 36  # characters of a loss's name
+_ONE_LINE = 40  # characters of a pair's names
+_ROW, _HEAD, _FOOT = 0.5, 0.92, 1.08  # inches
 
 
 class _Bar(NamedTuple):
@@ -41,8 +42,8 @@ _BARS = (
 def draw_forest(comparison: Comparison) -> Figure:
     """A row for each pair, a panel for each group of classes."""
     pairs = comparison.pairs
-    labels = [shorten(f"{pair.second} - {pair.first}", _LONGEST) for pair in pairs]
-    left = 0.3 + 0.073 * max(map(len, labels))  # inches
+    labels = [_label(pair) for pair in pairs]
+    left = 0.3 + 0.073 * max(len(line) for label in labels for line in label.split("\n"))  # inches
     width, height = left + 8.2, _HEAD + _FOOT + _ROW * max(len(pairs), 1)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout=None)
@@ -65,6 +66,20 @@ def draw_forest(comparison: Comparison) -> Figure:
         )
         _key(figure, comparison)
     return figure
+
+
+def _label(pair: Pair) -> str:
+    """Both names, below each other where they are long."""
+    second, first = shorten(pair.second, _LONGEST), shorten(pair.first, _LONGEST)
+    return f"{second}{' ' if len(second) + len(first) + 3 <= _ONE_LINE else chr(10)}- {first}"
+
+
+def _direction(pairs: tuple[Pair, ...]) -> str:
+    """Which loss is better where, by name."""
+    first, second = shorten(pairs[0].first, _LONGEST), shorten(pairs[0].second, _LONGEST)
+    if len(pairs) == 1:
+        return f"right of 0: {second} is better than {first}"
+    return f"right of 0: the loss before the minus sign is better (first row: {second})"
 
 
 def _panel(ax: Any, metric: str, classes: str, pairs: tuple[Pair, ...]) -> None:
@@ -133,8 +148,9 @@ def _key(figure: Figure, comparison: Comparison) -> None:
         )
         for bar in present
     ]
-    figure.legend(handles=lines, loc="lower left", ncols=3, frameon=False, bbox_to_anchor=(0.02 / width, 0.18 / height))
-    words = "points of AP; to the right of 0 the first named loss is better. Each panel has a scale of its own."
+    figure.legend(handles=lines, loc="lower left", ncols=3, frameon=False, bbox_to_anchor=(0.02 / width, 0.36 / height))
+    words = "Each panel has a scale of its own."
     if any(len(runs) < 2 for runs in comparison.losses):
         words = f"{words} Where a loss has one seed, seeds are not covered."
+    figure.text(0.1 / width, 0.26 / height, f"points of AP; {_direction(comparison.pairs)}", color=GREY)
     figure.text(0.1 / width, 0.08 / height, words, color=GREY)

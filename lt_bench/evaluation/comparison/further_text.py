@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lt_bench.evaluation.comparison.cells import ABSENT, minus, p_is, p_value, table, wrapped
+from lt_bench.evaluation.comparison.cells import ABSENT, minus, p_is, p_value, points, table, wrapped
 from lt_bench.evaluation.comparison.comparison import SEEDS, Comparison, Pair
 
 TEST = "takes the classes for the sample; knows neither images nor seeds"
@@ -43,7 +43,7 @@ def _table(comparison: Comparison) -> str:
         power = pair.power.get("AP")
         sizes = [f"{100 * power.resolvable[n]:.2f}" if power else ABSENT for n in SEEDS]
         needed = ABSENT if power is None else "none suffices" if power.seeds_needed is None else str(power.seeds_needed)
-        difference = f"{100 * pair.differences['AP'].value:+.2f}"
+        difference = points(pair.differences["AP"].value)
         rows.append([minus(pair), difference, needed, *sizes, p_value(pair.p_classes)])
     about = (
         f"Power in AP: how many seeds of each loss show the difference seen with a probability of 80 %, and which "

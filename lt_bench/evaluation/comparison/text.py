@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
-from lt_bench.evaluation.comparison.cells import ABSENT, interval, minus, p_value, percent, table, wrapped
+from lt_bench.evaluation.comparison.cells import ABSENT, interval, minus, p_value, percent, points, table, wrapped
 from lt_bench.evaluation.comparison.comparison import Comparison, Pair, Ranking
 from lt_bench.evaluation.comparison.further_text import further
 from lt_bench.evaluation.comparison.resampled_ap import COMPARED
@@ -85,7 +85,7 @@ def _cells(metric: str, pair: Pair, comparison: Comparison, columns: Sequence[st
     unknown = ONE_SEED if min(one.n_first, one.n_second) < 2 else ABSENT
     unknown = FEW_IMAGES if metric in comparison.doubts else unknown
     cells = {
-        "difference": f"{100 * one.value:+.2f}",
+        "difference": points(one.value),
         "images": interval(one.images),
         "p swap": p_value(one.p_images),
         "seeds": interval(one.seeds),

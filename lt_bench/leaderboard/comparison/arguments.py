@@ -19,30 +19,43 @@ Recorded = tuple[Path, ResultRecord]
 
 @dataclass(frozen=True, eq=False)
 class Named:
-    """Runs that one argument stands for. name: what the user calls them; None for their loss's own name."""
+    """Runs that one argument stands for. name: what the user calls them; None for their loss's own name. unfinished:
+    folders beside theirs whose runs have no record yet. on_board: whether a loss of a board was named.
+    """
 
     name: str | None
     runs: tuple[Recorded, ...]
+    unfinished: tuple[Path, ...] = ()
+    on_board: bool = False
 
 
 def resolve(arguments: Sequence[str], leaderboards: Path, track: str | None) -> list[Named]:
     """The runs that each argument stands for: PATH, NAME=PATH, or a loss's name on the board in `leaderboards`.
 
     With `track`, what is not written as a path is a name on the board, else what exists is a path. Raises UserError for
-    what is neither.
+    what is neither, for an argument that is there twice, and for a `track` when no loss is named.
     """
     board: _Board | None = None
     found = []
-    for argument in arguments:
+    for place, argument in enumerate(arguments):
+        if not argument.strip():
+            raise UserError(
+                f"argument {place + 1} is empty", "leave it out, or see what it was to be: a variable not set?"
+            )
+        if Path(argument) in map(Path, arguments[:place]):
+            raise UserError(f"{argument} is named twice", "name another one beside it")
         name, target = _split(argument)
         path = Path(target)
         written_as_path = "/" in target or path.suffix == ".json"
         if written_as_path or (track is None and path.exists()):
-            runs = records_at(path)
+            found.append(Named(name, tuple(records_at(path)), tuple(unfinished_in(path))))
         else:
             board = board or _Board(leaderboards, track, target)
-            runs = board.runs_of(target)
-        found.append(Named(name, tuple(runs)))
+            found.append(Named(name, tuple(board.runs_of(target)), on_board=True))
+    if found and track is not None and board is None:
+        raise UserError(
+            f"--track {track} has no effect: no loss of a board is named", "leave it out, or name losses of the board"
+        )
     return found
 
 
@@ -51,15 +64,32 @@ def records_at(path: Path) -> list[Recorded]:
 
     Raises UserError when there is none, or one of them can't be read.
     """
-    if path.is_file():
-        return [(path, read(path))]
+    if path.exists() and not path.is_dir():
+        return [_recorded(path)]
     if not path.is_dir():
         raise UserError(f"there is no {path}", "give a run folder, a record, or the name of a loss on a board")
     if results := results_in(path):
-        return [(result, read(result)) for result in results]
+        return [_recorded(result) for result in results]
     if (path / UNFINISHED).is_file():
         raise UserError(f"{path}: the run is not finished", "give its command again: it goes on where it stopped")
     raise UserError(f"{path} holds no {RESULT}, nor do the folders in it", "give the folder of a finished run")
+
+
+def unfinished_in(path: Path) -> list[Path]:
+    """The folders in the folder of runs `path` in which a run was begun that has no record."""
+    if not path.is_dir() or (path / RESULT).is_file():
+        return []
+    begun = [folder for folder in path.iterdir() if (folder / UNFINISHED).is_file() or (folder / "config.py").is_file()]
+    return sorted(folder for folder in begun if not (folder / RESULT).is_file())
+
+
+def _recorded(path: Path) -> Recorded:
+    try:
+        return path, read(path)
+    except UserError as error:
+        raise UserError(
+            error.message, f"give a run folder, its {RESULT}, a record of a board, or the name of a loss on a board"
+        ) from error
 
 
 def _split(argument: str) -> tuple[str | None, str]:

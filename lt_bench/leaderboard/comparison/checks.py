@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lt_bench.errors import UserError
 from lt_bench.evaluation.evidence.evidence import Evidence
-from lt_bench.leaderboard.comparison.arguments import Recorded
+from lt_bench.leaderboard.comparison.arguments import Named, Recorded
 from lt_bench.leaderboard.comparison.settings import missing_seeds, setting
+from lt_bench.leaderboard.files import files_of
+from lt_bench.leaderboard.seal import broken
+
+SEALED_SINCE = 3  # version of the schema
 
 
 def refuse_one(groups: Mapping[str, Sequence[Recorded]]) -> None:
@@ -36,6 +40,43 @@ def refuse_repeated_seeds(runs: Sequence[Recorded]) -> None:
                 "leave one out, or tell the two apart by name: one=PATH other=PATH",
             )
         places[record.seed] = path
+
+
+def refuse_broken_seals(runs: Iterable[Recorded]) -> None:
+    """Raises UserError for a record that was changed after it was written. Its seed, say, decides what is paired."""
+    for path, record in runs:
+        fields = broken(record.model_dump(mode="json")) if record.schema_version >= SEALED_SINCE else []
+        if fields:
+            changed = f"changed by hand: {', '.join(fields)}" if record.seal else "without its seal"
+            raise UserError(
+                f"{path} is not as it was written, but {changed}",
+                "restore it; `python -m lt_bench verify` says what does not hold",
+            )
+
+
+def refuse_shared_runs(groups: Mapping[str, Sequence[Recorded]]) -> None:
+    """Raises UserError when one run stands in two groups: it would be compared with itself."""
+    places: dict[str, tuple[str, Path]] = {}
+    for name, runs in groups.items():
+        for path, record in runs:
+            other, place = places.setdefault(record.model_dump_json(), (name, path))
+            if other != name:
+                raise UserError(
+                    f"{other} and {name} share a run: {place} and {path} are one and the same record",
+                    "a run differs from itself in nothing; give each name runs of its own",
+                )
+
+
+def without_evidence(argument: Named) -> list[Recorded]:
+    """The runs to leave out: of a loss named on a board, when others of its runs have evidence."""
+    lacking = [one for one in argument.runs if not files_of(one[0]).evidence.is_file()]
+    return lacking if argument.on_board and len(lacking) < len(argument.runs) else []
+
+
+def unfinished_notes(arguments: Iterable[Named]) -> list[str]:
+    """Which runs are not finished, and so not in the comparison."""
+    found = [str(folder) for argument in arguments for folder in argument.unfinished]
+    return [f"not finished, so left out: {', '.join(found)}"] if found else []
 
 
 def differences(runs: Sequence[Recorded], allowed: bool) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lt_bench.errors import UserError
@@ -13,10 +13,14 @@ from lt_bench.evaluation.terms import BoxOrMask
 from lt_bench.leaderboard.comparison.arguments import UNFINISHED, Named, Recorded
 from lt_bench.leaderboard.comparison.checks import (
     differences,
+    refuse_broken_seals,
     refuse_one,
     refuse_other_truth,
     refuse_repeated_seeds,
+    refuse_shared_runs,
     seed_notes,
+    unfinished_notes,
+    without_evidence,
 )
 from lt_bench.leaderboard.comparison.settings import loss_key, names_of, setting
 from lt_bench.leaderboard.files import files_of
@@ -48,14 +52,19 @@ def gather(arguments: Iterable[Named], across_tracks: bool = False) -> tuple[lis
     """The losses to compare, in the order of the arguments, and what their reader must know.
 
     Runs under one given name are one loss, and so are runs of one loss without a given name. Raises UserError when
-    there are fewer than two, when their settings differ (unless `across_tracks`), when a seed occurs twice, or when
-    they were not measured on the same images, categories and objects.
+    there are fewer than two, when their settings differ (unless `across_tracks`), when a run or a seed occurs twice,
+    when a record was changed by hand, or when they were not measured on the same images, categories and objects.
+
+    Of a loss that is named on a board, runs without evidence are left out while others have it.
     """
+    arguments, notes = _complete(arguments)
     groups = _groups(arguments)
     refuse_one(groups)
+    refuse_broken_seals(one for recorded in groups.values() for one in recorded)
+    refuse_shared_runs(groups)
     for recorded in groups.values():
         refuse_repeated_seeds(recorded)
-    notes = differences([one for recorded in groups.values() for one in recorded], across_tracks)
+    notes = differences([one for recorded in groups.values() for one in recorded], across_tracks) + notes
     losses = [
         Loss(name, tuple(load(*one) for one in sorted(recorded, key=lambda one: one[1].seed)))
         for name, recorded in groups.items()
@@ -93,6 +102,19 @@ def load(path: Path, record: ResultRecord) -> Run:
     if evidence.predictions != record.predictions:
         raise UserError(f"{place} is of other predictions than {path}", _how_to_get(path))
     return Run(path, record, place, evidence)
+
+
+def _complete(arguments: Iterable[Named]) -> tuple[list[Named], list[str]]:
+    """The arguments without the runs that have no evidence, as far as these may be left out, and what to say of it."""
+    arguments = list(arguments)
+    notes, found = unfinished_notes(arguments), []
+    for argument in arguments:
+        left_out = without_evidence(argument)
+        if left_out:
+            names = ", ".join(f"seed {record.seed} of {record.loss.name} ({path})" for path, record in left_out)
+            notes.append(f"without evidence, so left out: {names}")
+        found.append(replace(argument, runs=tuple(one for one in argument.runs if one not in left_out)))
+    return found, notes
 
 
 def _how_to_get(record: Path) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +17,19 @@ from lt_bench.evaluation.comparison.figures import beside, save
 from lt_bench.evaluation.comparison.resampled_ap import COMPARED
 from lt_bench.evaluation.comparison.text import render
 from lt_bench.evaluation.terms import BoxOrMask
-from lt_bench.leaderboard.comparison.arguments import resolve
+from lt_bench.leaderboard.comparison.arguments import Named, resolve
 from lt_bench.leaderboard.comparison.gather import Loss, gather, kind_of
+from lt_bench.leaderboard.files import files_of
+from lt_bench.utils.files import refuse_clashes
 
 EQUAL = 1e-9  # AP that differs by less is the same number, summed in another order
 
 
 @dataclass(frozen=True)
 class Request:
-    """arguments: as on the command line. kind: None for masks where there are any. options: without the kind."""
+    """arguments: as on the command line. kind: None for masks where there are any. options: without the kind. outputs:
+    option -> file that will be written, which is none of the runs'.
+    """
 
     arguments: Sequence[str]
     leaderboards: Path = Path("leaderboards")
@@ -34,6 +38,7 @@ class Request:
     kind: BoxOrMask | None = None
     by_class: bool = False
     options: Options = field(default_factory=Options)
+    outputs: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,13 +80,15 @@ class Report:
         save(draw_forest(self.comparison), path)
         if not self.classes:
             return [path]
-        save(draw_classes(self.classes), beside(path, "by_class"))
+        save(draw_classes(self.classes, self.comparison), beside(path, "by_class"))
         return [path, beside(path, "by_class")]
 
 
 def report(request: Request) -> Report:
     """Compare what is asked for. Raises UserError for what can't be compared."""
-    losses, notes = gather(resolve(request.arguments, request.leaderboards, request.track), request.across_tracks)
+    arguments = resolve(request.arguments, request.leaderboards, request.track)
+    refuse_clashes(request.outputs, _files(arguments))
+    losses, notes = gather(arguments, request.across_tracks)
     kind, more = kind_of(losses, request.kind)
     options = replace(request.options, kind=kind)
     candidates = [
@@ -98,6 +105,18 @@ def report(request: Request) -> Report:
         for candidate, one in zip(candidates[1:], measured[1:], strict=True):
             classes.append(by_class((candidates[0], candidate), (measured[0], one), about, options))
     return Report(found, tuple(losses), tuple(classes), (*notes, *more, *found.doubts.values()))
+
+
+def _files(arguments: Sequence[Named]) -> dict[str, Path]:
+    """Everything that belongs to the runs, and what it is."""
+    found = {}
+    for path, _ in (run for argument in arguments for run in argument.runs):
+        belonging = files_of(path)
+        for one in fields(belonging):
+            place = getattr(belonging, one.name)
+            if place is not None:
+                found[f"the {one.name.replace('_', ' ')} of {path}"] = place
+    return found
 
 
 def _refuse_other_numbers(loss: Loss, measured: Measured, kind: BoxOrMask) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -86,3 +88,37 @@ def test_missing_seeds_are_named(tmp_path: Path) -> None:
     assert [[run.record.seed for run in loss.runs] for loss in found] == [[0, 1, 4], [0, 1, 2]]
     assert len(notes) == 1 and "ce lacks 2; ecm lacks 4" in notes[0]
     assert np.all([run.evidence.same_truth(found[0].runs[0].evidence) for loss in found for run in loss.runs])
+
+
+@pytest.mark.parametrize(("field", "value"), [("seed", 7), ("fingerprint", "e" * 64), ("evidence", "d" * 64)])
+def test_a_record_that_was_changed_is_refused(tmp_path: Path, field: str, value: object) -> None:
+    one, other = write_run(tmp_path / "one"), write_run(tmp_path / "other", "ecm")
+    record = other / "result.json"
+    content = json.loads(record.read_text(encoding="utf-8"))
+    record.write_text(json.dumps({**content, field: value}), encoding="utf-8")
+    with pytest.raises(UserError, match=rf"other/result.json is not as it was written, but changed by hand: {field}\n"):
+        gather(resolve([str(one), str(other)], BOARD, None), across_tracks=True)
+    record.write_text(json.dumps({**content, "seal": None}), encoding="utf-8")
+    with pytest.raises(UserError, match="without its seal"):
+        gather(resolve([str(one), str(other)], BOARD, None))
+
+
+def test_one_run_under_two_names_is_refused(tmp_path: Path) -> None:
+    one, copied = write_run(tmp_path / "one"), tmp_path / "copied"
+    shutil.copytree(one, copied)
+    for other in (one / "result.json", copied):
+        with pytest.raises(UserError, match=r"a and b share a run: .* are one and the same record"):
+            gather(resolve([f"a={one}", f"b={other}"], BOARD, None))
+
+
+def test_runs_that_are_not_finished_are_named(tmp_path: Path) -> None:
+    for seed in range(2):
+        write_run(tmp_path / "ce" / f"seed_{seed}", "ce", seed=seed)
+        write_run(tmp_path / "ecm" / f"seed_{seed}", "ecm", seed=seed)
+    begun = [tmp_path / "ce" / "seed_2" / "run.json", tmp_path / "ce" / "seed_3" / "config.py"]
+    for path in (*begun, tmp_path / "ce" / "notes" / "notes.txt"):
+        path.parent.mkdir()
+        path.write_text("", encoding="utf-8")
+    found, notes = gather(resolve([str(tmp_path / "ce"), str(tmp_path / "ecm")], BOARD, None))
+    assert [len(loss.runs) for loss in found] == [2, 2]
+    assert notes == [f"not finished, so left out: {begun[0].parent}, {begun[1].parent}"]
