@@ -39,7 +39,7 @@ FEW = [Scenario(1000, rare, True, few) for few in FEW_CLASSES for rare in RARE_I
 @click.option("--repetitions", default=500, show_default=True, help="Validation sets of each scenario.")
 @click.option("--few", default=200, show_default=True, help="The same, of those with few classes.")
 @click.option("--resamples", default=200, show_default=True)
-@click.option("--tested", default=150, show_default=True, help="Of them, those that go through the swap test as well.")
+@click.option("--tested", default=500, show_default=True, help="Of them, those that go through the swap test as well.")
 @click.option("--permutations", default=199, show_default=True)
 @click.option("--truth", default=1000, show_default=True, help="Validation sets that a true value is the mean of.")
 @click.option("--processes", default=2, show_default=True)

@@ -41,11 +41,11 @@ def tables(data: Data) -> list[str]:
         _coverages(rows, "first"),
         _summary(rows, "first"),
         "### False positives",
-        "No difference: in how many percent of the repetitions it is called one at 5 %. \\* is above 6.",
+        "No difference: the share of repetitions, in percent, in which it is called one at 5 %. \\* is above 6.",
         _false_positives(rows),
         "### Power",
-        "A true difference: in how many percent of the repetitions it is found. The last two rows say how often, over "
-        "all scenarios in which both were computed, a test's verdict is that of the interval.",
+        "A true difference: the share of repetitions, in percent, in which it is found. The last two rows say how "
+        "often, over all scenarios in which both were computed, a test's verdict is that of the interval.",
         _power(rows),
         "### Forms of interval that were compared",
         "Coverage of the difference in percent: lowest, mean and highest of all scenarios, and how many are outside 93 "

