@@ -61,7 +61,9 @@ def _held(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise unwritable(folder, error) from error
+        if error.filename is None:  # nothing but the folder can be named
+            raise unwritable(folder, error) from error
+        raise
 
 
 def _make(folder: Path, records: Iterable[Path], archived: bool) -> None:
