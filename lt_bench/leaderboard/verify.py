@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -105,19 +105,6 @@ def verify(record: Path, given: Files | None = None, annotations: Path | None = 
         unchecked.append("predictions: they are not here")
     problems = list(_once(unexplained(content, problems)))
     return Verification(record, tuple(problems), tuple(checked), tuple(unchecked), content.evidence is not None)
-
-
-def verify_record(
-    record: Path, evidence: Path | None = None, predictions: Path | None = None, config: Path | None = None
-) -> list[Problem]:
-    """The fields of a record that do not hold. A record without evidence may have none: see `verify` and `is_verified`.
-
-    evidence, predictions, config: where they are, if not beside the record.
-    """
-    files = files_of(record)
-    given = {"evidence": evidence, "predictions": predictions, "config": config}
-    found = replace(files, **{name: path for name, path in given.items() if path is not None})
-    return list(verify(record, found).problems)
 
 
 def is_verified(record: Path) -> bool:

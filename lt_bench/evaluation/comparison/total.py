@@ -22,7 +22,6 @@ COVERS = {
     "total": "other seeds of the same losses and other validation images of the same kind, at once",
 }
 COVERED_BY_NONE = "None of them covers another data set, backbone, schedule, recipe or other hyper-parameters."
-NOT_KNOWN = "not known: a loss with one seed has no variance between seeds (run at least two, better three or more)"
 
 
 class ImageVariance(NamedTuple):
