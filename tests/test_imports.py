@@ -23,7 +23,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "errors": set(),
     "utils": {"errors"},
     "data": {"errors", "utils"},
-    "api": {"errors"},
+    "api": {"errors", "utils"},
     "functional": {"errors", "utils", "api"},
     "operators": {"errors", "utils", "api"},
     "losses": {"api", "functional"},

@@ -6,7 +6,7 @@ Nothing here knows about detectors. A plugin needs this module, the class statis
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, cast
 
 import torch
@@ -26,11 +26,14 @@ class LongTailLoss(nn.Module, ABC):
 
     `paper` is the reference shown by `lt_bench losses`. `differentiable_with` are hyper-parameters under which
     `forward` holds nothing constant that depends on the logits, so that its gradient is its derivative: the gradient
-    is checked against finite differences with these (`lt_bench check`). Empty means that any do.
+    is checked against finite differences with these (`lt_bench check`). Empty means that any do. `auto` are
+    hyper-parameters tied to the data, each with the rule that gives its value from the class statistics (see
+    `lt_bench.api.auto`); the class's own defaults are those for LVIS v1.
     """
 
     paper: ClassVar[str] = ""
     differentiable_with: ClassVar[Mapping[str, Any]] = {}
+    auto: ClassVar[Mapping[str, Callable[[ClassStats], Any]]] = {}
 
     def __init__(self, stats: ClassStats) -> None:
         super().__init__()

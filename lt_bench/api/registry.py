@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lt_bench.api.loss import LongTailLoss
 
 GROUP = "lt_bench.losses"
+AUTO = "auto"  # the value of a hyper-parameter that asks for the loss's rule
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,8 @@ def build_loss(name: str, stats: ClassStats, **hyper_parameters: Any) -> LongTai
     Args:
         name: The name of its entry point.
         stats: How often each class occurs in the training set.
-        **hyper_parameters: Those of the loss, by keyword; its defaults for the others.
+        **hyper_parameters: Those of the loss, by keyword; its defaults for the others. "auto" asks for the value that
+            follows from the data, where the loss has a rule for it.
 
     Raises:
         PluginError: There is no such loss, or it is broken.
@@ -116,8 +118,36 @@ def build_loss(name: str, stats: ClassStats, **hyper_parameters: Any) -> LongTai
         ValueError: The loss refuses a value.
     """
     cls = load_loss(name)
-    check_hyper_parameters(name, hyper_parameters, _signature(cls))
-    return cls(stats, **hyper_parameters)
+    resolved = resolve_hyper_parameters(name, stats, hyper_parameters)
+    check_hyper_parameters(name, resolved, _signature(cls))
+    return cls(stats, **resolved)
+
+
+def resolve_hyper_parameters(
+    name: str, stats: ClassStats, given: Mapping[str, Any], every: bool = False
+) -> dict[str, Any]:
+    """Replace "auto" by the value that the loss's rule gives for the data.
+
+    Args:
+        name: The name of its entry point.
+        stats: How often each class occurs in the training set.
+        given: Keyword to value.
+        every: Whether each hyper-parameter that has a rule and is not given gets the rule's value too.
+
+    Returns:
+        Keyword to value, the given ones in their order, first.
+
+    Raises:
+        PluginError: There is no such loss, or it is broken.
+        UserError: "auto" is given for a hyper-parameter without a rule.
+    """
+    rules = load_loss(name).auto
+    for key, value in given.items():
+        if value == AUTO and key not in rules:
+            known = f"these have one: {', '.join(sorted(rules))}" if rules else "none of its hyper-parameters has one"
+            raise UserError(f"loss {name!r} has no rule for {key}={AUTO}", known)
+    wanted = [*given, *(key for key in rules if every and key not in given)]
+    return {key: rules[key](stats) if given.get(key, AUTO) == AUTO else given[key] for key in wanted}
 
 
 def check_hyper_parameters(name: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
@@ -134,6 +164,8 @@ def check_hyper_parameters(name: str, given: Mapping[str, Any], known: Mapping[s
     for key, value in given.items():
         if key not in known:
             raise UserError(f"loss {name!r} has no hyper-parameter {key!r}", did_you_mean(key, known))
+        if value == AUTO:
+            continue  # whether there is a rule shows when the loss is built
         kind = type(known[key])
         if kind in _KINDS and type(value) not in _KINDS[kind]:
             expected = " or ".join(accepted.__name__ for accepted in _KINDS[kind])

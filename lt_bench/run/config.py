@@ -79,12 +79,16 @@ def as_list(heads: Any) -> list[Any]:
 
 def _set_heads(cfg: Config, experiment: Experiment, recipe: Mapping[str, Any], train: LVISFile) -> None:
     from lt_bench.api.class_stats import ClassStats
+    from lt_bench.api.registry import resolve_hyper_parameters
 
     stats = ClassStats.from_file(train)
+    given = {**recipe["hyper_parameters"], **experiment.hyper_parameters}
     loss_cls = {
         "type": "LossAdapter",
         "loss": experiment.loss,
-        "hyper_parameters": {**recipe["hyper_parameters"], **experiment.hyper_parameters},
+        "hyper_parameters": resolve_hyper_parameters(
+            experiment.loss, stats, given, every=recipe["auto_hyper_parameters"]
+        ),
         "image_count": list(stats.image_count),
         "instance_count": list(stats.instance_count),
         "num_images": stats.num_images,

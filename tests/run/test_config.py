@@ -93,3 +93,24 @@ def test_random_weights_train_every_layer(tmp_path: Path) -> None:
     cfg, _ = resolved(tmp_path, init="random")
     assert cfg.model.backbone.init_cfg is None
     assert (cfg.model.backbone.frozen_stages, cfg.model.backbone.norm_eval) == (-1, False)
+
+
+@pytest.mark.parametrize(
+    ("loss", "value"), [("eql", {"lambda_": 51.0}), ("federated", {"num_sample_cats": 1}), ("ce", {})]
+)
+def test_the_common_recipe_takes_from_the_data_what_is_tied_to_it(
+    tmp_path: Path, loss: str, value: dict[str, float]
+) -> None:
+    """Two images and three classes: 101 of 2 to two digits; 50 of 1,203 classes."""
+    cfg, _ = resolved(tmp_path, loss=loss)
+    assert cfg.model.roi_head.bbox_head.loss_cls.hyper_parameters == value
+
+
+def test_a_hyper_parameter_that_is_set_stays(tmp_path: Path) -> None:
+    cfg, _ = resolved(tmp_path, loss="eql", hyper_parameters={"lambda_": 0.25})
+    assert cfg.model.roi_head.bbox_head.loss_cls.hyper_parameters == {"lambda_": 0.25}
+
+
+def test_auto_can_be_asked_for_by_name(tmp_path: Path) -> None:
+    cfg, _ = resolved(tmp_path, loss="eql", recipe="paper", hyper_parameters={"lambda_": "auto"})
+    assert cfg.model.roi_head.bbox_head.loss_cls.hyper_parameters == {"lambda_": 51.0}

@@ -6,6 +6,8 @@ recipe = dict(
     mask_predictor=dict(type="NormedConv2d", temperature=20),
     prior_prob=None,
     warmup=dict(iters=10000, start_factor=1e-4),
+    # what a loss ties to the data, such as EQL's lambda_, follows from the data by its rule (lt_bench/api/auto.py)
+    auto_hyper_parameters=True,
     hyper_parameters=dict(),
 )
 optim_wrapper = dict(

@@ -6,6 +6,7 @@ recipe = dict(
     prior_prob=None,
     warmup=dict(iters=500, start_factor=1e-3),
     milestones={"2x": [16, 22]},
+    auto_hyper_parameters=False,
     hyper_parameters=dict(),
 )
 optim_wrapper = dict(

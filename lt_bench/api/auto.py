@@ -1,0 +1,51 @@
+"""Hyper-parameters that follow from the data: rules that give LVIS's own values on LVIS, and their like elsewhere.
+
+A loss names the rule of a hyper-parameter in its class attribute `auto`. A recipe may ask for all of them
+(configs/_base_/recipes/common.py does), and a user for one: `--loss-set lambda_=auto`.
+"""
+
+from __future__ import annotations
+
+import math
+
+from lt_bench.api.class_stats import ClassStats
+from lt_bench.utils.frequency import COMMON
+
+LVIS_CLASSES = 1203  # of LVIS v1
+
+
+def frequency_of_common(num_images: int) -> float:
+    """The share of the training images that a common class shows at most: 1e-3 for LVIS v1, to two digits.
+
+    LVIS's threshold for repeat factors (Gupta et al., CVPR 2019, section 4.2) is this share.
+    """
+    return two_digits(COMMON / num_images)
+
+
+def frequency_of_frequent(stats: ClassStats) -> float:
+    """The share of the training images that a frequent class shows at least, to two digits, upwards.
+
+    0.0011 for the 100,170 training images of LVIS v1, the lambda_ of EQL there.
+    """
+    share = (COMMON + 1) / stats.num_images
+    rounded = two_digits(share)
+    return rounded if rounded >= share else two_digits(rounded + _unit(share))
+
+
+def same_share_of_classes(count: int, stats: ClassStats) -> int:
+    """As large a share of the classes as `count` is of LVIS v1's 1,203, at least 1: 50 becomes 6 for 150 classes."""
+    return max(1, round(count * stats.num_classes / LVIS_CLASSES))
+
+
+def two_digits(value: float) -> float:
+    """Rounded to two significant digits. value: above 0."""
+    return round(value, -_exponent(value))
+
+
+def _exponent(value: float) -> int:
+    """Of the second significant digit: -4 for 0.0011."""
+    return math.floor(math.log10(value)) - 1
+
+
+def _unit(value: float) -> float:
+    return float(10.0 ** _exponent(value))

@@ -1,0 +1,72 @@
+"""Hyper-parameters that follow from the data: LVIS's own values on LVIS, and their like elsewhere."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lt_bench import ClassStats, build_loss
+from lt_bench.api.auto import frequency_of_common, frequency_of_frequent, same_share_of_classes, two_digits
+from lt_bench.api.registry import resolve_hyper_parameters
+from lt_bench.errors import UserError
+
+
+def data(num_images: int, num_classes: int) -> ClassStats:
+    counts = [1 + label % 150 for label in range(num_classes)]
+    return ClassStats(image_count=counts, instance_count=counts, num_images=num_images)
+
+
+LVIS = data(100_170, 1203)
+
+
+def test_lvis_gets_the_values_of_the_papers() -> None:
+    """Gupta et al. (repeat factors 1e-3), the EQL authors' lambda for LVIS v1, Zhou et al. (50 classes)."""
+    assert frequency_of_common(LVIS.num_images) == 1e-3
+    assert resolve_hyper_parameters("eql", LVIS, {}, every=True) == {"lambda_": 0.0011}
+    assert resolve_hyper_parameters("federated", LVIS, {}, every=True) == {"num_sample_cats": 50}
+
+
+def test_other_data_gets_the_same_group_and_share() -> None:
+    small = data(3000, 150)
+    assert frequency_of_common(small.num_images) == 0.033
+    assert frequency_of_frequent(small) == 0.034
+    assert same_share_of_classes(50, small) == 6  # 6.2 of 150
+    assert same_share_of_classes(50, data(240, 3)) == 1
+
+
+@given(st.integers(101, 10**8))
+def test_the_frequency_has_two_digits_and_separates(num_images: int) -> None:
+    """Every common class lies below it; what lies below it beyond those is what two digits can't tell apart."""
+    found = frequency_of_frequent(data(num_images, 2))
+    assert Fraction(100, num_images) < found
+    assert found == float(f"{found:.1e}")
+    assert found - Fraction(101, num_images) <= Fraction(1, 10) * Fraction(101, num_images) + Fraction(1, 10**15)
+
+
+@pytest.mark.parametrize(("value", "rounded"), [(0.00099830, 0.001), (0.0333, 0.033), (50.4, 50.0), (0.0995, 0.1)])
+def test_two_significant_digits(value: float, rounded: float) -> None:
+    assert two_digits(value) == rounded
+
+
+def test_what_is_given_stays_and_the_rest_is_asked_for() -> None:
+    assert resolve_hyper_parameters("eql", LVIS, {"lambda_": 0.5}, every=True) == {"lambda_": 0.5}
+    assert resolve_hyper_parameters("eql", LVIS, {}) == {}
+    given_one = resolve_hyper_parameters("federated", data(240, 30), {"freq_power": 0.0, "num_sample_cats": "auto"})
+    assert given_one == {"freq_power": 0.0, "num_sample_cats": 1}
+    assert resolve_hyper_parameters("ce", LVIS, {}, every=True) == {}
+
+
+def test_a_loss_is_built_with_the_rules_value() -> None:
+    loss = build_loss("eql", data(3000, 150), lambda_="auto")
+    assert loss.lambda_ == 0.034
+
+
+def test_auto_without_a_rule_is_refused() -> None:
+    with pytest.raises(UserError, match="no rule for gamma=auto"):
+        build_loss("focal", LVIS, gamma="auto")
+    with pytest.raises(UserError, match="freq_power=auto") as caught:
+        build_loss("federated", LVIS, freq_power="auto")
+    assert "num_sample_cats" in caught.value.remedy
