@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lt_bench.data.cache import cache_folder
 from lt_bench.data.lvis import ImageFinder, LVISFile, load
+from lt_bench.data.repeat_factors import repeat_factors as factors_of
 
 
 class DataList(Sequence[dict[str, Any]]):
@@ -177,11 +178,7 @@ class RepeatFactorDataset(ClassBalancedDataset):
 
 def repeat_factors(data: DataList, threshold: float) -> NDArray[np.float64]:
     """The repeat factor of each image, 1 for one without a usable annotation: [N]."""
-    positions, categories = data.shown_categories()
-    _, category, images = np.unique(categories, return_inverse=True, return_counts=True)
-    factors = np.ones(len(data))
-    np.maximum.at(factors, positions, np.sqrt(threshold / (images / len(data)))[category])
-    return factors
+    return factors_of(*data.shown_categories(), len(data), threshold)
 
 
 def _instance(annotation: dict[str, Any], label: int) -> dict[str, Any]:

@@ -1,0 +1,58 @@
+"""Detections from stored features: scores of the trained classifier, boxes of the detector, NMS as in a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from lt_bench.evaluation.inputs.predictions import encode
+
+if TYPE_CHECKING:
+    from lt_bench.detector.box_head import LongTailBBoxHead
+    from lt_bench.features.store import Split
+
+REPORT_EVERY = 10  # images
+
+
+def predict(
+    head: LongTailBBoxHead,
+    split: Split,
+    test: Mapping[str, Any],
+    category_ids: Sequence[int],
+    report: Callable[[int], None] = lambda images: None,
+) -> Iterator[bytes]:
+    """The detections of each image that has some, as they stand in a predictions file, boxes in the original image.
+
+    head: in eval mode. test: test_cfg.rcnn of the detector. category_ids: label to id. report: told now and then how
+    many images are done.
+    """
+    from mmengine.config import ConfigDict
+
+    from lt_bench.detector.prediction_writer import detections_of
+
+    device = head.fc_cls.weight.device
+    cfg = ConfigDict(test)
+    with torch.inference_mode():
+        for place, image in enumerate(np.asarray(split.image_ids).tolist()):
+            rows = slice(int(split.first[place]), int(split.first[place + 1]))
+            features = torch.from_numpy(np.array(split.features[rows])).to(device).float()
+            boxes = torch.from_numpy(np.array(split.boxes[rows], dtype=np.float32)).to(device)
+            found = head.predict_by_feat(
+                (torch.nn.functional.pad(boxes, (1, 0)),),
+                (head.fc_cls(features),),
+                (head.fc_reg(features),),
+                [
+                    {
+                        "img_shape": tuple(np.asarray(split.sizes[place]).tolist()),
+                        "scale_factor": tuple(np.asarray(split.scales[place]).tolist()),
+                    }
+                ],
+                cfg,
+                rescale=True,
+            )[0]
+            yield encode(list(detections_of({"img_id": image, "pred_instances": found}, category_ids)))
+            if (place + 1) % REPORT_EVERY == 0:
+                report(place + 1)
