@@ -33,26 +33,25 @@ def predict(
 
     from lt_bench.detector.prediction_writer import detections_of
 
-    device = head.fc_cls.weight.device
     cfg = ConfigDict(test)
-    with torch.inference_mode():
-        for place, image in enumerate(np.asarray(split.image_ids).tolist()):
-            rows = slice(int(split.first[place]), int(split.first[place + 1]))
-            features = torch.from_numpy(np.array(split.features[rows])).to(device).float()
-            boxes = torch.from_numpy(np.array(split.boxes[rows], dtype=np.float32)).to(device)
-            found = head.predict_by_feat(
-                (torch.nn.functional.pad(boxes, (1, 0)),),
-                (head.fc_cls(features),),
-                (head.fc_reg(features),),
-                [
-                    {
-                        "img_shape": tuple(np.asarray(split.sizes[place]).tolist()),
-                        "scale_factor": tuple(np.asarray(split.scales[place]).tolist()),
-                    }
-                ],
-                cfg,
-                rescale=True,
-            )[0]
-            yield encode(list(detections_of({"img_id": image, "pred_instances": found}, category_ids)))
-            if (place + 1) % REPORT_EVERY == 0:
-                report(place + 1)
+    for place, image in enumerate(np.asarray(split.image_ids).tolist()):
+        found = _detections(head, split, place, cfg)
+        yield encode(detections_of({"img_id": image, "pred_instances": found}, category_ids))
+        if (place + 1) % REPORT_EVERY == 0:
+            report(place + 1)
+
+
+@torch.inference_mode()
+def _detections(head: LongTailBBoxHead, split: Split, place: int, cfg: Any) -> Any:
+    """mmdet's InstanceData of one image: bboxes, scores, labels."""
+    device = head.fc_cls.weight.device
+    rows = slice(int(split.first[place]), int(split.first[place + 1]))
+    features = torch.from_numpy(np.array(split.features[rows])).to(device).float()
+    boxes = torch.from_numpy(np.array(split.boxes[rows])).to(device)
+    meta = {
+        "img_shape": tuple(np.asarray(split.sizes[place]).tolist()),
+        "scale_factor": tuple(np.asarray(split.scales[place]).tolist()),
+    }
+    rois = torch.nn.functional.pad(boxes, (1, 0))  # all of image 0
+    scores, deltas = head.fc_cls(features), head.fc_reg(features)
+    return head.predict_by_feat((rois,), (scores,), (deltas,), [meta], cfg, rescale=True)[0]

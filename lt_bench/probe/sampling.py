@@ -17,17 +17,23 @@ if TYPE_CHECKING:
 _IMAGES, _ROIS = 0, 1  # streams of random numbers that have nothing to do with each other
 
 
-def repeats(split: Split, threshold: float | None) -> NDArray[np.int64]:
+def repeats(split: Split, threshold: float | None, left_out: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
     """How often an epoch shows each image, as `RepeatFactorDataset` has it: ceil of its repeat factor, or once: [I].
 
-    threshold: of the repeat factors; None for the plain sampler.
+    threshold: of the repeat factors; None for the plain sampler. left_out: ids of images that are no training images:
+    they count for nothing and are never shown.
     """
     images = len(split.image_ids)
+    kept = np.ones(images, dtype=bool) if left_out is None else ~np.isin(split.image_ids, left_out)
     if threshold is None:
-        return np.ones(images, dtype=np.int64)
+        return kept.astype(np.int64)
     shown_in = np.repeat(np.arange(images), np.diff(split.truth_first))
     pairs = np.unique(np.stack([shown_in, np.asarray(split.truth_labels, dtype=np.int64)]), axis=1)
-    return np.ceil(repeat_factors(pairs[0], pairs[1], images, threshold)).astype(np.int64)
+    image, category = pairs[:, kept[pairs[0]]]
+    position = np.cumsum(kept) - 1  # among those kept
+    found = np.zeros(images, dtype=np.int64)
+    found[kept] = np.ceil(repeat_factors(position[image], category, int(kept.sum()), threshold))
+    return found
 
 
 class ImageOrder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -54,15 +54,15 @@ def make_record(
     evidence = _written_evidence(folder, measured, earlier)
     seconds = time.perf_counter() - started
     info = get_info(experiment.loss)
-    defaults = {name: _plain(value) for name, value in info.hyper_parameters.items()}
-    hyper_parameters = defaults | {name: _plain(value) for name, value in run.hyper_parameters.items()}
+    defaults = {name: plain_value(value) for name, value in info.hyper_parameters.items()}
+    hyper_parameters = defaults | {name: plain_value(value) for name, value in run.hyper_parameters.items()}
     excluded = set(experiment.exclude)
     return ResultRecord.model_validate(
         {
             "loss": {
                 "name": info.name,
                 "hyper_parameters": hyper_parameters,
-                "non_default": sorted(name for name, value in hyper_parameters.items() if value != defaults.get(name)),
+                "non_default": non_default(hyper_parameters, defaults),
                 "distribution": info.distribution,
                 "distribution_version": info.version,
             },
@@ -72,7 +72,7 @@ def make_record(
             "init": run.init,
             **measured.blocks(),
             "per_class": class_rows(dataset.train.categories, measured.per_class()),
-            "evaluator": _evaluators(evaluator, measured),
+            "evaluator": evaluators_used(evaluator, measured),
             "training_seconds": training.training_seconds,
             "evaluation_seconds": seconds,
             "iterations": training.iterations,
@@ -166,7 +166,7 @@ def evaluated_annotations(folder: RunFolder, dataset: Dataset, exclude: Collecti
     return folder.annotations
 
 
-def _evaluators(asked: Evaluator, measured: Measured) -> str:
+def evaluators_used(asked: Evaluator, measured: Measured) -> str:
     """The evaluator that was asked for, and what another one had to measure because the two differ."""
     others: dict[str, list[str]] = {}
     for name, result in measured.results().items():
@@ -180,11 +180,16 @@ def _without(file: LVISFile, excluded: set[int]) -> int:
     return sum(image_id not in excluded for image_id in file.image_ids)
 
 
-def _plain(value: Any) -> bool | int | float | str:
+def plain_value(value: Any) -> bool | int | float | str:
     """A hyper-parameter as a record holds it: anything but a finite number, a flag or a short text as its repr."""
     if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     return value if isinstance(value, str) and len(value) <= LONGEST else repr(value)[:LONGEST]
+
+
+def non_default(hyper_parameters: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of those that differ from the loss's defaults, in order."""
+    return tuple(sorted(name for name, value in hyper_parameters.items() if value != defaults.get(name)))
 
 
 def _overrides(experiment: Experiment) -> list[str]:

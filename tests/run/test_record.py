@@ -25,7 +25,7 @@ from lt_bench.leaderboard.store import read, write
 from lt_bench.run import pipeline
 from lt_bench.run.experiment import Experiment
 from lt_bench.run.folder import RunFolder
-from lt_bench.run.record import _evaluators, _plain, make_record, refuse_altered
+from lt_bench.run.record import evaluators_used, make_record, plain_value, refuse_altered
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ from lt_bench.run.record import _evaluators, _plain, make_record, refuse_altered
 )
 def test_no_hyper_parameter_spoils_a_record(value: object) -> None:
     loss = Loss.model_validate(
-        {"name": "x", "hyper_parameters": {"p": _plain(value)}, "distribution": "d", "distribution_version": "1"}
+        {"name": "x", "hyper_parameters": {"p": plain_value(value)}, "distribution": "d", "distribution_version": "1"}
     )
     held = loss.hyper_parameters["p"]
     assert held == value if isinstance(value, bool | int | float) and math.isfinite(value) else isinstance(held, str)
@@ -60,14 +60,14 @@ def test_the_record_says_who_evaluated() -> None:
 
     vernier, lvis = f"vernier {version('vernier')}", f"lvis {version('lvis')}"
     as_asked = Measured({"ap": Measurement({}, {"bbox": result("vernier"), "segm": result("vernier")})})
-    assert _evaluators("vernier", as_asked) == vernier
+    assert evaluators_used("vernier", as_asked) == vernier
     fallen_back = Measured(
         {
             "ap": Measurement({}, {"bbox": result("lvis"), "segm": result("vernier")}),
             "ap_fixed": Measurement({}, {"segm_fixed": result("lvis")}),
         }
     )
-    assert _evaluators("vernier", fallen_back) == f"{vernier}; bbox, segm_fixed by {lvis}"
+    assert evaluators_used("vernier", fallen_back) == f"{vernier}; bbox, segm_fixed by {lvis}"
 
 
 def test_a_record_changed_by_hand_is_not_sealed_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

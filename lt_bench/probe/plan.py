@@ -1,0 +1,140 @@
+"""The runs of a command, worked out and checked before anything is trained."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lt_bench.api.class_stats import ClassStats
+from lt_bench.api.registry import build_loss, get_info, resolve_hyper_parameters
+from lt_bench.errors import UserError
+from lt_bench.leaderboard.schema import Track
+from lt_bench.probe.settings import Recipe, Settings, resolve
+from lt_bench.run.record import non_default, plain_value
+
+if TYPE_CHECKING:
+    from lt_bench.features.manifest import Manifest
+
+NOTE_LENGTH = 1000  # characters; a record holds no longer ones
+
+
+@dataclass(frozen=True)
+class ProbeRun:
+    """One loss, one seed. features: their folder. annotations: what is evaluated on. config: what is written beside
+    the record. given: the hyper-parameters that are set, as the loss takes them. folder: of the run.
+    """
+
+    features: Path
+    annotations: Path
+    config: Mapping[str, Any]
+    given: Mapping[str, Any]
+    folder: Path
+    notes: tuple[str, ...] = ()
+
+    @property
+    def loss(self) -> str:
+        return str(self.config["loss"]["loss"])
+
+    @property
+    def seed(self) -> int:
+        return int(self.config["seed"])
+
+
+class Planner:
+    """Makes the runs of one track.
+
+    Raises UserError when the annotations that are evaluated on are not those of the features.
+    """
+
+    def __init__(self, features: Path, manifest: Manifest, settings: Settings, annotations: Path) -> None:
+        self.features, self.annotations = features.resolve(), annotations.resolve()
+        self.manifest, self.settings = manifest, settings
+        self.recipe: Recipe = resolve(settings, manifest, track_of(manifest))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            self.stats = ClassStats(manifest.image_count, manifest.instance_count, manifest.num_images)
+        self.notes = tuple(str(one.message)[:NOTE_LENGTH] for one in caught if issubclass(one.category, UserWarning))
+
+    def run(self, loss: str, hyper_parameters: Mapping[str, Any], seed: int, runs: Path) -> ProbeRun:
+        """hyper_parameters: as the user gave them. runs: the folder that the runs' folders are in.
+
+        Raises UserError for a loss that is not there, or that can't be built with these hyper-parameters.
+        """
+        info = get_info(loss)
+        given = resolve_hyper_parameters(
+            loss, self.stats, {**self.recipe.hyper_parameters, **hyper_parameters}, every=self.recipe.auto
+        )
+        try:
+            build_loss(loss, self.stats, **given)
+        except (ValueError, TypeError) as error:
+            shown = ", ".join(f"{key}={value!r}" for key, value in given.items())
+            raise UserError(f"the loss {loss!r} can't be built: {error}", f"fix --loss-set {shown}") from error
+        defaults = {name: plain_value(value) for name, value in info.hyper_parameters.items()}
+        every = defaults | {name: plain_value(value) for name, value in given.items()}
+        config = {
+            "probe": self.recipe.probe,
+            "loss": {
+                "loss": loss,
+                "hyper_parameters": every,
+                "non_default": non_default(every, defaults),
+                "image_count": list(self.stats.image_count),
+                "instance_count": list(self.stats.instance_count),
+                "num_images": self.stats.num_images,
+            },
+            "seed": seed,
+            "overrides": self.settings.overrides(),
+            "ann_file": str(self.annotations),
+            "features_folder": str(self.features),
+        }
+        folder = runs / f"{loss}_seed{seed}_{digest(config)[:12]}"
+        return ProbeRun(self.features, self.annotations, config, given, folder.resolve(), self.notes)
+
+
+def digest(config: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of what a run's result depends on: the same in every process."""
+    content = {key: config[key] for key in ("probe", "loss", "seed")}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def track_of(manifest: Manifest) -> Track:
+    """The track of the detector behind the features. Raises UserError when nobody knows it."""
+    if manifest.run is None:
+        raise UserError("the features do not say what their detector is", "make them from a run")
+    return manifest.run.track
+
+
+def annotations_of(features: Path, manifest: Manifest, settings: Settings, given: Path | None) -> Path:
+    """The annotation file that is evaluated on: that of the features, or one that was `given` in its place.
+
+    Raises UserError when it is not there, or has another content.
+    """
+    from lt_bench.features.store import FeatureSet
+    from lt_bench.utils.files import sha256_of
+
+    file = manifest.annotations.get(settings.evaluate)
+    if file is None:
+        raise UserError(f"{features} has no held-out images", "make it with `lt_bench features --held-out 0.1`")
+    path = given or Path(file.path)
+    if settings.evaluate == "held_out" and given is None:
+        path = FeatureSet(features, manifest).held_out_annotations
+    if not path.is_file():
+        raise UserError(f"the annotations that the features name, {path}, are not there", "name them with --annotations")
+    if sha256_of(path) != file.sha256:
+        raise UserError(f"{path} is not the annotation file of the features", "name it with --annotations")
+    return path
+
+
+def folder_of_runs(work_dir: Path | None, manifest: Manifest, settings: Settings) -> Path:
+    """Where the runs' folders go."""
+    held_out = "" if settings.evaluate == "val" else f"_{settings.evaluate}"
+    return work_dir or Path("work_dirs", "probe", manifest.name, settings.recipe + held_out)
+
+
+def unique(runs: Sequence[ProbeRun]) -> list[ProbeRun]:
+    """Without runs that are asked for twice, such as a grid's value in two spellings."""
+    return list({run.folder: run for run in runs}.values())

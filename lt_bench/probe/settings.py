@@ -1,0 +1,127 @@
+"""What all runs of a track share: everything but the loss and the seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from lt_bench.api.auto import frequency_of_common
+from lt_bench.errors import UserError, did_you_mean
+from lt_bench.probe.schedule import in_steps
+from lt_bench.run.experiment import layer_path
+
+if TYPE_CHECKING:
+    from lt_bench.features.manifest import Manifest
+    from lt_bench.leaderboard.schema import Track
+
+RECIPES = ("common", "plain")
+IMAGES_PER_STEP = 16
+STEPS = 2000
+EPOCHS = "1x"  # the schedule whose shape the training has in its steps
+
+Evaluated = Literal["val", "held_out"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """steps: of the optimizer. rate, clip: None for the recipe's; a clip of 0 is none. evaluate: what is evaluated,
+    the validation images or the training images that are held out for it (and then not trained on).
+    """
+
+    recipe: str = "common"
+    steps: int = STEPS
+    rate: float | None = None
+    clip: float | None = None
+    evaluate: Evaluated = "val"
+
+    def __post_init__(self) -> None:
+        if self.recipe not in RECIPES:
+            raise UserError(f"there is no recipe {self.recipe!r} for a classifier alone", did_you_mean(self.recipe, RECIPES))
+
+    def overrides(self) -> list[str]:
+        """What is not the recipe's, as the command line says it."""
+        given = {"--steps": self.steps if self.steps != STEPS else None, "--rate": self.rate, "--clip": self.clip}
+        lines = [f"{option} {value:g}" for option, value in given.items() if value is not None]
+        return lines + ([f"--evaluate {self.evaluate}"] if self.evaluate != "val" else [])
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """probe: the block of the config that the fingerprint is of. hyper_parameters: what the recipe sets of each loss.
+    auto: whether the losses' hyper-parameters that are tied to the data follow from it.
+    """
+
+    probe: dict[str, Any]
+    hyper_parameters: dict[str, Any]
+    auto: bool
+
+
+def resolve(settings: Settings, manifest: Manifest, track: Track) -> Recipe:
+    """What the settings mean for these features. track: of the run that the detector is from.
+
+    Raises UserError when there are no held-out images to evaluate on.
+    """
+    from mmengine.config import Config
+
+    layer = Config.fromfile(str(layer_path("recipes", settings.recipe)), lazy_import=False)
+    shape = Config.fromfile(str(layer_path("schedules", EPOCHS)), lazy_import=False).schedule
+    recipe, solver = layer.recipe.to_dict(), layer.optim_wrapper.to_dict()
+    sgd, clip = solver["optimizer"], (solver.get("clip_grad") or {}).get("max_norm")
+    evaluated = manifest.annotations.get(settings.evaluate)
+    if evaluated is None:
+        raise UserError("these features have no held-out images", "make them with `lt_bench features --held-out 0.1`")
+    warmup = recipe["warmup"]
+    schedule = in_steps(
+        settings.steps, shape["epochs"], shape["milestones"], shape["gamma"], warmup["iters"], warmup["start_factor"]
+    )
+    head = manifest.head
+    probe = {
+        "track": {
+            "dataset": track.dataset,
+            "detector": track.detector,
+            "backbone": track.backbone,
+            "recipe": settings.recipe,
+        },
+        "features": {
+            "name": manifest.name,
+            "checkpoint": manifest.checkpoint_sha256,
+            "train_annotations": manifest.annotations["train"].sha256,
+            "val_annotations": manifest.annotations["val"].sha256,
+            "arrays": manifest.digest(),
+            "precision": manifest.precision,
+            "rois": manifest.rois,
+            "epochs_of_boxes": manifest.epochs_of_boxes,
+        },
+        "classifier": {**recipe["classifier"], "prior_prob": recipe["prior_prob"]},
+        "sampler": {
+            "images_per_step": IMAGES_PER_STEP,
+            # LVIS's threshold is the share of its images that a common class shows at most; so it is here
+            "repeat_factor": None if recipe["repeat_factor"] is None else frequency_of_common(manifest.num_images),
+            "rois_per_image": head.rois_per_image,
+            "pos_fraction": head.pos_fraction,
+            "without_held_out": settings.evaluate == "held_out",
+        },
+        "optimizer": {
+            "type": "SGD",
+            "lr": float(sgd["lr"] if settings.rate is None else settings.rate),
+            "momentum": sgd["momentum"],
+            "weight_decay": sgd["weight_decay"],
+            "clip": float(clip if settings.clip is None else settings.clip) or None,
+        },
+        "schedule": {
+            "steps": schedule.steps,
+            "warmup": schedule.warmup,
+            "start_factor": schedule.start_factor,
+            "milestones": list(schedule.milestones),
+            "gamma": schedule.gamma,
+        },
+        "test": {
+            "split": settings.evaluate,
+            "annotations": evaluated.sha256,
+            "proposals": head.proposals,
+            "coder": {"target_means": list(head.box_means), "target_stds": list(head.box_stds)},
+            "class_agnostic": head.class_agnostic,
+            "rcnn": head.rcnn,
+        },
+    }
+    return Recipe(probe, recipe["hyper_parameters"], recipe["auto_hyper_parameters"])
