@@ -1,6 +1,23 @@
 """A run's config.py, read without being run: it may come from anybody.
 
 mmengine dumps a config as assignments of literals and calls of `dict` with keywords alone. Nothing else is accepted.
+
+The config of a classifier that was trained alone, on stored features, has these names at its top (`is_probe`):
+
+    probe = dict(                       # what all losses share: `fingerprint.probe_fingerprint` is of it alone
+        track=dict(dataset, detector, backbone, recipe),
+        features=dict(name, checkpoint, train_annotations, val_annotations, ...),  # the last three: SHA-256
+        schedule=dict(steps, ...),
+        test=dict(annotations, ...),    # annotations: SHA-256 of those that it was evaluated on
+        ...,                            # classifier, sampler, optimizer
+    )
+    loss = dict(loss, hyper_parameters, non_default, image_count, instance_count, num_images)
+    seed = 0
+    overrides = [...]                   # as the record has them; it may be missing
+    ann_file = ...                      # of the annotations that it was evaluated on; it may be missing
+    features_folder = ...               # it may be missing
+
+hyper_parameters: all that the loss has. image_count and instance_count: in the order of the record's classes.
 """
 
 from __future__ import annotations
@@ -10,13 +27,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path, PurePath
+from pprint import pformat
 from typing import Any
 
 from lt_bench.errors import UserError
 from lt_bench.leaderboard.fingerprint import weights_id
 
 LARGEST = 4 << 20  # bytes; that of LVIS's 1,203 classes has 60 kB
-_REMEDY = "give the config.py that `run` wrote"
+_REMEDY = "give the config.py of the run"
 _ABSOLUTE = re.compile(r"^(?:/|~|[A-Za-z]:[\\/]|\\\\|file:)")
 
 
@@ -34,6 +52,7 @@ _PLACES: Mapping[str, Callable[[str], str]] = {
     "work_dir": lambda path: "work_dir",
     "folder": lambda path: "work_dir",
     "data_root": lambda path: "data",
+    "features_folder": lambda path: "features",
     "ann_file": lambda path: f"annotations/{PurePath(path).name}",
     "checkpoint": _weights,
     "load_from": _weights,
@@ -47,6 +66,26 @@ def read_config(path: Path) -> dict[str, Any]:
         return {name: _value(node) for name, node in _assignments(tree)}
     except (ValueError, TypeError, RecursionError) as error:
         raise UserError(f"{path} is no config of a run: {error}", _REMEDY) from error
+
+
+def is_probe(config: Mapping[str, Any]) -> bool:
+    """Whether it is the config of a classifier that was trained alone."""
+    return "probe" in config
+
+
+def config_text(config: Mapping[str, Any]) -> str:
+    """Plain values as a config.py that `read_config` reads back as they are.
+
+    Raises ValueError for what is no literal: an infinite number, an object.
+    """
+    text = "".join(f"{name} = {pformat(value, width=110, sort_dicts=False)}\n" for name, value in config.items())
+    try:
+        back = {name: _value(node) for name, node in _assignments(ast.parse(text))}
+    except (SyntaxError, ValueError, TypeError) as error:
+        raise ValueError(f"the config holds more than plain values: {error}") from error
+    if back != dict(config):
+        raise ValueError("the config holds more than plain values")
+    return text
 
 
 def publishable(path: Path) -> str:

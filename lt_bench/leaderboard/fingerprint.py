@@ -68,6 +68,17 @@ def fingerprint(config: Mapping[str, Any], digests: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()
 
 
+def probe_fingerprint(config: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of what a classifier's training alone, without its detector, holds fixed.
+
+    config: plain values, as in the config.py beside such a run. All of `probe` counts and nothing else does, so it may
+    hold neither loss nor seed, and no place on a machine but the digest of what lies there. Lists and tuples are alike.
+    Raises KeyError, TypeError or ValueError for what is no such config.
+    """
+    plain = json.dumps(dict(config["probe"]), sort_keys=True, allow_nan=False)
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
 def box_heads(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The box heads of a config: one, or one for each stage of a cascade."""
     heads = config["model"]["roi_head"]["bbox_head"]

@@ -2,73 +2,42 @@
 
 The schema is closed (an unknown field is an error), bounded (no string or list can be huge) and versioned. A field
 that is added, removed or read differently makes a new `schema_version`. Version 2 added the metrics on request,
-version 3 the evidence and the seal; a record of an earlier version has none of them and is read and written as ever.
+version 3 the evidence and the seal, version 4 runs of a classifier alone on stored features, and records of boxes
+without masks; a record of an earlier version has none of them and is read and written as ever.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from datetime import timezone
-from typing import Annotated, Any, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    StringConstraints,
-    model_serializer,
-    model_validator,
-)
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from lt_bench.evaluation import metrics as registry
+from lt_bench.evaluation.terms import BoxOrMask
+from lt_bench.leaderboard.schema_base import (
+    AveragePrecision,
+    Count,
+    Difference,
+    Extended,
+    Flag,
+    Frequency,
+    HyperParameter,
+    Model,
+    Name,
+    Seal,
+    Seconds,
+    Sha256,
+    Text,
+    since,
+)
 
-Text = Annotated[str, StringConstraints(strict=True, max_length=1000)]
-Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
-Sha256 = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9a-f]{64}$")]
-Seal = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9a-f]{16}$")]
-Count = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
-Seconds = Annotated[float, Field(strict=True, ge=0)]
-Flag = Annotated[bool, Field(strict=True)]
-Frequency = Literal["r", "c", "f"]
-SINCE = {"evidence": 3, "seal": 3}  # the version that brought a field; those of `Extended` came with version 2
-
-HyperParameter = Flag | Annotated[int, Field(strict=True)] | Annotated[float, Field(strict=True)] | Text
-
-
-def _in_unit_interval_or_absent(value: float) -> float:
-    if value != -1 and not 0 <= value <= 1:
-        raise ValueError("expected a value in [0, 1], or -1 where there is no ground truth")
-    return value
-
-
-AveragePrecision = Annotated[float, Field(strict=True), AfterValidator(_in_unit_interval_or_absent)]
-Difference = Annotated[float, Field(strict=True, ge=-1, le=1)]
-
-
-class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Extended(Model):
-    """A model that a later version of the schema extended by fields that a record may lack: those with default None."""
-
-    @model_serializer(mode="wrap")
-    def _without_what_was_not_asked_for(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        content: dict[str, Any] = serialize(self)
-        absent = {key for key in self._on_request() if getattr(self, key) is None}
-        return {key: value for key, value in content.items() if key not in absent}
-
-    def extensions(self) -> list[str]:
-        """The fields that version 1 did not have and that this model has."""
-        return [key for key in self._on_request() if getattr(self, key) is not None]
-
-    @classmethod
-    def _on_request(cls) -> list[str]:
-        return [key for key, field in cls.model_fields.items() if field.default is None]
+CURRENT: Final = 4  # version
+BOXES_ALONE_SINCE = 4
+PROBE = "probe"  # the schedule of a classifier that is trained alone
 
 
 class Loss(Model):
@@ -90,14 +59,19 @@ class Loss(Model):
         return self
 
 
-class Track(Model):
-    """What is the same for every loss that is compared."""
+class Track(Extended):
+    """What is the same for every loss that is compared.
+
+    features: the name of the stored features that the classifier alone was trained on, of the detector and backbone
+    named here; absent for a detector that was trained in full.
+    """
 
     dataset: Name
     detector: Name
     backbone: Name
     schedule: Name
     recipe: Name
+    features: Name | None = None
 
 
 class Init(Model):
@@ -122,9 +96,11 @@ class Metrics(Model):
     AR: AveragePrecision
 
 
-class BoxAndMask(Model):
+class BoxAndMask(Extended):
+    """segm: absent where only boxes were measured."""
+
     bbox: Metrics
-    segm: Metrics
+    segm: Metrics | None = None
 
 
 class Gains(Model):
@@ -164,9 +140,11 @@ class Errors(Model):
     f: GroupErrors
 
 
-class BoxAndMaskErrors(Model):
+class BoxAndMaskErrors(Extended):
+    """segm: absent where only boxes were measured."""
+
     bbox: Errors
-    segm: Errors
+    segm: Errors | None = None
 
 
 class ClassResult(Extended):
@@ -180,7 +158,7 @@ class ClassResult(Extended):
     image_count: Count
     instance_count: Count
     bbox: AveragePrecision
-    segm: AveragePrecision
+    segm: AveragePrecision | None = None
     bbox_fixed: AveragePrecision | None = None
     segm_fixed: AveragePrecision | None = None
     boundary: AveragePrecision | None = None
@@ -226,7 +204,7 @@ class ResultRecord(Extended):
     `lt_bench.leaderboard.seal`).
     """
 
-    schema_version: Literal[1, 2, 3] = 3
+    schema_version: Literal[1, 2, 3, 4] = CURRENT
     loss: Loss
     track: Track
     fingerprint: Sha256
@@ -258,10 +236,12 @@ class ResultRecord(Extended):
 
     @model_validator(mode="after")
     def _consistent(self) -> ResultRecord:
-        new = [key for model in (self, *self.per_class) for key in model.extensions()]
+        new = [key for model in (self, self.track, *self.per_class) for key in model.extensions()]
         for key in new:
-            if self.schema_version < SINCE.get(key, 2):
+            if self.schema_version < since(key):
                 raise ValueError(f"schema_version {self.schema_version} has no {key}")
+        if self.schema_version >= since("features") and (self.track.features is None) == (self.track.schedule == PROBE):
+            raise ValueError(f"track.features and track.schedule do not fit: features go with the schedule {PROBE!r}")
         if self.started.utcoffset() != timezone.utc.utcoffset(None):
             raise ValueError("started is not in UTC")
         ids = {entry.id for entry in self.per_class}
@@ -270,6 +250,41 @@ class ResultRecord(Extended):
         if len(ids) != self.data.classes:
             raise ValueError(f"per_class has {len(ids)} categories, data.classes says {self.data.classes}")
         return self
+
+    @model_validator(mode="after")
+    def _masks_everywhere_or_nowhere(self) -> ResultRecord:
+        there = dict(self._masks())
+        if self.metrics.segm is not None:
+            missing = next((place for place, found in there.items() if not found), None)
+            if missing:
+                raise ValueError(f"{missing} is missing, though metrics.segm says that masks were measured")
+            return self
+        if self.schema_version < BOXES_ALONE_SINCE:
+            raise ValueError(f"schema_version {self.schema_version} has masks, and metrics.segm is missing")
+        there |= {"ap_boundary": self.ap_boundary is not None}
+        there |= {f"per_class.{row.id}.segm_fixed": row.segm_fixed is not None for row in self.per_class}
+        there |= {f"per_class.{row.id}.boundary": row.boundary is not None for row in self.per_class}
+        surplus = next((place for place, found in there.items() if found), None)
+        if surplus:
+            raise ValueError(f"{surplus} is of masks, and metrics.segm says that none were measured")
+        return self
+
+    def _masks(self) -> Iterator[tuple[str, bool]]:
+        """Where masks must be as soon as they were measured, and whether they are there."""
+        for name, block in (("metrics", self.metrics), ("ap_fixed", self.ap_fixed), ("errors", self.errors)):
+            if block is not None:
+                yield f"{name}.segm", block.segm is not None
+        yield from ((f"per_class.{row.id}.segm", row.segm is not None) for row in self.per_class)
+
+    @property
+    def kinds(self) -> tuple[BoxOrMask, ...]:
+        """What was measured: boxes, or boxes and masks."""
+        return ("bbox",) if self.metrics.segm is None else ("bbox", "segm")
+
+    @property
+    def kind(self) -> BoxOrMask:
+        """What its main AP is of: of masks where they were measured, else of boxes."""
+        return self.kinds[-1]
 
     def measured(self) -> set[str]:
         """The names of the metrics that it has, of those in `lt_bench.evaluation.metrics`."""

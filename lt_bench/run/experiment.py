@@ -73,7 +73,13 @@ class Experiment:
 
     def track(self) -> Track:
         """What a table holds fixed."""
-        return Track.model_validate({name: getattr(self, name) for name in Track.model_fields})
+        return Track(
+            dataset=self.dataset,
+            detector=self.detector,
+            backbone=self.backbone,
+            schedule=self.schedule,
+            recipe=self.recipe,
+        )
 
     def digest(self) -> str:
         """SHA-256 (hex) of the arguments: the name of the run's folder, the same in every process."""

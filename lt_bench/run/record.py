@@ -20,7 +20,7 @@ from lt_bench.evaluation.ap.average_precision import Evaluator
 from lt_bench.evaluation.evidence.file import write_evidence
 from lt_bench.evaluation.metrics import Measured, measure
 from lt_bench.evaluation.report import class_rows
-from lt_bench.leaderboard.schema import Device, Memory, ResultRecord
+from lt_bench.leaderboard.schema import CURRENT, Device, Memory, ResultRecord
 from lt_bench.leaderboard.verification.by_seal import by_seal
 from lt_bench.run.environment import git_state, versions
 from lt_bench.run.experiment import Experiment
@@ -121,7 +121,7 @@ def extended(earlier: ResultRecord, later: ResultRecord) -> ResultRecord:
         notes.append(f"{', '.join(sorted(new))} measured later by {later.evaluator}")
     fields = earlier.model_dump() | new
     return ResultRecord.model_validate(
-        fields | {"per_class": per_class, "notes": notes, "evidence": evidence, "schema_version": 3, "seal": None}
+        fields | {"per_class": per_class, "notes": notes, "evidence": evidence, "schema_version": CURRENT, "seal": None}
     )
 
 

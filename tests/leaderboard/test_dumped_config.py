@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from experiments import resolved
+from made_probe import probe_config
 
 from lt_bench.errors import UserError
-from lt_bench.leaderboard.dumped_config import before_fitting, publishable, read_config
+from lt_bench.leaderboard.dumped_config import before_fitting, config_text, is_probe, publishable, read_config
 from lt_bench.leaderboard.fingerprint import fingerprint as plain_fingerprint
+from lt_bench.leaderboard.fingerprint import probe_fingerprint
 from lt_bench.run.batch_split import fit_to_devices
 from lt_bench.run.fingerprint import fingerprint
 
@@ -108,3 +110,36 @@ def test_another_place_on_the_machine_is_not_published(tmp_path: Path, place: st
         publishable(path)
     path.write_text("ä = 'ü'; work_dir = '/home/somebody'\nmodel = dict(extra=['x'])\n", encoding="utf-8")
     assert publishable(path) == "ä = 'ü'; work_dir = 'work_dir'\nmodel = dict(extra=['x'])\n"
+
+
+def test_the_config_of_a_probe_is_read_as_it_was_written(tmp_path: Path, make_record: Any) -> None:
+    config = probe_config(make_record()) | {"ann_file": "/data/lvis_v1_val.json", "features_folder": "/tmp/features"}
+    path = tmp_path / "config.py"
+    path.write_text(config_text(config), encoding="utf-8")
+    assert read_config(path) == config and is_probe(config)
+    assert not is_probe({"model": {}})
+    path.write_text(publishable(path), encoding="utf-8")
+    published = read_config(path)
+    assert (published["ann_file"], published["features_folder"]) == ("annotations/lvis_v1_val.json", "features")
+    assert probe_fingerprint(published) == probe_fingerprint(config)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), object()])
+def test_what_is_no_plain_value_is_no_config(value: object) -> None:
+    with pytest.raises(ValueError, match="plain values"):
+        config_text({"probe": {"a": value}})
+
+
+def test_the_fingerprint_of_a_probe_is_of_all_but_loss_and_seed(make_record: Any) -> None:
+    config = probe_config(make_record())
+    found = {probe_fingerprint(config)}
+    assert probe_fingerprint({**config, "seed": 7, "loss": {"loss": "other"}, "ann_file": "x"}) in found
+    assert probe_fingerprint({"probe": dict(reversed(config["probe"].items()))}) in found
+    for name, part in config["probe"].items():
+        for key in part:
+            changed = {**config["probe"], name: {**part, key: "another"}}
+            found.add(probe_fingerprint({"probe": changed}))
+    assert len(found) == 1 + sum(map(len, config["probe"].values()))
+    for broken in ({}, {"probe": None}, {"probe": {"a": float("nan")}}, {"probe": {"a": object()}}):
+        with pytest.raises((KeyError, TypeError, ValueError)):
+            probe_fingerprint(broken)

@@ -11,11 +11,11 @@ from lt_bench.leaderboard.schema import (
     BoxAndMaskErrors,
     Counts,
     Errors,
-    Frequency,
     Gains,
     Metrics,
     ResultRecord,
 )
+from lt_bench.leaderboard.schema_base import Frequency
 from lt_bench.utils.frequency import FREQUENCIES
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from lt_bench.errors import UserError
-from lt_bench.leaderboard.dumped_config import before_fitting, read_config
+from lt_bench.leaderboard.dumped_config import before_fitting, is_probe, read_config
 from lt_bench.leaderboard.fingerprint import box_heads, fingerprint, innermost_dataset, weights_id
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.verification.by_overrides import by_overrides, parse_overrides
-from lt_bench.leaderboard.verification.problem import Problem, differences, unreadable
+from lt_bench.leaderboard.verification.by_probe import by_probe
+from lt_bench.leaderboard.verification.problem import ABSENT, Problem, differences, unreadable
 
 DETECTORS = {"MaskRCNN": "mask_rcnn", "CascadeRCNN": "cascade_mask_rcnn"}
 BACKBONES = {  # type, depth, groups and width of a group
@@ -28,6 +29,11 @@ def by_config(record: ResultRecord, path: Path) -> Iterator[Problem]:
     """What of the record the config in `path` denies. The config is read, never run."""
     try:
         config = read_config(path)
+        if is_probe(config):
+            yield from by_probe(record, config)
+            return
+        if record.track.features is not None:
+            yield Problem("track.features", record.track.features, f"{ABSENT}: the config is of training in full")
         overrides = parse_overrides(record.overrides)
         plain = before_fitting(config, record.device.count, overrides)
         yield from differences(_by_class(record), _stated(record, plain, overrides))
