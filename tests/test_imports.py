@@ -34,6 +34,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "detector": _DETECTOR,
     "run": _RUN,
     "features": _RUN,
+    "probe": {*_RUN, "features"},
     "selftest": {*_RUN, "testing"},
     "cli": {*_RUN, "features", "probe", "testing", "loss_analysis", "selftest", "lt_bench"},
     "lt_bench": {"api", "leaderboard"},  # lt_bench/__init__.py

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -136,7 +137,7 @@ def run(
         record = run_experiment(experiment, data, options)
         tables = leaderboards or WORK_DIRS / "leaderboards"
         result = RunFolder(options.folder).result
-        _publish(result, tables)
+        publish([result], tables)
     _print_result(record)
     logger.info(f"record: {result}; table: {tables / (experiment.dataset + '.md')}")
 
@@ -157,17 +158,20 @@ def _read_ids(path: Path | None) -> tuple[int, ...]:
         raise UserError(f"--exclude-images {path}: {error}", "the file holds image ids, one per line") from error
 
 
-def _publish(record: Path, leaderboards: Path) -> None:
+def publish(records: Sequence[Path], leaderboards: Path) -> None:
+    """Take the records of runs, with what lies beside them, into a board and make its pages anew."""
     from lt_bench.leaderboard.page import regenerate
     from lt_bench.leaderboard.store import add, changing
 
     try:
         with changing(leaderboards / "results"):  # two runs may end at once
-            add(record, leaderboards / "results")
+            for record in records:
+                add(record, leaderboards / "results")
             _, problems = regenerate(leaderboards)
     except OSError as error:
+        finished = f"the run is finished: {records[0]}" if len(records) == 1 else f"{len(records)} runs are finished"
         raise UserError(
-            f"the tables can't be written to {leaderboards}: {error.strerror}; the run is finished: {record}",
+            f"the tables can't be written to {leaderboards}: {error.strerror}; {finished}",
             "give the same command with another --leaderboards",
         ) from error
     for problem in problems:

@@ -26,6 +26,7 @@ def build_head(
     loss: Mapping[str, Any],
     classifier: Mapping[str, Any],
     coder: Mapping[str, Sequence[float]],
+    class_agnostic: bool,
     regression: tuple[NDArray[np.float32], NDArray[np.float32]],
     seed: int,
 ) -> LongTailBBoxHead:
@@ -35,7 +36,8 @@ def build_head(
     train with, whatever they draw when they are built.
 
     loss: the keywords of `LossAdapter`. classifier: mmdet's config of the layer, and `prior_prob`. coder: target_means
-    and target_stds of the box coder. regression: weight [4 * C or 4, D] and bias of the layer that gives the deltas.
+    and target_stds of the box coder. class_agnostic: whether the classes share a RoI's box. regression: weight
+    [4 * C, D], class-agnostic [4, D], and bias of the layer that gives the deltas.
 
     Raises what the loss raises for its hyper-parameters.
     """
@@ -59,7 +61,7 @@ def build_head(
             "prior_prob": layer.pop("prior_prob", None),
             "cls_predictor_cfg": layer,
             "bbox_coder": {"type": "DeltaXYWHBBoxCoder", **coder},
-            "reg_class_agnostic": len(weight) == 4 and classes > 1,
+            "reg_class_agnostic": class_agnostic,
             "loss_cls": {"type": "LossAdapter", **loss},
         }
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,7 +134,3 @@ def folder_of_runs(work_dir: Path | None, manifest: Manifest, settings: Settings
     held_out = "" if settings.evaluate == "val" else f"_{settings.evaluate}"
     return work_dir or Path("work_dirs", "probe", manifest.name, settings.recipe + held_out)
 
-
-def unique(runs: Sequence[ProbeRun]) -> list[ProbeRun]:
-    """Without runs that are asked for twice, such as a grid's value in two spellings."""
-    return list({run.folder: run for run in runs}.values())

@@ -24,9 +24,8 @@ Report = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Optimizer:
-    """SGD. clip: L2 norm of the gradient, None for no limit."""
+    """SGD. clip: the most that the L2 norm of the gradient may be, None for no limit."""
 
-    rate: float
     momentum: float
     weight_decay: float
     clip: float | None
@@ -72,7 +71,7 @@ def train(
     """
     device = parameters[0].device
     sgd = torch.optim.SGD(
-        parameters, lr=optimizer.rate, momentum=optimizer.momentum, weight_decay=optimizer.weight_decay
+        parameters, lr=max(rates), momentum=optimizer.momentum, weight_decay=optimizer.weight_decay
     )
     finite = torch.ones((), dtype=torch.bool, device=device)
     for step, rate in enumerate(rates):

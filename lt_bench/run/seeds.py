@@ -84,7 +84,7 @@ def run_seeds(folders: Mapping[int, Path], command: Callable[[int], Sequence[str
     """
     done: list[SeedRun] = []
     try:
-        with _stopped_by_sigterm():
+        with stopped_by_sigterm():
             for seed, folder in folders.items():
                 logger.info(f"\n--- seed {seed} ({len(done) + 1} of {len(folders)})")
                 done.append(_run_seed(seed, folder, command(seed)))
@@ -130,14 +130,14 @@ def _run_seed(seed: int, folder: Path, command: Sequence[str]) -> SeedRun:
         code = _wait(subprocess.Popen(command, env={**os.environ, _REASON: str(reason)}))
         told = reason.read_text(encoding="utf-8") if reason.is_file() else ""
     if code:
-        return SeedRun(seed, folder, None, told or _describe(code), code)
+        return SeedRun(seed, folder, None, told or describe_exit(code), code)
     try:
         return SeedRun(seed, folder, read(RunFolder(folder).result))
     except UserError as error:
         return SeedRun(seed, folder, None, error.message, code)
 
 
-def _describe(code: int) -> str:
+def describe_exit(code: int) -> str:
     """An exit code in words. A negative one is a signal's number."""
     if code >= 0:
         return f"exit code {code}"
@@ -172,7 +172,7 @@ def _end(process: subprocess.Popen[bytes], told: bool) -> None:
 
 
 @contextmanager
-def _stopped_by_sigterm() -> Iterator[None]:
+def stopped_by_sigterm() -> Iterator[None]:
     """SIGTERM is raised as SystemExit, so that no run is left behind."""
 
     def leave(number: int, frame: FrameType | None) -> None:

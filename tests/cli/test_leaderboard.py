@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lt_bench.cli import main
-from lt_bench.cli.run import _publish
+from lt_bench.cli.run import publish
 from lt_bench.leaderboard import archive, page, store
 from lt_bench.leaderboard.store import LOCK
 from lt_bench.utils.files import locked
@@ -134,7 +134,7 @@ def test_storing_and_making_pages_are_done_while_the_results_are_held(
     monkeypatch.setattr(store, "add", held(store.add))
     monkeypatch.setattr(page, "regenerate", held(page.regenerate))
     monkeypatch.setattr(archive, "archive", held(archive.archive))
-    _publish(RECORD, tmp_path)
+    publish([RECORD], tmp_path)
     assert done == ["add", "regenerate"]
     again = leaderboard(tmp_path, "--add", str(RECORD), "--archive")
     assert again.exit_code == 0, again.output

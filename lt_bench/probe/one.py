@@ -1,0 +1,163 @@
+"""One run: trains a classifier with a loss, predicts, evaluates, and leaves the record and what belongs to it."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+
+from lt_bench.errors import UserError
+from lt_bench.evaluation.evidence.file import write_evidence
+from lt_bench.evaluation.inputs.predictions import write_encoded
+from lt_bench.evaluation.metrics import measure
+from lt_bench.evaluation.report import write_per_class
+from lt_bench.features.manifest import train_split
+from lt_bench.features.store import FeatureSet, read_manifest
+from lt_bench.leaderboard.dumped_config import config_text
+from lt_bench.leaderboard.store import read, write
+from lt_bench.probe.head import build_head, trained_parameters
+from lt_bench.probe.plan import ProbeRun
+from lt_bench.probe.predict import predict
+from lt_bench.probe.record import Training, make_record
+from lt_bench.probe.sampling import ImageOrder, RoISampler, repeats
+from lt_bench.probe.schedule import Schedule
+from lt_bench.probe.train import Batches, Optimizer, train
+from lt_bench.run.environment import processor
+from lt_bench.run.folder import RunFolder
+from lt_bench.utils.files import write_atomic
+
+if TYPE_CHECKING:
+    from lt_bench.detector.box_head import LongTailBBoxHead
+    from lt_bench.leaderboard.schema import ResultRecord
+
+DeviceKind = Literal["cpu", "cuda"]
+Report = Callable[[float], None]
+
+_TRAINED, _PREDICTED = 0.7, 0.95  # of a run's time, about
+
+
+def run_probe(run: ProbeRun, device: DeviceKind = "cpu", report: Report = lambda share: None) -> ResultRecord:
+    """Do a run, unless it is finished, and return its record. report: told which share of it is done.
+
+    On the CPU one thread computes: the result does not depend on how many there are.
+    Raises UserError when the features were changed or another process is at the same run, RunFailedError when the loss
+    becomes NaN or infinite, and whatever a loss raises.
+    """
+    torch.set_num_threads(1)
+    folder = RunFolder(run.folder)
+    with folder.claimed(restart=False):
+        if (finished := finished_record(run)) is not None:
+            return finished
+        started = datetime.now(timezone.utc)
+        features = _open(run)
+        head, training = _train(run, features, device, lambda share: report(_TRAINED * share))
+        evaluation = time.perf_counter()
+        _predict(run, features, head, lambda share: report(_TRAINED + (_PREDICTED - _TRAINED) * share))
+        measured = measure(run.annotations, folder.predictions, kinds=("bbox",), evidence=True)
+        assert measured.evidence is not None
+        evidence = write_evidence(measured.evidence, folder.evidence)
+        seconds = time.perf_counter() - evaluation
+        record = make_record(run, features.manifest, training, measured, evidence, seconds, started)
+        write_per_class(folder.per_class, (row.model_dump() for row in record.per_class))
+        write_atomic(folder.config, [config_text(run.config).encode()])
+        write(record, folder.result)
+        report(1.0)
+        return read(folder.result)
+
+
+def finished_record(run: ProbeRun) -> ResultRecord | None:
+    """The record of a run that is finished, with its evidence; None for one that is not.
+
+    Raises UserError for a record that can't be read, or was changed by hand.
+    """
+    from lt_bench.run.record import refuse_altered
+
+    folder = RunFolder(run.folder)
+    if not folder.result.is_file():
+        return None
+    record = read(folder.result)
+    refuse_altered(record, folder.result)
+    return record if folder.has_evidence(record.evidence) else None
+
+
+def _open(run: ProbeRun) -> FeatureSet:
+    """Without comparing digests, which was done before the runs began."""
+    features = FeatureSet(run.features, read_manifest(run.features))
+    if features.manifest.digest() != run.config["probe"]["features"]["arrays"]:
+        raise UserError(f"{run.features} was changed while this went on", "give the same command again")
+    return features
+
+
+def _train(run: ProbeRun, features: FeatureSet, device: DeviceKind, report: Report) -> tuple[LongTailBBoxHead, Training]:
+    probe, loss = run.config["probe"], run.config["loss"]
+    head = build_head(
+        loss={
+            "loss": loss["loss"],
+            "hyper_parameters": dict(run.given),
+            **{key: loss[key] for key in ("image_count", "instance_count", "num_images")},
+        },
+        classifier=probe["classifier"],
+        coder=probe["test"]["coder"],
+        class_agnostic=probe["test"]["class_agnostic"],
+        regression=features.regression(),
+        seed=run.seed,
+    )
+    head.to(device).train()
+    batches, per_epoch = _batches(run, features)
+    steps = probe["schedule"]["steps"]
+    began = time.perf_counter()
+    train(
+        head.fc_cls,
+        head.loss_cls,
+        trained_parameters(head),
+        batches,
+        Schedule(**probe["schedule"]).rates(probe["optimizer"]["lr"]),
+        Optimizer(**{key: value for key, value in probe["optimizer"].items() if key not in ("type", "lr")}),
+        lambda step: report(step / steps),
+    )
+    training = Training(
+        seconds=time.perf_counter() - began,
+        steps=steps,
+        epochs=steps * probe["sampler"]["images_per_step"] // per_epoch,
+        peak_memory_bytes=_peak_memory_bytes(device),
+        device=torch.cuda.get_device_name() if device == "cuda" else processor(),
+        device_kind=device,
+    )
+    return head, training
+
+
+def _batches(run: ProbeRun, features: FeatureSet) -> tuple[Batches, int]:
+    """And the number of images of an epoch."""
+    probe, manifest = run.config["probe"], features.manifest
+    sampler = probe["sampler"]
+    splits = [features.split(train_split(epoch)) for epoch in range(manifest.epochs_of_boxes)]
+    left_out = features.split(probe["test"]["split"]).image_ids if sampler["without_held_out"] else None
+    order = ImageOrder(repeats(splits[0], sampler["repeat_factor"], left_out), sampler["images_per_step"], run.seed)
+    if not len(order):
+        raise UserError(f"{run.features} has no training images", "make the features of a data set that has some")
+    samplers = [
+        RoISampler(split, sampler["rois_per_image"], sampler["pos_fraction"], manifest.num_classes) for split in splits
+    ]
+    return Batches(splits, order, samplers, run.seed), len(order)
+
+
+def _predict(run: ProbeRun, features: FeatureSet, head: LongTailBBoxHead, report: Report) -> None:
+    test = run.config["probe"]["test"]
+    split = features.split(test["split"])
+    head.eval()
+    ids = [category.id for category in features.manifest.categories]
+    images = max(1, len(split))
+    batches = predict(head, split, test["rcnn"], ids, lambda done: report(done / images))
+    write_encoded(RunFolder(run.folder).predictions, batches)
+
+
+def _peak_memory_bytes(device: DeviceKind) -> int:
+    if device == "cuda":
+        return int(torch.cuda.max_memory_allocated())
+    scale = 1 if sys.platform == "darwin" else 1024  # Linux counts in KiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale

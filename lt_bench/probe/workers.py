@@ -1,0 +1,203 @@
+"""Several runs side by side, each in a process of its own.
+
+Each process is forked from one that has the imports done and nothing else, so that a run begins as it would alone: no
+generator, thread or memory is left from another. One that crashes, or is killed, ends no other.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lt_bench.errors import RunFailedError, UserError
+from lt_bench.run.folder import RunFolder
+from lt_bench.run.seeds import describe_exit, stopped_by_sigterm
+from lt_bench.utils.terminal import shown
+
+if TYPE_CHECKING:
+    from lt_bench.leaderboard.schema import ResultRecord
+    from lt_bench.probe.one import DeviceKind
+    from lt_bench.probe.plan import ProbeRun
+
+logger = logging.getLogger(__name__)
+
+PRELOADED = ("lt_bench.probe.one", "lt_bench.probe.head", "lt_bench.detector", "lt_bench.evaluation.metrics", "vernier")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """record: None when the run failed. reason: why it did."""
+
+    run: ProbeRun
+    record: ResultRecord | None
+    reason: str = ""
+
+
+@dataclass
+class _Worker:
+    run: ProbeRun
+    process: BaseProcess
+    answers: Connection
+    reason: str | None = None  # of a failure that it told
+
+
+class Watcher:
+    """Is told how the runs go on; does nothing."""
+
+    def began(self, run: ProbeRun) -> None: ...
+
+    def went_on(self, run: ProbeRun, share: float) -> None: ...
+
+    def ended(self, outcome: Outcome) -> None: ...
+
+
+def run_all(
+    runs: Sequence[ProbeRun],
+    parallel: int,
+    device: DeviceKind = "cpu",
+    watcher: Watcher | None = None,
+    start_method: str = "forkserver",
+) -> list[Outcome]:
+    """Do all runs, at most `parallel` at a time, and return what came of them, in their order.
+
+    A KeyboardInterrupt, or SIGTERM, ends those that are going on and is raised again; when this process is killed they
+    end as well. Finished runs stay.
+    """
+    from lt_bench.probe.one import finished_record
+
+    watcher = watcher or Watcher()
+    context: Any = multiprocessing.get_context(start_method)
+    if start_method == "forkserver":
+        context.set_forkserver_preload(list(PRELOADED))
+    waiting = list(reversed(runs))
+    workers: list[_Worker] = []
+    outcomes: dict[Path, Outcome] = {}
+    try:
+        with stopped_by_sigterm():
+            while waiting or workers:
+                while waiting and len(workers) < max(1, parallel):
+                    if (record := finished_record(waiting[-1])) is not None:
+                        outcomes[waiting[-1].folder] = Outcome(waiting.pop(), record)
+                        watcher.ended(...)
+                        continue
+                    workers.append(_start(context, waiting.pop(), device))
+                    watcher.began(workers[-1].run)
+                wait([handle for worker in workers for handle in (worker.answers, worker.process.sentinel)])
+                for worker in list(workers):
+                    _hear(worker, watcher)
+                    if not worker.process.is_alive():
+                        _hear(worker, watcher)
+                        workers.remove(worker)
+                        outcome = _outcome(worker)
+                        outcomes[worker.run.folder] = outcome
+                        watcher.ended(outcome)
+    finally:
+        for worker in workers:
+            worker.process.kill()
+            worker.process.join()
+    return [outcomes[run.folder] for run in runs]
+
+
+def _start(context: Any, run: ProbeRun, device: DeviceKind) -> _Worker:
+    answers, other_end = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(run, device, other_end, dict(os.environ)), daemon=True)
+    process.start()
+    other_end.close()
+    return _Worker(run, process, answers)
+
+
+def _hear(worker: _Worker, watcher: Watcher) -> None:
+    """Take what a worker has sent: shares of a run that are done, or why it failed."""
+    with suppress(EOFError, OSError):
+        while worker.answers.poll():
+            answer = worker.answers.recv()
+            if isinstance(answer, str):
+                worker.reason = answer
+            else:
+                watcher.went_on(worker.run, answer)
+
+
+def _outcome(worker: _Worker) -> Outcome:
+    from lt_bench.probe.one import finished_record
+
+    worker.process.join()
+    worker.answers.close()
+    code = worker.process.exitcode or 0
+    if worker.reason is not None or code:
+        return Outcome(worker.run, None, worker.reason or describe_exit(code))
+    try:
+        record = finished_record(worker.run)
+    except UserError as error:
+        return Outcome(worker.run, None, error.message)
+    return Outcome(worker.run, record, "" if record else "it left no record")
+
+
+def _work(run: ProbeRun, device: DeviceKind, answers: Connection, environment: Mapping[str, str]) -> None:
+    """What a run's process does. Whatever a loss raises is told, with a traceback in the run's log."""
+    os.environ.update(environment)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one hears it too
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _end_with(multiprocessing.parent_process())
+    from lt_bench.probe.one import run_probe
+
+    folder = RunFolder(run.folder)
+    try:
+        _log_to(folder)
+        run_probe(run, device, _sparingly(answers.send))
+    except (UserError, RunFailedError) as error:
+        answers.send(str(error))
+    except (Exception, SystemExit) as error:  # a loss may fail in any way
+        traceback.print_exc()
+        answers.send(f"{type(error).__name__}: {error} (log: {shown(folder.log)})")
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+def _sparingly(send: Callable[[float], None]) -> Callable[[float], None]:
+    """Tells each hundredth once."""
+    told = -1
+
+    def report(share: float) -> None:
+        nonlocal told
+        if int(100 * share) > told:
+            told = int(100 * share)
+            send(share)
+
+    return report
+
+
+def _log_to(folder: RunFolder) -> None:
+    """What libraries and losses print goes to the run's log, not over the progress bar."""
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        with folder.log.open("ab") as log:
+            for stream in (1, 2):
+                os.dup2(log.fileno(), stream)
+    except OSError as error:
+        raise UserError(
+            f"{folder.path} can't be the folder of a run: {error.strerror}", "choose another --work-dir"
+        ) from error
+
+
+def _end_with(parent: BaseProcess | None) -> None:
+    """End this process as soon as the one that started it has ended, however that was."""
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
