@@ -141,7 +141,10 @@ def _batches(run: ProbeRun, features: FeatureSet) -> tuple[Batches, int]:
     if not len(order):
         raise UserError(f"{run.features} has no training images", "make the features of a data set that has some")
     samplers = [
-        RoISampler(split, sampler["rois_per_image"], sampler["pos_fraction"], manifest.num_classes) for split in splits
+        RoISampler(
+            split, sampler["rois_per_image"], sampler["pos_fraction"], manifest.num_classes, sampler["neg_pos_ub"]
+        )
+        for split in splits
     ]
     return Batches(splits, order, samplers, run.seed), len(order)
 

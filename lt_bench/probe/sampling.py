@@ -70,11 +70,15 @@ class RoISampler:
     missing to `num`, each subset of such a size being as likely as any other.
     """
 
-    def __init__(self, split: Split, num: int, pos_fraction: float, background: int) -> None:
-        """num: RoIs of an image. background: the label of background RoIs."""
+    def __init__(
+        self, split: Split, num: int, pos_fraction: float, background: int, neg_pos_ub: float = -1
+    ) -> None:
+        """num: RoIs of an image. background: the label of background RoIs. neg_pos_ub: the most background RoIs for
+        each foreground RoI that is drawn, and for one if there is none; below 0 for any number.
+        """
         self._first = np.array(split.first)
         self._is_background = np.asarray(split.labels) == background
-        self._num, self._positives = num, int(num * pos_fraction)
+        self._num, self._positives, self._neg_pos_ub = num, int(num * pos_fraction), neg_pos_ub
 
     def draw(self, images: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
         """The rows of the split that are drawn for some images, which may repeat, one image after the other: [R]."""
@@ -88,6 +92,9 @@ class RoISampler:
         wanted = np.empty_like(there)
         wanted[::2] = np.minimum(there[::2], self._positives)
         wanted[1::2] = np.minimum(there[1::2], self._num - wanted[::2])
+        if self._neg_pos_ub >= 0:
+            most = (self._neg_pos_ub * np.maximum(wanted[::2], 1)).astype(np.int64)
+            wanted[1::2] = np.minimum(wanted[1::2], most)
         rank = np.arange(len(rows)) - np.repeat(np.cumsum(there) - there, there)
         drawn = np.zeros(len(rows), dtype=bool)
         drawn[in_groups[rank < np.repeat(wanted, there)]] = True

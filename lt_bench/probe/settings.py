@@ -99,6 +99,7 @@ def resolve(settings: Settings, manifest: Manifest, track: Track) -> Recipe:
             "repeat_factor": None if recipe["repeat_factor"] is None else frequency_of_common(manifest.num_images),
             "rois_per_image": head.rois_per_image,
             "pos_fraction": head.pos_fraction,
+            "neg_pos_ub": head.neg_pos_ub,
             "without_held_out": settings.evaluate == "held_out",
         },
         "optimizer": {

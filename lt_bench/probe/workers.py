@@ -75,34 +75,38 @@ def run_all(
     A KeyboardInterrupt, or SIGTERM, ends those that are going on and is raised again; when this process is killed they
     end as well. Finished runs stay.
     """
-    from lt_bench.probe.one import finished_record
-
     watcher = watcher or Watcher()
     context: Any = multiprocessing.get_context(start_method)
     if start_method == "forkserver":
         context.set_forkserver_preload(list(PRELOADED))
-    waiting = list(reversed(runs))
-    workers: list[_Worker] = []
     outcomes: dict[Path, Outcome] = {}
+
+    def end(outcome: Outcome) -> None:
+        outcomes[outcome.run.folder] = outcome
+        watcher.ended(outcome)
+
+    for run in runs:
+        if (earlier := _result(run)) is not None:
+            end(earlier)
+    waiting = [run for run in reversed(runs) if run.folder not in outcomes]
+    workers: list[_Worker] = []
     try:
         with stopped_by_sigterm():
             while waiting or workers:
-                while waiting and len(workers) < max(1, parallel):
-                    if (record := finished_record(waiting[-1])) is not None:
-                        outcomes[waiting[-1].folder] = Outcome(waiting.pop(), record)
-                        watcher.ended(...)
-                        continue
+                while waiting and len(workers) < parallel:
                     workers.append(_start(context, waiting.pop(), device))
                     watcher.began(workers[-1].run)
                 wait([handle for worker in workers for handle in (worker.answers, worker.process.sentinel)])
                 for worker in list(workers):
-                    _hear(worker, watcher)
-                    if not worker.process.is_alive():
-                        _hear(worker, watcher)
+                    has_ended = not worker.process.is_alive()
+                    _hear(worker, watcher)  # after looking whether it has ended: it tells nothing after that
+                    if has_ended:
                         workers.remove(worker)
-                        outcome = _outcome(worker)
-                        outcomes[worker.run.folder] = outcome
-                        watcher.ended(outcome)
+                        end(_outcome(worker))
+    except BaseException:
+        finished = sum(outcome.record is not None for outcome in outcomes.values())
+        logger.info(f"stopped; {finished} of {len(runs)} runs are finished; given again, the command goes on from here")
+        raise
     finally:
         for worker in workers:
             worker.process.kill()
@@ -120,7 +124,7 @@ def _start(context: Any, run: ProbeRun, device: DeviceKind) -> _Worker:
 
 def _hear(worker: _Worker, watcher: Watcher) -> None:
     """Take what a worker has sent: shares of a run that are done, or why it failed."""
-    with suppress(EOFError, OSError):
+    with suppress(EOFError, OSError):  # it has ended
         while worker.answers.poll():
             answer = worker.answers.recv()
             if isinstance(answer, str):
@@ -130,18 +134,23 @@ def _hear(worker: _Worker, watcher: Watcher) -> None:
 
 
 def _outcome(worker: _Worker) -> Outcome:
-    from lt_bench.probe.one import finished_record
-
+    """What came of a run whose process has ended."""
     worker.process.join()
     worker.answers.close()
-    code = worker.process.exitcode or 0
-    if worker.reason is not None or code:
-        return Outcome(worker.run, None, worker.reason or describe_exit(code))
+    if worker.reason is not None:
+        return Outcome(worker.run, None, worker.reason)
+    return _result(worker.run) or Outcome(worker.run, None, describe_exit(worker.process.exitcode or 0))
+
+
+def _result(run: ProbeRun) -> Outcome | None:
+    """What is there of a run: None if it is not finished, a failure if its record can't be trusted."""
+    from lt_bench.probe.one import finished_record
+
     try:
-        record = finished_record(worker.run)
+        record = finished_record(run)
     except UserError as error:
-        return Outcome(worker.run, None, error.message)
-    return Outcome(worker.run, record, "" if record else "it left no record")
+        return Outcome(run, None, str(error))
+    return None if record is None else Outcome(run, record)
 
 
 def _work(run: ProbeRun, device: DeviceKind, answers: Connection, environment: Mapping[str, str]) -> None:
