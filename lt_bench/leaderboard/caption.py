@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from lt_bench.evaluation.terms import PLURALS
+from lt_bench.leaderboard.comparison.settings import title
 from lt_bench.leaderboard.markdown import escape
 from lt_bench.leaderboard.rows import missing_seeds
 from lt_bench.leaderboard.tables import Table
 
 
 def caption(table: Table) -> list[str]:
-    """The heading of a table, a list of facts, and a warning where one is due."""
+    """The heading of a table, what it is if not the usual, a list of facts, and a warning where one is due."""
     first = table.records[0]
     track, data = first.track, first.data
-    setting = escape(f"{track.detector} {track.backbone} {track.schedule}, recipe {track.recipe}")
     facts = [
         f"data: {escape(track.dataset)}, {data.classes:,} categories, {data.train_images:,} training images "
         f"(annotations `{data.train_annotations[:12]}`), {data.val_images:,} validation images "
         f"(annotations `{data.val_annotations[:12]}`)",
-        f"detector: {setting}; {_listed(f'{r.epochs} epochs, {r.iterations:,} iterations' for r in table.records)}"
-        + ("; mixed precision" if first.amp else ""),
-        f"init: {first.init.kind} ({_listed(record.init.description for record in table.records)})",
+        *_training(table),
         f"device: {_listed(f'{r.device.count} x {r.device.name}' for r in table.records)}",
         f"evaluator: {_listed(record.evaluator for record in table.records)}",
         _seeds(table),
@@ -34,13 +33,42 @@ def caption(table: Table) -> list[str]:
     unclean = sum(record.git is None or record.git.dirty for record in table.records)
     if unclean:
         facts.append(f"{unclean} of {len(table.records)} runs came from code that no commit holds")
-    parts = [f"## {setting} (fingerprint {first.fingerprint[:12]})", "\n".join(f"- {fact}" for fact in facts)]
+    heading = f"## {escape(title(track))} (fingerprint {first.fingerprint[:12]})"
+    parts = [heading, *_what_it_is(table), "\n".join(f"- {fact}" for fact in facts)]
     if first.init.kind == "random":
         parts.append(
             "**RANDOM WEIGHTS: the backbone was not pretrained.** These numbers are not comparable with numbers "
             "from pretrained weights."
         )
     return parts
+
+
+def _what_it_is(table: Table) -> Iterator[str]:
+    if not table.decoupled:
+        return
+    masks = "The masks are those of the detector's own mask head. " if table.kind == "segm" else ""
+    yield (
+        f"**Decoupled:** the classifier alone was trained, with each loss, on stored features of one detector that are "
+        f"the same for all; AP is of {PLURALS[table.kind]}. {masks}It can't say what a loss does to features, proposals "
+        "and boxes, nor which order training in full gives."
+    )
+
+
+def _training(table: Table) -> Iterator[str]:
+    """How long what was trained, and from where."""
+    first, precision = table.records[0], "; mixed precision" if table.records[0].amp else ""
+    weights = _listed(record.init.description for record in table.records)
+    if table.decoupled:
+        track = first.track
+        yield f"detector: {escape(f'{track.detector} {track.backbone}')}, trained before ({weights})"
+        steps = _listed(f"{record.iterations:,} iterations" for record in table.records)
+        yield f"classifier: recipe {escape(track.recipe)}; {steps}{precision}"
+        return
+    length = _listed(f"{record.epochs} epochs, {record.iterations:,} iterations" for record in table.records)
+    yield f"detector: {escape(title(first.track))}; {length}{precision}"
+    yield f"init: {first.init.kind} ({weights})"
+    if table.kind == "bbox":
+        yield "measured: boxes alone"
 
 
 def _seeds(table: Table) -> str:

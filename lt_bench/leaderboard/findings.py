@@ -18,7 +18,7 @@ def findings(rows: Sequence[Row], standing: Standing, toy: bool) -> list[str]:
     """
     if len(rows) < 2:
         return []
-    parts = [f"**What follows:** {_follows(rows, standing)}", f"**What does not:** {_does_not(standing, toy)}"]
+    parts = [f"**What follows:** {_follows(rows, standing)}", f"**What does not:** {_does_not(rows, standing, toy)}"]
     return [*parts, f"**Few images:** {' '.join(standing.doubts.values())}"] if standing.doubts else parts
 
 
@@ -70,12 +70,14 @@ def _against_baseline(rows: Sequence[Row], standing: Standing) -> Iterator[str]:
         yield f"in {metric}, above {BASELINE}: {_listed(above)}, below it: {_listed(below)}"
 
 
-def _does_not(standing: Standing, toy: bool) -> str:
+def _does_not(rows: Sequence[Row], standing: Standing, toy: bool) -> str:
     text = "an order among losses that can share a rank, or that they are equally good"
     size = _resolvable(standing.pairs["AP"])
     if size is not None:
         text += f" (here a difference has to be about {size} points of AP to be found with a probability of 80 %)"
-    text += "; or the order with another data set, detector, backbone, schedule or recipe"
+    decoupled = rows[0].records[0].track.features is not None
+    others = "after training in full, or with other features, another data set or recipe"
+    text += f"; or the order {others if decoupled else 'with another data set, detector, backbone, schedule or recipe'}"
     return f"{text}, least of all the order on LVIS." if toy else f"{text}."
 
 

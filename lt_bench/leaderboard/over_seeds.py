@@ -38,8 +38,9 @@ def seeds_table(records: Sequence[ResultRecord]) -> str:
     """Mean, standard deviation and n of each metric, in percent, as text for a terminal."""
     spreads = over_seeds(records)
     names = list(dict.fromkeys(name for _, name in spreads))
-    headers = ["in %", *(f"{label} {what}" for label in KINDS.values() for what in ("mean", "sd", "n"))]
-    rows = [[name, *(cell for kind in KINDS for cell in _cells(spreads.get((kind, name))))] for name in names]
+    kinds = [kind for kind in KINDS if any(kind in record.kinds for record in records)]
+    headers = ["in %", *(f"{KINDS[kind]} {what}" for kind in kinds for what in ("mean", "sd", "n"))]
+    rows = [[name, *(cell for kind in kinds for cell in _cells(spreads.get((kind, name))))] for name in names]
     alignment = ("left", *["right"] * (len(headers) - 1))
     return str(tabulate(rows, headers=headers, disable_numparse=True, colalign=alignment))
 

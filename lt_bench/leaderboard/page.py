@@ -79,5 +79,5 @@ def _further(table: Table) -> list[str]:
     for metric in registry.METRICS:
         if metric.name in table.further:
             frame = table.further[metric.name]
-            parts += [f"**{metric.title}**", markdown.table(frame, left={"loss", "classes"})]
+            parts += [f"**{metric.heading(table.kind)}**", markdown.table(frame, left={"loss", "classes"})]
     return parts

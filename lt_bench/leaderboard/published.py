@@ -43,6 +43,8 @@ class Settings:
 
 UNKNOWN = Settings("", "", "")
 COMMON = Settings("rfs", "normed", "normed")  # RFS at 1e-3, NormedLinear and NormedConv2d with T = 20
+PLAIN = Settings("random", "linear", "plain")
+RECIPES = {"common": COMMON, "plain": PLAIN}
 PAPER = {
     "ce": Settings("rfs", "linear", "plain"),
     "ecm": COMMON,
@@ -70,7 +72,7 @@ def published() -> pd.DataFrame:
 
 def own_settings(record: ResultRecord) -> Settings:
     """The sampler, classifier and mask head that a run's recipe has."""
-    return COMMON if record.track.recipe == "common" else PAPER.get(record.loss.name, UNKNOWN)
+    return RECIPES.get(record.track.recipe) or PAPER.get(record.loss.name, UNKNOWN)
 
 
 def reported_settings(entry: pd.Series[str]) -> Settings:
@@ -122,8 +124,12 @@ def differences(records: Sequence[ResultRecord], entry: pd.Series[str]) -> tuple
 
 
 def beside_measured(rows: Sequence[Row]) -> list[str]:
-    """Paragraphs with measured and reported numbers of a table; none for a data set without published numbers."""
+    """Paragraphs with measured and reported numbers of a table; none for a data set without published numbers, nor for
+    a classifier that was trained alone.
+    """
     first = rows[0].records[0]
+    if first.track.features is not None:
+        return []
     if first.track.dataset != DATASET or (first.data.classes, first.data.val_images) != FULL_SIZE:
         return []
     parts = ["**Reported beside measured**"]
@@ -143,7 +149,7 @@ def _lines(row: Row) -> Iterator[dict[str, str]]:
         return
     yield {
         "loss": row.label,
-        **{name: mean_and_deviation(values(row.records, ("metrics", *path))) for name, (path, _) in NUMBERS.items()},
+        **{name: _measured(row, path) for name, (path, _) in NUMBERS.items()},
         **_settings(own_settings(row.records[0])),
         "schedule": ", ".join(sorted({f"{record.epochs} epochs" for record in row.records})),
         "differs in": "",
@@ -153,7 +159,7 @@ def _lines(row: Row) -> Iterator[dict[str, str]]:
     }
     for _, entry in found.iterrows():
         differ, unknown = differences(row.records, entry)
-        comparable = not differ and not unknown
+        comparable = row.kind == "segm" and not differ and not unknown
         yield {
             "loss": "",
             **{name: escape(entry[column]) or ABSENT for name, (_, column) in NUMBERS.items()},
@@ -164,6 +170,12 @@ def _lines(row: Row) -> Iterator[dict[str, str]]:
             "source": escape(entry["source"]),
             "grade": escape(entry["grade"]),
         }
+
+
+def _measured(row: Row, path: tuple[str, str]) -> str:
+    if path[0] not in row.records[0].kinds:
+        return ABSENT
+    return mean_and_deviation(values(row.records, ("metrics", *path)))
 
 
 def _settings(settings: Settings) -> dict[str, str]:

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from lt_bench.errors import UserError
-from lt_bench.evaluation.terms import AP_NAMES, ERRORS, GROUPS, KINDS, BoxOrMask
+from lt_bench.evaluation.terms import AP_NAMES, ERRORS, GROUPS, BoxOrMask
 from lt_bench.leaderboard.find import find_records
 from lt_bench.leaderboard.schema import ClassResult, ResultRecord
 from lt_bench.leaderboard.store import read
 from lt_bench.leaderboard.verification.problem import printable
 
 RUN_COLUMNS = (
-    *("dataset", "detector", "backbone", "schedule", "recipe"),
+    *("dataset", "detector", "backbone", "schedule", "recipe", "features"),
     *("loss", "hyper_parameters", "distribution", "seed"),
 )
 CLASS_COLUMNS = ("class_id", "class_name", "frequency", "image_count", "instance_count")
@@ -47,12 +47,14 @@ def load_results(folder: str | Path, per_class: bool = False) -> pd.DataFrame:
     Returns:
         In the order of the records' paths, the columns
 
-        - dataset, detector, backbone, schedule, recipe: the track.
+        - dataset, detector, backbone, schedule, recipe: the track; features: of a classifier that was trained alone,
+          the name of its stored features, else None.
         - loss; hyper_parameters: those that are not at their defaults, as "name=value, ..."; distribution: the package
           that brought the loss, and its version; seed.
-        - kind: "bbox" or "segm"; metric: AP, AP50, AP75, APs, APm, APl, APr, APc, APf, AR, and where it was measured
-          the same with "_fixed" (AP_fixed) and, of masks, "_boundary" (boundary AP), and what each kind of error costs
-          (dAP50_classification_all and so on, with AP50_all; all, r, c and f are groups of classes).
+        - kind: "bbox" or, where masks were measured, "segm"; metric: AP, AP50, AP75, APs, APm, APl, APr, APc, APf, AR,
+          and where it was measured the same with "_fixed" (AP_fixed) and, of masks, "_boundary" (boundary AP), and
+          what each kind of error costs (dAP50_classification_all and so on, with AP50_all; all, r, c and f are groups
+          of classes).
         - value: in [0, 1], NaN where there is no ground truth. A dAP50 is a difference, in [-1, 1].
         - fingerprint, init ("pretrained" or "random"), amp, train_images, val_images: only runs in which these are
           equal are comparable; iterations.
@@ -90,8 +92,8 @@ def load_results(folder: str | Path, per_class: bool = False) -> pd.DataFrame:
 
 
 def numbers(record: ResultRecord) -> Iterator[Number]:
-    """All that a record measured over its classes, -1 where there is no ground truth; boxes and masks in turn."""
-    for kind in KINDS:
+    """All that a record measured over its classes, -1 where there is no ground truth; boxes and any masks in turn."""
+    for kind in record.kinds:
         blocks = {"": getattr(record.metrics, kind)}
         if record.ap_fixed is not None:
             blocks["_fixed"] = getattr(record.ap_fixed, kind)
@@ -112,14 +114,14 @@ def present(number: Number) -> float:
 
 
 def _class_numbers(row: ClassResult) -> Iterator[Number]:
-    yield Number("bbox", "AP", row.bbox)
-    yield Number("segm", "AP", row.segm)
-    further: Iterable[tuple[BoxOrMask, str, float | None]] = (
+    found: Iterable[tuple[BoxOrMask, str, float | None]] = (
+        ("bbox", "AP", row.bbox),
+        ("segm", "AP", row.segm),
         ("bbox", "AP_fixed", row.bbox_fixed),
         ("segm", "AP_fixed", row.segm_fixed),
         ("segm", "AP_boundary", row.boundary),
     )
-    yield from (Number(kind, name, value) for kind, name, value in further if value is not None)
+    yield from (Number(kind, name, value) for kind, name, value in found if value is not None)
 
 
 def _rows(path: Path, record: ResultRecord, per_class: bool) -> Iterator[dict[str, Any]]:
@@ -139,6 +141,7 @@ def _run(path: Path, record: ResultRecord) -> dict[str, Any]:
     loss = record.loss
     return {
         **record.track.model_dump(),
+        "features": record.track.features,
         "loss": loss.name,
         "hyper_parameters": ", ".join(f"{name}={loss.hyper_parameters[name]}" for name in sorted(loss.non_default)),
         "distribution": f"{loss.distribution} {loss.distribution_version}",

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lt_bench.evaluation.terms import BoxOrMask
 from lt_bench.leaderboard.comparison import settings
 from lt_bench.leaderboard.comparison.settings import loss_key, newest
 from lt_bench.leaderboard.markdown import escape
@@ -53,9 +54,14 @@ class Row:
         """How many of the runs have evidence."""
         return sum(run.evidence is not None for run in self.runs)
 
+    @property
+    def kind(self) -> BoxOrMask:
+        """What its main AP is of: all its records have masks, or none has."""
+        return self.runs[0].record.kind
+
     def ap(self) -> float:
-        """The mean mask AP; NaN where there is no ground truth."""
-        found = values(self.records, ("metrics", "segm", "AP"))
+        """The mean of the main AP; NaN where there is no ground truth."""
+        found = values(self.records, ("metrics", self.kind, "AP"))
         return math.nan if np.isnan(found).all() else float(np.nanmean(found))
 
 
@@ -66,10 +72,11 @@ def values(records: Iterable[ResultRecord], path: Iterable[str], difference: boo
 
 
 def in_tables(runs: Iterable[Run]) -> tuple[list[list[Row]], list[str]]:
-    """The rows of each table, best mask AP first, and which runs were left out.
+    """The rows of each table, best main AP first, and which runs were left out.
 
-    One table per track, fingerprint, data and initialisation, ordered by these. Evidence that is not of the same images
-    and objects as most of its table's is taken from its run, and named as well: nothing follows from such a difference.
+    One table per track, fingerprint, data, initialisation and main kind, ordered by these. Evidence that is not of the
+    same images and objects as most of its table's is taken from its run, and named as well: nothing follows from such a
+    difference.
     """
     runs = sorted(runs, key=lambda run: run.evidence is not None)  # of equal records, the one with evidence stays
     kept, replaced = newest(runs, lambda run: run.record)
@@ -101,7 +108,7 @@ def missing_seeds(rows: Sequence[Row]) -> dict[str, list[int]]:
 
 
 def _table_key(record: ResultRecord) -> tuple[str, ...]:
-    return tuple(settings.setting(record, digits=None).values())
+    return *settings.setting(record, digits=None).values(), record.kind
 
 
 def _named(record: ResultRecord) -> str:

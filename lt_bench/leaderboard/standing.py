@@ -27,7 +27,7 @@ SEED = 0
 # 12 degrees of freedom, and 2 from a pair alone. docs/calibration_seeds.md shows how many more differences that finds,
 # and how often it calls equal losses different where one of them scatters more than the others.
 POOLED = True
-METRICS = ("AP", "APr")  # of masks, that losses are compared in
+METRICS = ("AP", "APr")  # of the main kind, that losses are compared in
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Rank:
 
 @dataclass(frozen=True)
 class FromBaseline:
-    """How far a loss's mask AP is from ce's. difference: None where there is no ce, or for ce itself."""
+    """How far a loss's main AP is from ce's. difference: None where there is no ce, or for ce itself."""
 
     difference: Difference | None
     is_baseline: bool = False
@@ -67,9 +67,10 @@ class FromBaseline:
 
 @dataclass(frozen=True)
 class Standing:
-    """ranks, differences: of each row, by mask AP. baselines: the place of the ce that each row is compared with.
-    pairs: every pair of rows in each of METRICS, named by their places "0", "1", ..., with Holm-corrected p if known.
-    doubts: metric -> why no interval of it can be trusted; its pairs have neither intervals nor p.
+    """ranks, differences: of each row, by its main AP: of masks, else of boxes. baselines: the place of the ce that
+    each row is compared with. pairs: every pair of rows in each of METRICS, named by their places "0", "1", ..., with
+    Holm-corrected p if known. doubts: metric -> why no interval of it can be trusted; its pairs have neither intervals
+    nor p.
     """
 
     ranks: tuple[Rank, ...]
@@ -96,7 +97,7 @@ def interval_text(interval: Interval) -> str:
 
 
 def _loss_runs(name: str, row: Row) -> LossRuns:
-    measured = np.stack([values(row.records, ("metrics", "segm", metric)) for metric in COMPARED], axis=1)
+    measured = np.stack([values(row.records, ("metrics", row.kind, metric)) for metric in COMPARED], axis=1)
     return LossRuns(name, row.seeds, measured, _resampled(row))
 
 
@@ -105,7 +106,7 @@ def _resampled(row: Row) -> NDArray[np.float64] | None:
     paths = [run.evidence for run in row.runs if run.evidence is not None]
     if len(row.runs) < 2 or len(paths) < len(row.runs):
         return None
-    return np.stack([widened_metrics(path, "segm", RESAMPLES, SEED) for path in paths])
+    return np.stack([widened_metrics(path, row.kind, RESAMPLES, SEED) for path in paths])
 
 
 def _doubts(rows: Sequence[Row], runs: Sequence[LossRuns]) -> dict[str, str]:

@@ -32,7 +32,7 @@ DISAMBIGUATED = re.compile(r"-[0-9a-f]{12}$")
 def write(record: ResultRecord, path: Path) -> str:
     """Write the record, whole or not at all, and return the file's sha256 (hex). Equal records give equal bytes.
 
-    A record of version 3 that has no seal yet is sealed. One that has keeps it, whether it holds or not.
+    A record of version 3 or later that has no seal yet is sealed. One that has keeps it, whether it holds or not.
     """
     return write_atomic(path, [_written(record)])
 
@@ -113,9 +113,14 @@ def add(source: Path, results: Path) -> Path:
 
 
 def record_path(record: ResultRecord) -> PurePosixPath:
-    """Where a record belongs: <dataset>/<detector>_<backbone>_<schedule>_<recipe>/<loss>_seed<k>_<identity>.json."""
+    """Where a record belongs: <dataset>/<detector>_<backbone>_<schedule>_<recipe>/<loss>_seed<k>_<identity>.json, where
+    of a classifier alone the folder is decoupled_<detector>_<backbone>_<recipe>_<features>.
+    """
     track = record.track
-    setting = "_".join(map(slug, (track.detector, track.backbone, track.schedule, track.recipe)))
+    words = [track.detector, track.backbone, track.schedule, track.recipe]
+    if track.features is not None:
+        words = ["decoupled", track.detector, track.backbone, track.recipe, track.features]
+    setting = "_".join(map(slug, words))
     name = f"{slug(record.loss.name)}_seed{record.seed}_{record.identity()[:12]}.json"
     return PurePosixPath(slug(track.dataset), setting, name)
 

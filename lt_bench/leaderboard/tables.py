@@ -10,6 +10,7 @@ import pandas as pd
 from lt_bench.evaluation import metrics as registry
 from lt_bench.evaluation.metrics.ap import AP
 from lt_bench.evaluation.metrics.metric import Metric
+from lt_bench.evaluation.terms import BoxOrMask
 from lt_bench.leaderboard import cells
 from lt_bench.leaderboard.rows import BASELINE, Row, Run, in_tables, values
 from lt_bench.leaderboard.schema import ResultRecord
@@ -20,9 +21,9 @@ DELTA = f"Δ vs {BASELINE} (95 %)"
 
 @dataclass(frozen=True)
 class Table:
-    """rows: a loss each, best mask AP first. standing: what can be said of their differences. frame: the same rows,
-    cells formatted and escaped. further: the same of other metrics than LVIS AP by their names, where a record has
-    them, with as many seeds as have them.
+    """rows: a loss each, best main AP first: of masks, or of boxes where its records have no masks. standing: what can
+    be said of their differences. frame: the same rows, cells formatted and escaped. further: the same of other metrics
+    than LVIS AP by their names, where a record has them, with as many seeds as have them.
     """
 
     rows: tuple[Row, ...]
@@ -31,12 +32,24 @@ class Table:
     further: Mapping[str, pd.DataFrame]
 
     @property
+    def kind(self) -> BoxOrMask:
+        """What its main AP is of."""
+        return self.rows[0].kind
+
+    @property
+    def decoupled(self) -> bool:
+        """Whether the classifier alone was trained."""
+        return self.rows[0].records[0].track.features is not None
+
+    @property
     def records(self) -> tuple[ResultRecord, ...]:
         return tuple(record for row in self.rows for record in row.records)
 
 
 def tables(runs: Iterable[Run]) -> tuple[list[Table], list[str]]:
-    """One table per track, fingerprint, data and initialisation, ordered by these, and which runs were left out."""
+    """One table per track, fingerprint, data, initialisation and main kind, ordered by these, and which runs were left
+    out.
+    """
     groups, problems = in_tables(runs)
     return [_table(rows) for rows in groups], problems
 
@@ -64,14 +77,13 @@ def _further(rows: Iterable[Row], metric: Metric) -> Iterator[dict[str, str]]:
     """The rows of each loss that has a run with the metric."""
     for row in rows:
         runs = [run for run in row.records if metric.name in run.measured()]
-        for group, path in metric.groups.items() if runs else ():
-            classes = {"classes": group} if group else {}
-            yield {
-                "loss": row.label,
-                "seeds": cells.number_of_runs(len(runs)),
-                **classes,
-                **_cells(metric, runs, path),
-            }
+        if not runs:
+            continue
+        first = {"loss": row.label, "seeds": cells.number_of_runs(len(runs))}
+        if not metric.groups:
+            yield {**first, **_cells(metric, runs)}
+        for label, group in metric.groups.items():
+            yield {**first, "classes": label, **_cells(metric, runs, (row.kind, group))}
 
 
 def _cells(metric: Metric, runs: Sequence[ResultRecord], group: tuple[str, ...] = ()) -> dict[str, str]:
@@ -79,7 +91,7 @@ def _cells(metric: Metric, runs: Sequence[ResultRecord], group: tuple[str, ...] 
         column.name: cells.mean_and_deviation(
             values(runs, (metric.record_field, *group, *column.path), column.difference)
         )
-        for column in metric.columns
+        for column in metric.columns(runs[0].kind)
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lt_bench.evaluation.metrics.metric import Column, Inputs, Measurement, Metric, ap_table
+from lt_bench.evaluation.metrics.metric import Inputs, Measurement, Metric, ap_columns, ap_table
 from lt_bench.evaluation.terms import KINDS
 
 
@@ -24,9 +24,5 @@ AP = Metric(
     title="LVIS AP",
     measure=_measure,
     text_tables=lambda block: [ap_table({name: block[kind] for kind, name in KINDS.items() if kind in block})],
-    columns=(
-        Column("mask AP", ("segm", "AP")),
-        *(Column(name, ("segm", name)) for name in ("APr", "APc", "APf", "AP50", "AP75")),
-        Column("box AP", ("bbox", "AP")),
-    ),
+    columns=lambda kind: ap_columns(kind, ("APr", "APc", "APf", "AP50", "AP75")),
 )

@@ -22,7 +22,7 @@ AP_BOUNDARY = Metric(
     title="Boundary AP: masks by the smaller one of mask IoU and boundary IoU (Cheng et al., CVPR 2021).",
     measure=_measure,
     text_tables=lambda block: [ap_table({"mask, boundary AP": block})],
-    columns=(
+    columns=lambda _: (
         Column("boundary AP", ("AP",)),
         *(Column(name, (name,)) for name in ("APr", "APc", "APf", "AP50", "AP75")),
     ),

@@ -3,7 +3,7 @@ per image, so that no class takes another one's place."""
 
 from __future__ import annotations
 
-from lt_bench.evaluation.metrics.metric import PER_IMAGE, Column, Inputs, Measurement, Metric, ap_table
+from lt_bench.evaluation.metrics.metric import PER_IMAGE, Inputs, Measurement, Metric, ap_columns, ap_table
 from lt_bench.evaluation.terms import KINDS
 
 PER_CLASS = 10_000  # detections that count: on LVIS v1 12 million in all, 607 per image
@@ -33,10 +33,6 @@ AP_FIXED = Metric(
     text_tables=lambda block: [
         ap_table({f"{name}, AP_fixed": block[kind] for kind, name in KINDS.items() if kind in block})
     ],
-    columns=(
-        Column("mask AP_fixed", ("segm", "AP")),
-        *(Column(name, ("segm", name)) for name in ("APr", "APc", "APf")),
-        Column("box AP_fixed", ("bbox", "AP")),
-    ),
+    columns=lambda kind: ap_columns(kind, ("APr", "APc", "APf"), "_fixed"),
     detections_per_image=1000,
 )

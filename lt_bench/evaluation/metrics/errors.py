@@ -41,14 +41,14 @@ def _row(label: str, group: Block) -> list[str]:
 ERROR_ANALYSIS = Metric(
     name="errors",
     record_field="errors",
-    title="ΔAP50 of masks by kind of error, in points: AP50 with all errors of the kind fixed, minus AP50 (after TIDE, "
-    "Bolya et al., ECCV 2020). Fixing a classification error can raise the AP50 of two groups of classes.",
+    title="ΔAP50 of {kinds} by kind of error, in points: AP50 with all errors of the kind fixed, minus AP50 (after "
+    "TIDE, Bolya et al., ECCV 2020). Fixing a classification error can raise the AP50 of two groups of classes.",
     measure=_measure,
     text_tables=_text_tables,
-    columns=(
+    columns=lambda _: (
         Column("AP50", ("AP50",)),
         *(Column(error, ("gain", error), difference=True) for error in ERRORS),
     ),
-    groups={label: ("segm", group) for group, label in GROUPS.items()},
+    groups={label: group for group, label in GROUPS.items()},
     has_classes=False,
 )

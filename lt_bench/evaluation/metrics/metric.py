@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lt_bench.evaluation.terms import AP_NAMES, BoxOrMask
+from lt_bench.evaluation.terms import AP_NAMES, KINDS, PLURALS, BoxOrMask
 
 if TYPE_CHECKING:
     from lt_bench.evaluation.ap.average_precision import APResult, Evaluator
@@ -67,19 +67,32 @@ class Metric:
     A new one is a file with a Metric, its place in METRICS, and what the closed schema of records must say: a field
     `record_field` of ResultRecord and one of ClassResult for each column of classes, both None where it was not asked
     for, in a new `schema_version`.
+
+    What a page shows of it depends on the main kind of its records: masks, or boxes where no masks were measured.
     """
 
     name: str  # on the command line
     record_field: str
-    title: str
+    title: str  # {kinds} stands for "masks" or "boxes"
     measure: Callable[[Inputs], Measurement]  # raises UserError where it can't
     text_tables: Callable[[Block], Sequence[TextTable]]  # for a terminal; those with the same headers are shown as one
-    columns: Sequence[Column]  # of its table on a page
-    groups: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"": ()})  # rows per loss: label -> path
+    columns: Callable[[BoxOrMask], Sequence[Column]]  # of its table on a page, by the main kind
+    groups: Mapping[str, str] = field(default_factory=dict)  # rows per loss: label -> name below the kind in a block
     needs_masks: bool = False  # beside boxes
     evaluator: Evaluator | None = None  # the only one that can measure it
     detections_per_image: int | None = None  # to ask the model for, if more than its recipe does
     has_classes: bool = True  # whether there is an AP of each class
+
+    def heading(self, kind: BoxOrMask) -> str:
+        """The title of its table, by the main kind."""
+        return self.title.format(kinds=PLURALS[kind])
+
+
+def ap_columns(kind: BoxOrMask, names: Sequence[str], suffix: str = "") -> tuple[Column, ...]:
+    """AP of the main kind, further numbers of it, and the AP of boxes beside that of masks. suffix: of AP's name."""
+    main = Column(f"{KINDS[kind]} AP{suffix}", (kind, "AP"))
+    beside = (Column(f"box AP{suffix}", ("bbox", "AP")),) if kind == "segm" else ()
+    return main, *(Column(name, (kind, name)) for name in names), *beside
 
 
 def ap_table(rows: Mapping[str, Mapping[str, float]]) -> TextTable:

@@ -10,6 +10,7 @@ from lt_bench.evaluation.evidence.evidence import Evidence
 from lt_bench.leaderboard.comparison.arguments import Named, Recorded
 from lt_bench.leaderboard.comparison.settings import missing_seeds, setting
 from lt_bench.leaderboard.files import files_of
+from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.seal import broken
 
 SEALED_SINCE = 3  # version of the schema
@@ -95,6 +96,17 @@ def differences(runs: Sequence[Recorded], allowed: bool) -> list[str]:
                 f"{'; '.join(differ)}"
             ]
     return []
+
+
+def decoupled_notes(records: Iterable[ResultRecord]) -> list[str]:
+    """What runs of a classifier alone can't say."""
+    names = sorted({record.track.features for record in records if record.track.features is not None})
+    if not names:
+        return []
+    return [
+        f"decoupled: the classifier alone was trained, on the stored features of {', '.join(names)}; this says nothing "
+        "of training in full"
+    ]
 
 
 def refuse_other_truth(runs: Sequence[tuple[Path, Evidence]]) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 from lt_bench.errors import UserError
 from lt_bench.evaluation.evidence.evidence import Evidence
 from lt_bench.evaluation.evidence.file import read_evidence
-from lt_bench.evaluation.terms import BoxOrMask
+from lt_bench.evaluation.terms import KINDS, PLURALS, BoxOrMask
 from lt_bench.leaderboard.comparison.arguments import UNFINISHED, Named, Recorded
 from lt_bench.leaderboard.comparison.checks import (
+    decoupled_notes,
     differences,
     refuse_broken_seals,
     refuse_one,
@@ -26,8 +27,6 @@ from lt_bench.leaderboard.comparison.settings import loss_key, names_of, setting
 from lt_bench.leaderboard.files import files_of
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.utils.files import sha256_of
-
-_PLURAL: dict[BoxOrMask, str] = {"bbox": "boxes", "segm": "masks"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,22 +69,32 @@ def gather(arguments: Iterable[Named], across_tracks: bool = False) -> tuple[lis
         for name, recorded in groups.items()
     ]
     refuse_other_truth([(run.evidence_path, run.evidence) for loss in losses for run in loss.runs])
-    return losses, [*notes, *seed_notes({loss.name: [run.record.seed for run in loss.runs] for loss in losses})]
+    notes += seed_notes({loss.name: [run.record.seed for run in loss.runs] for loss in losses})
+    return losses, [*notes, *decoupled_notes(run.record for loss in losses for run in loss.runs)]
 
 
 def kind_of(losses: Sequence[Loss], asked: BoxOrMask | None) -> tuple[BoxOrMask, list[str]]:
     """Masks, or boxes where a run has no masks, and then a note. Raises UserError when what is asked for is missing."""
     runs = [run for loss in losses for run in loss.runs]
-    without = {kind: [run.evidence_path for run in runs if kind not in run.evidence.outcomes] for kind in _PLURAL}
+    without = {kind: [run.evidence_path for run in runs if not _measured(run, kind)] for kind in KINDS}
     if asked is not None and without[asked]:
         raise UserError(
-            f"{without[asked][0]} knows nothing of {_PLURAL[asked]}", f"leave out --kind {asked}, or evaluate them too"
+            f"{without[asked][0]} knows nothing of {PLURALS[asked]}", f"leave out --kind {asked}, or evaluate them too"
         )
     if asked is not None or not without["segm"]:
         return asked or "segm", []
     if without["bbox"]:
         raise UserError("neither boxes nor masks were evaluated in every run", "evaluate the same in all of them")
-    return "bbox", [f"boxes are compared, since {without['segm'][0]} knows nothing of masks"]
+    if len(without["segm"]) == len(runs):
+        return "bbox", ["boxes are compared: none of the runs has masks"]
+    others = f" and {len(without['segm']) - 1} more" if len(without["segm"]) > 1 else ""
+    return "bbox", [
+        f"boxes are compared, since {without['segm'][0]}{others} of the {len(runs)} runs knows nothing of masks"
+    ]
+
+
+def _measured(run: Run, kind: BoxOrMask) -> bool:
+    return kind in run.record.kinds and kind in run.evidence.outcomes
 
 
 def load(path: Path, record: ResultRecord) -> Run:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from lt_bench.leaderboard.schema import ResultRecord
+from lt_bench.leaderboard.schema import ResultRecord, Track
 
 AnyRun = TypeVar("AnyRun")
 
@@ -21,6 +21,7 @@ def setting(record: ResultRecord, digits: int | None = 12) -> dict[str, str]:
         "backbone": track.backbone,
         "schedule": track.schedule,
         "recipe": track.recipe,
+        "training": "in full" if track.features is None else f"decoupled, features of {track.features}",
         "fingerprint": record.fingerprint[:digits],
         "training annotations": data.train_annotations[:digits],
         "validation annotations": data.val_annotations[:digits],
@@ -59,9 +60,15 @@ def newest(
 
 def heading(record: ResultRecord) -> str:
     """The track of a run, as the page of its data set has it for a heading, with the data set before it."""
-    track = record.track
-    words = f"{track.detector} {track.backbone} {track.schedule}, recipe {track.recipe}"
-    return f"{track.dataset}: {words} (fingerprint {record.fingerprint[:12]})"
+    return f"{record.track.dataset}: {title(record.track)} (fingerprint {record.fingerprint[:12]})"
+
+
+def title(track: Track) -> str:
+    """A track in words, without its data set."""
+    detector = f"{track.detector} {track.backbone}"
+    if track.features is not None:
+        return f"decoupled, features of {track.features}, recipe {track.recipe}, {detector}"
+    return f"{detector} {track.schedule}, recipe {track.recipe}"
 
 
 def is_track(text: str, record: ResultRecord) -> bool:

@@ -50,8 +50,12 @@ def by_other_evidence(record: ResultRecord, path: Path) -> Iterator[Problem]:
 
 
 def metrics(record: ResultRecord, evidence: Evidence) -> Iterator[Problem]:
-    """The AP of boxes and masks and of every class, computed again."""
+    """The AP of boxes, of masks where there are any, and of every class, computed again."""
     for kind in KINDS:
+        if kind not in record.kinds:
+            if kind in evidence.outcomes:
+                yield Problem(f"metrics.{kind}", ABSENT, "in the evidence")
+            continue
         if kind not in evidence.outcomes:
             yield Problem(f"metrics.{kind}", "measured", "not in the evidence")
             continue

@@ -51,7 +51,7 @@ def by_manifest(record: ResultRecord, path: Path) -> Iterator[Problem]:
             "seed": experiment["seed"],
             "amp": experiment["amp"],
             "init": run["init"],
-            "track": {name: experiment[name] for name in type(record.track).model_fields},
+            "track": {name: experiment[name] for name in type(record.track).model_fields if name != "features"},
             "loss": {"name": experiment["loss"]},
             "started": datetime.fromisoformat(run["started"]),
             "detections_per_image": run.get("detections_per_image"),
@@ -62,7 +62,10 @@ def by_manifest(record: ResultRecord, path: Path) -> Iterator[Problem]:
         for note in run["notes"]:
             if note not in record.notes:
                 yield Problem("notes", record.notes, note)
-        yield from differences(record.model_dump() | {"detections_per_image": record.detections_per_image}, found)
+        own = record.model_dump() | {"detections_per_image": record.detections_per_image}
+        own["track"]["features"] = record.track.features
+        found["track"]["features"] = experiment.get("features")
+        yield from differences(own, found)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         yield _unreadable(path, error)
 

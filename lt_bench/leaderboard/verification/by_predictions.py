@@ -20,8 +20,7 @@ from lt_bench.evaluation.inputs.detections import read_detections
 from lt_bench.evaluation.inputs.ground_truth import load_ground_truth
 from lt_bench.evaluation.metrics import Measured, chosen
 from lt_bench.evaluation.metrics.metric import Inputs
-from lt_bench.evaluation.terms import KINDS
-from lt_bench.leaderboard.dumped_config import read_config
+from lt_bench.leaderboard.dumped_config import is_probe, read_config
 from lt_bench.leaderboard.files import Files
 from lt_bench.leaderboard.fingerprint import innermost_dataset
 from lt_bench.leaderboard.schema import ResultRecord
@@ -35,7 +34,9 @@ def find_annotations(record: ResultRecord, files: Files) -> Path | None:
         return files.annotations if files.annotations and files.annotations.is_file() else None
     candidates = []
     with suppress(UserError, KeyError, TypeError):  # a config that can't be read is named by its own check
-        candidates.append(Path(innermost_dataset(read_config(files.config)["test_dataloader"])["ann_file"]))
+        config = read_config(files.config)
+        named = config if is_probe(config) else innermost_dataset(config["test_dataloader"])
+        candidates.append(Path(named["ann_file"]))
     with suppress(UserError):  # the data set is not here
         candidates.append(datasets.find(record.track.dataset, None).val)
     return next(
@@ -67,9 +68,10 @@ def by_predictions(record: ResultRecord, predictions: Path, annotations: Path, e
     evaluator: Evaluator = next((known for known in EVALUATORS if known == named), "vernier")
     try:
         truth = load_ground_truth(annotations)
-        inputs = Inputs(truth, read_detections(predictions, truth, masks=True), tuple(KINDS), evaluator)
+        detections = read_detections(predictions, truth, masks="segm" in record.kinds)
+        inputs = Inputs(truth, detections, record.kinds, evaluator)
         measured = Measured({metric.name: metric.measure(inputs) for metric in chosen(record.measured())})
-        made = collect(truth, inputs.best, tuple(KINDS), evaluator, sha256_of(predictions))
+        made = collect(truth, inputs.best, record.kinds, evaluator, sha256_of(predictions))
     except UserError as error:
         yield unreadable("predictions", predictions, error.message)
         return

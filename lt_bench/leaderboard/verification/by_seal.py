@@ -23,7 +23,12 @@ def by_seal(record: ResultRecord) -> Iterator[Problem]:
     """Fields that were changed after the record was written. What they said before is not known."""
     content = record.model_dump(mode="json")
     if record.seal is None:
-        yield Problem("seal", ABSENT, "a record of this version has one", "missing; a record of version 3 has one")
+        yield Problem(
+            "seal",
+            ABSENT,
+            "a record of this version has one",
+            f"missing; a record of version {record.schema_version} has one",
+        )
         return
     values = sealed_fields(content)
     for name in broken(content):
