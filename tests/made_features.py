@@ -98,9 +98,9 @@ def write_features(
     dimension = next(iter(splits.values()))["features"].shape[1]
     weight, bias = regression or (np.zeros((4 * classes, dimension)), np.zeros(4 * classes))
     np.savez(folder / REGRESSION_FILE, weight=weight.astype(np.float32), bias=bias.astype(np.float32))
-    files = {key: {"path": str(path), "sha256": sha256_of(path)} for key, path in (annotations or {}).items()} or {
-        key: {"path": f"{key}.json", "sha256": "a" * 64} for key in ("train", "val")
-    }
+    files = {
+        key: {"path": str(path.resolve()), "sha256": sha256_of(path)} for key, path in (annotations or {}).items()
+    } or {key: {"path": f"/nowhere/{key}.json", "sha256": "a" * 64} for key in ("train", "val")}
     manifest = {
         "name": "ce_0_abcdef01",
         "run": None,

@@ -5,7 +5,20 @@ from __future__ import annotations
 import click
 
 from lt_bench import __version__
-from lt_bench.cli import check, compare, data, doctor, evaluate, leaderboard, losses, probe, run, selftest, verify
+from lt_bench.cli import (
+    check,
+    compare,
+    data,
+    doctor,
+    evaluate,
+    features,
+    leaderboard,
+    losses,
+    probe,
+    run,
+    selftest,
+    verify,
+)
 from lt_bench.cli.common import Group, log_to_terminal
 
 
@@ -18,6 +31,6 @@ def main() -> None:
 
 for command in (
     *(run.run, evaluate.evaluate, losses.losses, check.check, leaderboard.leaderboard, data.data, doctor.doctor),
-    *(selftest.selftest, verify.verify, compare.compare, probe.probe),
+    *(selftest.selftest, verify.verify, compare.compare, features.features, probe.probe),
 ):
     main.add_command(command)

@@ -30,7 +30,7 @@ class Source(Model):
 
 
 class AnnotationFile(Model):
-    """path: as it was given."""
+    """path: absolute, or relative to the folder of the features where the file was written there."""
 
     path: Text
     sha256: Sha256

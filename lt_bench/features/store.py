@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from lt_bench.features.manifest import SCHEMA_VERSION, Manifest, SplitFacts
 MANIFEST_FILE = "manifest.json"
 PROGRESS_FILE = "progress.json"
 REGRESSION_FILE = "regression.npz"
+VAL_ANNOTATIONS = "annotations_val.json"  # where the config leaves validation images out
 HELD_OUT_ANNOTATIONS = "annotations_held_out.json"
 AGAIN = "make them anew with `lt_bench features` and another --out, or remove this folder first"
 
@@ -69,10 +70,18 @@ class FeatureSet:
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self.path, self.manifest = path, manifest
 
-    @property
-    def held_out_annotations(self) -> Path:
-        """LVIS annotations of the split `held_out`."""
-        return self.path / HELD_OUT_ANNOTATIONS
+    def annotations(self, which: Literal["train", "val", "held_out"]) -> Path:
+        """An annotation file, as it was when the features were made: of `val` and `held_out`, the images of the split.
+
+        Raises UserError when there is none, or it was changed.
+        """
+        file = self.manifest.annotations.get(which)
+        if file is None:
+            raise UserError(f"{self.path} has no images {which}", "make the features with --held-out 0.1")
+        path = self.path / file.path  # files of the features' own are named relative to their folder
+        if digest_of(path, cache_folder(), rehash=False) != file.sha256:
+            raise UserError(f"{path} was changed since the features in {self.path} were made", AGAIN)
+        return path
 
     def split(self, name: str) -> Split:
         """Map the arrays of a split. Raises UserError when there is none of this name."""
@@ -121,8 +130,7 @@ def open_features(path: Path) -> FeatureSet:
             raise UserError(f"{path / MANIFEST_FILE} lacks the arrays {missing} of {split}", AGAIN)
         _check_rows(features.split(split), facts.counts(), path / split)  # sizes first: they cost nothing
         files |= {array_path(path, split, name): facts.arrays[name] for name in ARRAYS}
-    if "held_out" in manifest.annotations:
-        files[features.held_out_annotations] = manifest.annotations["held_out"].sha256
+    files |= {path / one.path: one.sha256 for one in manifest.annotations.values() if not Path(one.path).is_absolute()}
     for file, digest in files.items():
         if digest_of(file, cache_folder(), rehash=False) != digest:
             raise UserError(f"{file} is damaged: its SHA-256 is not the manifest's", AGAIN)
