@@ -34,7 +34,6 @@ logger = logging.getLogger(__name__)
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Learning rate. Default: the recipe's, 0.02.")
 @click.option("--clip", type=click.FloatRange(0), help="Most L2 norm of the gradient, 0 for any. Default: the recipe's.")
 @click.option("--evaluate", type=click.Choice(["val", "held_out"]), default="val", show_default=True)
-@click.option("--annotations", type=PATH, help="Of the evaluated images, where they are not where they were.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--parallel", type=click.IntRange(1), help="Runs at a time. Default: one a core; one on a GPU.")
 @click.option("--plot", type=PATH, metavar="FILE", help="AP and APr against the grid's values: .png, .svg or .pdf.")
@@ -52,7 +51,6 @@ def probe(
     rate: float | None,
     clip: float | None,
     evaluate: Evaluated,
-    annotations: Path | None,
     device: DeviceKind,
     parallel: int | None,
     plot: Path | None,
@@ -69,7 +67,7 @@ def probe(
     choose a hyper-parameter without looking at the validation images. Such runs go on no board.
     """
     from lt_bench.features.store import open_features
-    from lt_bench.probe.plan import Planner, annotations_of, folder_of_runs
+    from lt_bench.probe.plan import Planner, folder_of_runs
     from lt_bench.probe.progress import RunsProgress
     from lt_bench.probe.settings import Settings
     from lt_bench.probe.table import grouped
@@ -81,8 +79,8 @@ def probe(
     choices, grid = _choose(loss, loss_grid, loss_set, plot)
     chosen_seeds = parse_seeds(seeds)
     settings = Settings(recipe, steps, rate, clip, evaluate)
-    manifest = open_features(features).manifest
-    planner = Planner(features, manifest, settings, annotations_of(features, manifest, settings, annotations))
+    opened = open_features(features)
+    planner, manifest = Planner(opened, settings), opened.manifest
     runs_in = folder_of_runs(work_dir, manifest, settings)
     asked = [
         (planner.run(one.loss, one.hyper_parameters, seed, runs_in), one.key) for seed in chosen_seeds for one in choices

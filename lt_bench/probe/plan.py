@@ -19,6 +19,7 @@ from lt_bench.run.record import non_default, plain_value
 
 if TYPE_CHECKING:
     from lt_bench.features.manifest import Manifest
+    from lt_bench.features.store import FeatureSet
 
 NOTE_LENGTH = 1000  # characters; a record holds no longer ones
 
@@ -48,12 +49,13 @@ class ProbeRun:
 class Planner:
     """Makes the runs of one track.
 
-    Raises UserError when the annotations that are evaluated on are not those of the features.
+    Raises UserError when the annotations that are evaluated on are not there any more, or were changed.
     """
 
-    def __init__(self, features: Path, manifest: Manifest, settings: Settings, annotations: Path) -> None:
-        self.features, self.annotations = features.resolve(), annotations.resolve()
-        self.manifest, self.settings = manifest, settings
+    def __init__(self, features: FeatureSet, settings: Settings) -> None:
+        manifest = features.manifest
+        self.features, self.settings = features.path.resolve(), settings
+        self.annotations = features.annotations(settings.evaluate).resolve()
         self.recipe: Recipe = resolve(settings, manifest, track_of(manifest))
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -106,27 +108,6 @@ def track_of(manifest: Manifest) -> Track:
     if manifest.run is None:
         raise UserError("the features do not say what their detector is", "make them from a run")
     return manifest.run.track
-
-
-def annotations_of(features: Path, manifest: Manifest, settings: Settings, given: Path | None) -> Path:
-    """The annotation file that is evaluated on: that of the features, or one that was `given` in its place.
-
-    Raises UserError when it is not there, or has another content.
-    """
-    from lt_bench.features.store import FeatureSet
-    from lt_bench.utils.files import sha256_of
-
-    file = manifest.annotations.get(settings.evaluate)
-    if file is None:
-        raise UserError(f"{features} has no held-out images", "make it with `lt_bench features --held-out 0.1`")
-    path = given or Path(file.path)
-    if settings.evaluate == "held_out" and given is None:
-        path = FeatureSet(features, manifest).held_out_annotations
-    if not path.is_file():
-        raise UserError(f"the annotations that the features name, {path}, are not there", "name them with --annotations")
-    if sha256_of(path) != file.sha256:
-        raise UserError(f"{path} is not the annotation file of the features", "name it with --annotations")
-    return path
 
 
 def folder_of_runs(work_dir: Path | None, manifest: Manifest, settings: Settings) -> Path:

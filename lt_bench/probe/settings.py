@@ -57,9 +57,8 @@ class Recipe:
 
 
 def resolve(settings: Settings, manifest: Manifest, track: Track) -> Recipe:
-    """What the settings mean for these features. track: of the run that the detector is from.
-
-    Raises UserError when there are no held-out images to evaluate on.
+    """What the settings mean for these features, which have the images to evaluate. track: of the run that the detector
+    is from.
     """
     from mmengine.config import Config
 
@@ -67,9 +66,6 @@ def resolve(settings: Settings, manifest: Manifest, track: Track) -> Recipe:
     shape = Config.fromfile(str(layer_path("schedules", EPOCHS)), lazy_import=False).schedule
     recipe, solver = layer.recipe.to_dict(), layer.optim_wrapper.to_dict()
     sgd, clip = solver["optimizer"], (solver.get("clip_grad") or {}).get("max_norm")
-    evaluated = manifest.annotations.get(settings.evaluate)
-    if evaluated is None:
-        raise UserError("these features have no held-out images", "make them with `lt_bench features --held-out 0.1`")
     warmup = recipe["warmup"]
     schedule = in_steps(
         settings.steps, shape["epochs"], shape["milestones"], shape["gamma"], warmup["iters"], warmup["start_factor"]
@@ -118,7 +114,7 @@ def resolve(settings: Settings, manifest: Manifest, track: Track) -> Recipe:
         },
         "test": {
             "split": settings.evaluate,
-            "annotations": evaluated.sha256,
+            "annotations": manifest.annotations[settings.evaluate].sha256,
             "proposals": head.proposals,
             "coder": {"target_means": list(head.box_means), "target_stds": list(head.box_stds)},
             "class_agnostic": head.class_agnostic,

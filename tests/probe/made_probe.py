@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lt_bench.features.layout import ARRAYS, Precision
-from lt_bench.features.manifest import AnnotationFile, Category, Head, Manifest, Source, SplitFacts, train_split
-from lt_bench.features.store import MANIFEST_FILE, REGRESSION_FILE, FeatureSet, array_path
-from lt_bench.leaderboard.schema import Track
-from lt_bench.utils.files import sha256_of
+from made_features import HEAD, write_features
+
+from lt_bench.features.layout import ARRAYS
+from lt_bench.features.manifest import train_split
+from lt_bench.features.store import FeatureSet
 
 CLASSES, DIMENSION, SIDE = 6, 12, 64
-FREQUENCY = "rrccff"
-TRACK = Track(dataset="glyphs-lt", detector="mask_rcnn", backbone="r50", schedule="1x", recipe="common")
+TRACK = {"dataset": "glyphs-lt", "detector": "mask_rcnn", "backbone": "r50", "schedule": "1x", "recipe": "common"}
+RUN = {"loss": "ce", "seed": 0, "track": TRACK, "fingerprint": "f" * 64}
 
 
 def made_split(
@@ -99,70 +99,12 @@ def annotations_of(arrays: dict[str, NDArray[Any]], classes: int = CLASSES, coun
     }
 
 
-def write_features(
-    folder: Path,
-    splits: dict[str, dict[str, NDArray[Any]]],
-    annotations: dict[str, Path],
-    precision: Precision = "float32",
-    regression: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
-    classes: int = CLASSES,
-    **head: Any,
-) -> FeatureSet:
-    """Write a folder of features. annotations: by `train`, `val` and perhaps `held_out`. head: of `Head`."""
-    facts = {}
-    for split, arrays in splits.items():
-        digests = {}
-        for name, form in ARRAYS.items():
-            path = array_path(folder, split, name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            np.save(path, arrays[name].astype(form.dtype_at(precision)))
-            digests[name] = sha256_of(path)
-        counts = [len(arrays[name]) for name in ("image_ids", "labels", "truth_labels", "iou")]
-        facts[split] = SplitFacts(**dict(zip(("images", "rois", "truths", "pairs"), counts)), arrays=digests)
-    dimension = splits["val"]["features"].shape[1]
-    weight, bias = regression or (np.zeros((4 * classes, dimension), np.float32), np.zeros(4 * classes, np.float32))
-    np.savez(folder / REGRESSION_FILE, weight=weight, bias=bias)
-    train = json.loads(annotations["train"].read_text())
-    manifest = Manifest(
-        name="ce_seed0_0123abcd",
-        run=Source(loss="ce", seed=0, track=TRACK, fingerprint="f" * 64),
-        checkpoint_sha256="0123abcd" * 8,
-        annotations={
-            name: AnnotationFile(path=str(path), sha256=sha256_of(path)) for name, path in annotations.items()
-        },
-        num_classes=classes,
-        dimension=dimension,
-        precision=precision,
-        seed=0,
-        rois=64,
-        epochs_of_boxes=sum(name.startswith("train_") for name in splits),
-        held_out=0.1 if "held_out" in splits else 0.0,
-        splits=facts,
-        image_count=[one["image_count"] for one in train["categories"]],
-        instance_count=[one["instance_count"] for one in train["categories"]],
-        num_images=len(train["images"]),
-        categories=[Category(id=one["id"], name=one["name"], frequency=one["frequency"]) for one in train["categories"]],
-        head=Head(
-            **{
-                "rois_per_image": 8,
-                "pos_fraction": 0.5,
-                "box_means": (0.0, 0.0, 0.0, 0.0),
-                "box_stds": (0.1, 0.1, 0.2, 0.2),
-                "class_agnostic": False,
-                "proposals": 100,
-                "rcnn": {"score_thr": 1e-4, "nms": {"type": "nms", "iou_threshold": 0.5}, "max_per_img": 100},
-                **head,
-            }
-        ),
-        regression=sha256_of(folder / REGRESSION_FILE),
-    )
-    (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(), encoding="utf-8")
-    return FeatureSet(folder, manifest)
-
-
 def made_features(folder: Path, epochs: int = 2, held_out: bool = True, **written: Any) -> FeatureSet:
-    """Features of 40 training images, some of them held out, and of 16 validation images, with their annotations."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Features of 40 training images, some of them held out, and of 16 validation images, with their annotations.
+
+    written: of `write_features`.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
     train = made_split(1, 40, 14, True, seed=0)
     splits = {train_split(epoch): made_again(train, epoch) for epoch in range(epochs)}
     splits["val"] = made_split(101, 16, 14, False, seed=50)
@@ -173,9 +115,22 @@ def made_features(folder: Path, epochs: int = 2, held_out: bool = True, **writte
     files = {}
     for name, split in (("train", "train_0"), ("val", "val"), ("held_out", "held_out")):
         if split in splits:
-            files[name] = folder / f"annotations_{name}.json"
+            files[name] = folder.parent / f"{folder.name}_{name}.json"
             files[name].write_text(json.dumps(annotations_of(splits[split], counts=own)), encoding="utf-8")
-    return write_features(folder, splits, files, **written)
+    return write_features(folder, splits, CLASSES, annotations=files, **of_data(train), **written)
+
+
+def of_data(train: dict[str, NDArray[Any]], classes: int = CLASSES) -> dict[str, Any]:
+    """What a manifest says of the training set that these arrays are of."""
+    categories = annotations_of(train, classes)["categories"]
+    return {
+        "run": RUN,
+        "image_count": [one["image_count"] for one in categories],
+        "instance_count": [one["instance_count"] for one in categories],
+        "num_images": len(train["image_ids"]),
+        "categories": [{key: one[key] for key in ("id", "name", "frequency")} for one in categories],
+        "head": HEAD | {"pos_fraction": 0.5},
+    }
 
 
 def made_again(arrays: dict[str, NDArray[Any]], epoch: int) -> dict[str, NDArray[Any]]:
