@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PRELOADED = ("lt_bench.probe.one", "lt_bench.probe.head", "lt_bench.detector", "lt_bench.evaluation.metrics", "vernier")
+PRELOADED = (
+    *("lt_bench.probe.one", "lt_bench.probe.head", "lt_bench.detector", "lt_bench.evaluation.metrics"),
+    *("vernier", "lvis", "pyarrow.parquet", "pyarrow.pandas_compat"),
+    "torch._dynamo",  # an optimizer imports it, which takes seconds, when it is first used
+)
 
 
 @dataclass(frozen=True)

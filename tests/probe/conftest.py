@@ -1,0 +1,3 @@
+from probe_fixtures import cache, features, planner
+
+__all__ = ["cache", "features", "planner"]
