@@ -32,7 +32,9 @@ logger = logging.getLogger(__name__)
 @click.option("--recipe", default="common", show_default=True, help="Sampler and classifier: common or plain.")
 @click.option("--steps", type=click.IntRange(1), default=2000, show_default=True, help="Of 16 images each.")
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Learning rate. Default: the recipe's, 0.02.")
-@click.option("--clip", type=click.FloatRange(0), help="Most L2 norm of the gradient, 0 for any. Default: the recipe's.")
+@click.option(
+    "--clip", type=click.FloatRange(0), help="Most L2 norm of the gradient, 0 for any. Default: the recipe's."
+)
 @click.option("--evaluate", type=click.Choice(["val", "held_out"]), default="val", show_default=True)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--parallel", type=click.IntRange(1), help="Runs at a time. Default: one a core; one on a GPU.")
@@ -83,16 +85,16 @@ def probe(
     planner, manifest = Planner(opened, settings), opened.manifest
     runs_in = folder_of_runs(work_dir, manifest, settings)
     asked = [
-        (planner.run(one.loss, one.hyper_parameters, seed, runs_in), one.key) for seed in chosen_seeds for one in choices
+        (planner.run(one.loss, one.hyper_parameters, seed, runs_in), one.key)
+        for seed in chosen_seeds
+        for one in choices
     ]
     keys = {run.folder: key for run, key in asked}
     if len(keys) < len(asked):
         raise UserError(f"--loss-grid {loss_grid}: two values are the same", "give each value once")
     runs = [run for run, _ in asked]
     _check_device(device)
-    logger.info(
-        f"probe: {len(runs)} runs on {manifest.name}, recipe {recipe}, {steps:,} steps; folders in {runs_in}"
-    )
+    logger.info(f"probe: {len(runs)} runs on {manifest.name}, recipe {recipe}, {steps:,} steps; folders in {runs_in}")
     with RunsProgress(len(runs)) as progress:
         outcomes = run_all(runs, parallel or (1 if device == "cuda" else usable_cores()), device, progress)
     _show(grouped(outcomes, keys), grid, plot, f"features {manifest.name}, recipe {recipe}")

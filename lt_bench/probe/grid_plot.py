@@ -53,7 +53,11 @@ def _panel(ax: Any, metric: str, places: Sequence[float], found: Sequence[Spread
     ax.set_title(classes, loc="right", fontsize=8, color=GREY, pad=5)
     shown = [(place, one) for place, one in zip(places, found, strict=True) if one is not None and one.mean is not None]
     ax.plot(
-        [place for place, _ in shown], [100 * (one.mean or 0) for _, one in shown], color=colour, linewidth=1.1, zorder=2
+        [place for place, _ in shown],
+        [100 * (one.mean or 0) for _, one in shown],
+        color=colour,
+        linewidth=1.1,
+        zorder=2,
     )
     for place, one in shown:
         mean, half = 100 * (one.mean or 0), half_width(one)

@@ -1,4 +1,4 @@
-"""The box head of a run without its shared layers: the classifier, the loss under test, and what makes boxes of both."""
+"""The box head of a run without its shared layers: classifier, loss under test, and what makes boxes of both."""
 
 from __future__ import annotations
 

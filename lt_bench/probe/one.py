@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -93,7 +93,9 @@ def _open(run: ProbeRun) -> FeatureSet:
     return features
 
 
-def _train(run: ProbeRun, features: FeatureSet, device: DeviceKind, report: Report) -> tuple[LongTailBBoxHead, Training]:
+def _train(
+    run: ProbeRun, features: FeatureSet, device: DeviceKind, report: Report
+) -> tuple[LongTailBBoxHead, Training]:
     probe, loss = run.config["probe"], run.config["loss"]
     head = build_head(
         loss={

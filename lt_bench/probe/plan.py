@@ -114,4 +114,3 @@ def folder_of_runs(work_dir: Path | None, manifest: Manifest, settings: Settings
     """Where the runs' folders go."""
     held_out = "" if settings.evaluate == "val" else f"_{settings.evaluate}"
     return work_dir or Path("work_dirs", "probe", manifest.name, settings.recipe + held_out)
-

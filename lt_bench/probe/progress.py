@@ -87,7 +87,5 @@ def summary(outcome: Outcome) -> str:
     if record is None:
         return f"failed: {outcome.reason}"
     values = record.metrics.bbox.model_dump()
-    figures = ", ".join(
-        f"{name} {100 * values[name]:.2f}" for name in ("AP", "APr", "APc", "APf") if values[name] >= 0
-    )
+    figures = ", ".join(f"{name} {100 * values[name]:.2f}" for name in ("AP", "APr", "APc", "APf") if values[name] >= 0)
     return f"{figures} ({record.training_seconds:.1f} s + {record.evaluation_seconds:.1f} s)"

@@ -70,9 +70,7 @@ class RoISampler:
     missing to `num`, each subset of such a size being as likely as any other.
     """
 
-    def __init__(
-        self, split: Split, num: int, pos_fraction: float, background: int, neg_pos_ub: float = -1
-    ) -> None:
+    def __init__(self, split: Split, num: int, pos_fraction: float, background: int, neg_pos_ub: float = -1) -> None:
         """num: RoIs of an image. background: the label of background RoIs. neg_pos_ub: the most background RoIs for
         each foreground RoI that is drawn, and for one if there is none; below 0 for any number.
         """

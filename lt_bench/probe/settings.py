@@ -36,7 +36,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.recipe not in RECIPES:
-            raise UserError(f"there is no recipe {self.recipe!r} for a classifier alone", did_you_mean(self.recipe, RECIPES))
+            raise UserError(
+                f"there is no recipe {self.recipe!r} for a classifier alone", did_you_mean(self.recipe, RECIPES)
+            )
 
     def overrides(self) -> list[str]:
         """What is not the recipe's, as the command line says it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,9 +70,7 @@ def train(
     Raises RunFailedError when the loss becomes NaN or infinite.
     """
     device = parameters[0].device
-    sgd = torch.optim.SGD(
-        parameters, lr=max(rates), momentum=optimizer.momentum, weight_decay=optimizer.weight_decay
-    )
+    sgd = torch.optim.SGD(parameters, lr=max(rates), momentum=optimizer.momentum, weight_decay=optimizer.weight_decay)
     finite = torch.ones((), dtype=torch.bool, device=device)
     for step, rate in enumerate(rates):
         features, labels = batches.at(step)
@@ -86,9 +84,9 @@ def train(
         if optimizer.clip is not None:
             nn.utils.clip_grad_norm_(parameters, optimizer.clip)
         sgd.step()
-        if device.type == "cpu" or (step + 1) % CHECK_EVERY == 0 or step + 1 == len(rates):
-            if not bool(finite):
-                raise RunFailedError(f"the loss became infinite or NaN at or before step {step + 1}")
+        looks = device.type == "cpu" or (step + 1) % CHECK_EVERY == 0 or step + 1 == len(rates)
+        if looks and not bool(finite):
+            raise RunFailedError(f"the loss became infinite or NaN at or before step {step + 1}")
         if (step + 1) % REPORT_EVERY == 0:
             report(step + 1)
 

@@ -172,7 +172,8 @@ def _work(run: ProbeRun, device: DeviceKind, answers: Connection, environment: M
     except (UserError, RunFailedError) as error:
         answers.send(str(error))
     except (Exception, SystemExit) as error:  # a loss may fail in any way
-        traceback.print_exc()
+        with suppress(OSError), folder.log.open("a", encoding="utf-8") as log:
+            traceback.print_exc(file=log)
         answers.send(f"{type(error).__name__}: {error} (log: {shown(folder.log)})")
     sys.stdout.flush()
     sys.stderr.flush()

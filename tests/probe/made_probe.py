@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-
 from made_features import HEAD, write_features
+from numpy.typing import NDArray
 
 from lt_bench.features.layout import ARRAYS
 from lt_bench.features.manifest import train_split
@@ -23,8 +22,9 @@ RUN = {"loss": "ce", "seed": 0, "track": TRACK, "fingerprint": "f" * 64}
 def made_split(
     first_id: int, images: int, rois: int, train: bool, seed: int, classes: int = CLASSES, dimension: int = DIMENSION
 ) -> dict[str, NDArray[Any]]:
-    """Arrays of a split, by the names of `ARRAYS`. Objects are squares of 16 pixels; the first RoI of each object is its
-    box, further ones overlap it, and the rest lie anywhere.
+    """Arrays of a split, by the names of `ARRAYS`.
+
+    Objects are squares of 16 pixels; the first RoI of each is its box, two more overlap it, and the rest lie anywhere.
     """
     rng = np.random.default_rng(seed)
     prototypes = np.random.default_rng(1234).normal(size=(classes + 1, dimension))
@@ -37,8 +37,12 @@ def made_split(
         corner = rng.integers(0, SIDE - 16, size=(len(labels), 2))
         truth = np.concatenate([corner, corner + 16], axis=1).astype(np.float64)
         of = np.arange(rois) % (3 * len(labels))
-        boxes = np.array([truth[index // 3] + (index % 3) * rng.normal(size=4) if index // 3 < len(labels) else truth[0]
-                          for index in of])
+        boxes = np.array(
+            [
+                truth[index // 3] + (index % 3) * rng.normal(size=4) if index // 3 < len(labels) else truth[0]
+                for index in of
+            ]
+        )
         background = np.arange(rois) >= 3 * len(labels)
         loose = rng.integers(0, SIDE - 16, size=(rois, 2))
         boxes[background] = np.concatenate([loose, loose + 12], axis=1)[background]
@@ -55,7 +59,11 @@ def made_split(
         rows["truth_boxes"].append(truth)
         rows["iou"].append(np.zeros(rois * len(labels)))
     arrays = {name: np.concatenate(parts) for name, parts in rows.items() if parts}
-    for name, of_image in (("first", rows["features"]), ("truth_first", rows["truth_labels"]), ("iou_first", rows["iou"])):
+    for name, of_image in (
+        ("first", rows["features"]),
+        ("truth_first", rows["truth_labels"]),
+        ("iou_first", rows["iou"]),
+    ):
         arrays[name] = np.concatenate([[0], np.cumsum([len(part) for part in of_image])])
     return arrays
 
@@ -79,8 +87,14 @@ def annotations_of(arrays: dict[str, NDArray[Any]], classes: int = CLASSES, coun
             for label in range(classes)
         ],
         "images": [
-            {"id": int(key), "width": SIDE, "height": SIDE, "coco_url": f"http://x/val2017/{key:012d}.jpg",
-             "neg_category_ids": [10 * label + 3 for label in range(classes)], "not_exhaustive_category_ids": []}
+            {
+                "id": int(key),
+                "width": SIDE,
+                "height": SIDE,
+                "coco_url": f"http://x/val2017/{key:012d}.jpg",
+                "neg_category_ids": [10 * label + 3 for label in range(classes)],
+                "not_exhaustive_category_ids": [],
+            }
             for key in arrays["image_ids"]
         ],
         "annotations": [
@@ -90,7 +104,9 @@ def annotations_of(arrays: dict[str, NDArray[Any]], classes: int = CLASSES, coun
                 "category_id": 10 * int(label) + 3,
                 "bbox": [float(box[0]), float(box[1]), 16.0, 16.0],
                 "area": 256.0,
-                "segmentation": [[float(box[0]), float(box[1]), float(box[2]), float(box[1]), float(box[2]), float(box[3])]],
+                "segmentation": [
+                    [float(box[0]), float(box[1]), float(box[2]), float(box[1]), float(box[2]), float(box[3])]
+                ],
             }
             for number, (image, label, box) in enumerate(
                 zip(images, arrays["truth_labels"], arrays["truth_boxes"], strict=True)
@@ -143,6 +159,7 @@ def first_images(arrays: dict[str, NDArray[Any]], images: int) -> dict[str, NDAr
     """A split of the first images alone."""
     rows = {"images": images, "images + 1": images + 1}
     rows |= {
-        what: int(arrays[first][images]) for what, first in (("rois", "first"), ("truths", "truth_first"), ("pairs", "iou_first"))
+        what: int(arrays[first][images])
+        for what, first in (("rois", "first"), ("truths", "truth_first"), ("pairs", "iou_first"))
     }
     return {name: array[: rows[ARRAYS[name].rows]] for name, array in arrays.items()}

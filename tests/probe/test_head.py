@@ -14,16 +14,18 @@ from lt_bench.detector.box_head import LongTailBBoxHead
 from lt_bench.probe.head import build_head, trained_parameters
 
 C, D = 40, 256
-COUNTS = {"image_count": [1 + 3 * c for c in range(C)], "instance_count": [1 + 4 * c for c in range(C)], "num_images": 200}
+COUNTS = {
+    "image_count": [1 + 3 * c for c in range(C)],
+    "instance_count": [1 + 4 * c for c in range(C)],
+    "num_images": 200,
+}
 CODER = {"target_means": [0.0] * 4, "target_stds": [0.1, 0.1, 0.2, 0.2]}
 NORMED = {"type": "NormedLinear", "temperature": 20, "prior_prob": None}
 REGRESSION = (np.arange(4 * C * D, dtype=np.float32).reshape(4 * C, D), np.ones(4 * C, dtype=np.float32))
 
 
 def made(loss: str = "ce", seed: int = 0, classifier: dict[str, Any] = NORMED, **hyper: Any) -> LongTailBBoxHead:
-    return build_head(
-        {"loss": loss, "hyper_parameters": hyper, **COUNTS}, classifier, CODER, False, REGRESSION, seed
-    )
+    return build_head({"loss": loss, "hyper_parameters": hyper, **COUNTS}, classifier, CODER, False, REGRESSION, seed)
 
 
 @pytest.mark.parametrize(("classifier", "kind"), [(NORMED, NormedLinear), ({"type": "Linear"}, torch.nn.Linear)])

@@ -31,7 +31,9 @@ def made(agnostic: bool) -> tuple[Any, Split]:
     torch.nn.init.normal_(head.fc_cls.weight, std=0.7)
     arrays = made_split(101, 6, 14, False, seed=1)
     arrays["scales"] = np.tile(np.float32([2.0, 1.25]), (6, 1))
-    return head.eval(), Split(**{name: array.astype(ARRAYS[name].dtype_at("float32")) for name, array in arrays.items()})
+    return head.eval(), Split(
+        **{name: array.astype(ARRAYS[name].dtype_at("float32")) for name, array in arrays.items()}
+    )
 
 
 def by_hand(head: Any, split: Split, agnostic: bool) -> list[tuple[int, int, float, list[float]]]:
@@ -54,7 +56,9 @@ def by_hand(head: Any, split: Split, agnostic: bool) -> list[tuple[int, int, flo
             boxes /= [*split.scales[image], *split.scales[image]]
             kept: list[int] = []
             for row in np.argsort(-scores[:, label]):
-                if scores[row, label] > TEST["score_thr"] and all(iou(boxes[row], boxes[other]) <= 0.5 for other in kept):
+                if scores[row, label] > TEST["score_thr"] and all(
+                    iou(boxes[row], boxes[other]) <= 0.5 for other in kept
+                ):
                     kept.append(row)
             of_image += [(scores[row, label], label, boxes[row]) for row in kept]
         of_image.sort(key=lambda one: -one[0])

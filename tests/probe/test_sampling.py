@@ -86,7 +86,9 @@ def by_mmdet(split: Split, image: int, num: int, pos_fraction: float, neg_pos_ub
     return len(result.pos_inds), len(result.neg_inds)
 
 
-@pytest.mark.parametrize(("num", "pos_fraction", "neg_pos_ub"), [(8, 0.25, -1), (7, 0.5, -1), (12, 0.3, 1), (99, 1, -1)])
+@pytest.mark.parametrize(
+    ("num", "pos_fraction", "neg_pos_ub"), [(8, 0.25, -1), (7, 0.5, -1), (12, 0.3, 1), (99, 1, -1)]
+)
 def test_as_many_rois_as_mmdet_draws(num: int, pos_fraction: float, neg_pos_ub: float, split: Split) -> None:
     sampler = RoISampler(split, num, pos_fraction, CLASSES, neg_pos_ub)
     images = np.array([7, 2, 2, 31, 0, 7])

@@ -67,8 +67,11 @@ def test_epochs_take_turns_in_the_epochs_of_boxes() -> None:
         features, labels = given.at(step)
         parts = list(order.at(step))
         assert len(features) == len(labels) == 6 * 8
-        allowed = [two[epoch % 2].features[two[0].first[image] : two[0].first[image + 1]] for epoch, images in parts
-                   for image in images]
+        allowed = [
+            two[epoch % 2].features[two[0].first[image] : two[0].first[image + 1]]
+            for epoch, images in parts
+            for image in images
+        ]
         for place, rows in enumerate(allowed):
             own = features[6 * place : 6 * place + 6].numpy()
             assert all((np.abs(rows - row).max(axis=1) == 0).any() for row in own)

@@ -1,0 +1,144 @@
+"""`lt_bench probe`: runs, tables, a board, and what fails."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+from textwrap import dedent
+
+import pytest
+from click.testing import CliRunner
+from command_line import forked
+from made_probe import made_features
+
+from lt_bench.cli import main
+
+PLUGIN = """
+    import torch
+    from lt_bench import LongTailLoss
+
+    class Mine(LongTailLoss):
+        def __init__(self, stats, mode: str = "nan"):
+            super().__init__(stats)
+            self.mode = mode
+
+        @property
+        def num_logits(self):
+            return self.num_classes + 1
+
+        def forward(self, logits, labels):
+            print("called")
+            if self.mode == "raise":
+                raise KeyError("no such thing")
+            return logits.sum() * float("nan")
+
+        def scores(self, logits):
+            return logits.softmax(dim=1)
+"""
+Probe = Callable[..., CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Features, and a plugin whose loss becomes NaN or raises."""
+    folder = tmp_path_factory.mktemp("cli_probe")
+    made_features(folder / "features")
+    (folder / "mine.py").write_text(dedent(PLUGIN))
+    info = folder / "mine-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.2\n")
+    (info / "entry_points.txt").write_text("[lt_bench.losses]\nmine = mine:Mine\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def probe(folder: Path) -> Probe:
+    def call(*arguments: str, verb: str = "probe") -> CompletedProcess[str]:
+        path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
+        env = {"LT_BENCH_CACHE": str(folder / "cache"), "PYTHONPATH": path}
+        own = ("--features", "features", "--steps", "25", "--leaderboards", "boards") if verb == "probe" else ()
+        return forked(verb, *own, *arguments, cwd=folder, env=env)
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def done(probe: Probe) -> CompletedProcess[str]:
+    return probe("--loss", "ce,mine,seesaw", "--seeds", "2", "--parallel", "2", "--work-dir", "runs")
+
+
+def test_runs_end_in_a_table_and_failures_are_named(done: CompletedProcess[str]) -> None:
+    assert done.returncode == 1, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()]
+    for loss in ("ce", "seesaw"):
+        row = next(row for row in rows if row[:1] == [loss])
+        assert row[2] == "±" and row[-1] == "2" and float(row[1]) > 20
+    assert "failed: 2 of 6 runs\nmine seed 0: the loss became infinite or NaN at or before step 1" in done.stderr
+    assert "Traceback" not in done.stderr and "called" not in done.stdout + done.stderr
+    assert sum(" seed " in line and ": AP " in line for line in done.stderr.splitlines()) == 4
+
+
+def test_records_verify_compare_and_stand_on_a_board(done: CompletedProcess[str], probe: Probe, folder: Path) -> None:
+    verified = probe("runs", verb="verify")
+    assert "4 verified, 0 unverified, 0 wrong" in verified.stdout
+    stored = probe("boards/results", verb="verify")
+    assert "4 verified, 0 unverified, 0 wrong" in stored.stdout and stored.returncode == 0
+    groups = [sorted(str(path) for path in (folder / "runs").glob(f"{loss}_*")) for loss in ("ce", "seesaw")]
+    compared = probe(*groups[0], *groups[1], "--resamples", "100", verb="compare")
+    assert compared.returncode == 0 and "box AP" in compared.stdout, compared.stderr
+    page = (folder / "boards" / "glyphs-lt.md").read_text()
+    assert "ecoupled" in page and "ce_0_abcdef01" in page and "| seesaw" in page
+
+
+def test_the_same_command_goes_on(done: CompletedProcess[str], probe: Probe, folder: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (folder / "runs").glob("*/result.json")}
+    again = probe("--loss", "ce,seesaw", "--seeds", "0,1,2", "--parallel", "2", "--work-dir", "runs")
+    assert again.returncode == 0, again.stderr
+    assert len(list((folder / "runs").glob("*/result.json"))) == 6
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert probe("--loss", "mine", "--loss-set", "mode=raise", "--work-dir", "runs").returncode == 1
+
+
+def test_a_grid_ends_in_a_table_and_a_plot(probe: Probe, folder: Path) -> None:
+    done = probe("--loss-grid", "seesaw:p=0.2,0.8", "--seeds", "2", "--plot", "grid.png", "--evaluate", "held_out")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["seesaw:", "p", "AP", "APr", "seeds"] in rows
+    assert [row[0] for row in rows if row and row[-1] == "2"] == ["0.2", "0.8"]
+    assert (folder / "grid.png").is_file()
+    runs = folder / "work_dirs" / "probe" / "ce_0_abcdef01" / "common_held_out"
+    assert len(list(runs.glob("seesaw_seed*/result.json"))) == 4
+    board = folder / "boards" / "results"
+    assert not any("held_out" in path.read_text() for path in board.rglob("*.json"))  # held-out images: no board
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--loss", "ce", "--loss-grid", "seesaw:p=1"), "either --loss or --loss-grid"),
+        ((), "either --loss or --loss-grid"),
+        (("--loss", "ce", "--plot", "x.png"), "--plot is of a grid"),
+        (("--loss-grid", "seesaw:p=1", "--plot", "x.txt"), "a figure can't be written"),
+        (("--loss", "ce", "--seeds", "0"), "asks for no run"),
+        (("--loss", "ce", "--recipe", "paper"), "no recipe 'paper'"),
+        (("--loss", "ce", "--device", "cuda"), "needs a GPU"),
+        (("--loss-grid", "seesaw:p=1,1.0"), "two values are the same"),
+    ],
+)
+def test_mistakes_show_before_anything_is_trained(
+    arguments: tuple[str, ...], said: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LT_BENCH_CACHE", str(folder / "cache"))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.chdir(folder)
+    done = CliRunner().invoke(main, ["probe", "--features", "features", "--work-dir", "none", *arguments])
+    assert done.exit_code == 2 and said in done.output
+    assert not (folder / "none").exists()
+
+
+def test_a_folder_without_features_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LT_BENCH_CACHE", str(tmp_path / "cache"))
+    done = CliRunner().invoke(main, ["probe", "--features", str(tmp_path), "--loss", "ce"])
+    assert done.exit_code == 2 and "holds no features" in done.output

@@ -1,0 +1,146 @@
+"""Runs side by side give what they give alone, and one that fails, or is killed, ends no other."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lt_bench.probe import one, workers
+from lt_bench.probe.plan import Planner, ProbeRun
+from lt_bench.probe.workers import Outcome, Watcher, run_all
+from lt_bench.run.folder import RunFolder
+
+ALONE = one.run_probe
+
+
+def swap(monkeypatch: pytest.MonkeyPatch, instead: Callable[..., object]) -> None:
+    """In the processes of runs too: they are forked from this one."""
+    monkeypatch.setattr(one, "run_probe", instead)
+
+
+@pytest.fixture
+def runs(planner: Planner, tmp_path: Path) -> list[ProbeRun]:
+    return [planner.run(loss, {}, seed, tmp_path / "side") for seed in (0, 1) for loss in ("eqlv2", "federated")]
+
+
+class Told(Watcher):
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, Path, float]] = []
+
+    def began(self, run: ProbeRun) -> None:
+        self.lines.append(("began", run.folder, 0))
+
+    def went_on(self, run: ProbeRun, share: float) -> None:
+        self.lines.append(("went on", run.folder, share))
+
+    def ended(self, outcome: Outcome) -> None:
+        self.lines.append(("ended", outcome.run.folder, 1))
+
+
+def test_side_by_side_as_alone(runs: list[ProbeRun], planner: Planner, tmp_path: Path) -> None:
+    told = Told()
+    outcomes = run_all(runs, 3, watcher=told, start_method="fork")
+    assert [outcome.run for outcome in outcomes] == runs
+    for outcome in outcomes:
+        alone = ALONE(planner.run(outcome.run.loss, {}, outcome.run.seed, tmp_path / "alone"))
+        assert outcome.record is not None
+        assert outcome.record.predictions == alone.predictions and outcome.record.metrics == alone.metrics
+    for run in runs:
+        mine = [(what, share) for what, folder, share in told.lines if folder == run.folder]
+        assert mine[0] == ("began", 0) and mine[-1] == ("ended", 1)
+        assert [share for _, share in mine] == sorted(share for _, share in mine) and len(mine) > 4
+
+
+def test_finished_runs_need_no_process(runs: list[ProbeRun], monkeypatch: pytest.MonkeyPatch) -> None:
+    first = run_all(runs[:2], 2, start_method="fork")
+    monkeypatch.setattr(workers, "_start", lambda *arguments: pytest.fail("it begins anew"))
+    again = run_all(runs[:2], 2, start_method="fork")
+    assert [outcome.record for outcome in again] == [outcome.record for outcome in first]
+
+
+def fail(run: ProbeRun, *arguments: object) -> object:
+    if run.loss == "federated" and run.seed == 0:
+        raise ZeroDivisionError("in the plugin")
+    if run.loss == "federated":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return ALONE(run)
+
+
+def test_failed_ones_are_named_and_lose_no_other(runs: list[ProbeRun], monkeypatch: pytest.MonkeyPatch) -> None:
+    swap(monkeypatch, fail)
+    outcomes = {(outcome.run.loss, outcome.run.seed): outcome for outcome in run_all(runs, 2, start_method="fork")}
+    assert outcomes["eqlv2", 0].record and outcomes["eqlv2", 1].record
+    assert outcomes["federated", 0].reason.startswith("ZeroDivisionError: in the plugin (log: ")
+    assert "SIGKILL" in outcomes["federated", 1].reason
+    log = RunFolder(outcomes["federated", 0].run.folder).log.read_text()
+    assert "Traceback" in log and "in the plugin" in log
+
+
+def leave(run: ProbeRun, *arguments: object) -> object:
+    raise SystemExit(0)
+
+
+def test_a_loss_that_leaves_has_failed(runs: list[ProbeRun], monkeypatch: pytest.MonkeyPatch) -> None:
+    swap(monkeypatch, leave)
+    outcome = run_all(runs[:1], 1, start_method="fork")[0]
+    assert outcome.record is None and "SystemExit" in outcome.reason
+
+
+def stay(run: ProbeRun, *arguments: object) -> object:
+    if run.seed == 0:
+        return ALONE(run)
+    (run.folder / "pid").write_text(str(os.getpid()))
+    time.sleep(60)
+    return None
+
+
+def pid_in(run: ProbeRun) -> int:
+    file = run.folder / "pid"
+    while not (file.is_file() and file.read_text()):
+        time.sleep(0.01)
+    return int(file.read_text())
+
+
+def has_ended(pid: int) -> bool:
+    for _ in range(500):
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z":
+                return True
+        except OSError:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_an_interrupt_loses_unfinished_runs_only(runs: list[ProbeRun], monkeypatch: pytest.MonkeyPatch) -> None:
+    swap(monkeypatch, stay)
+    pids: list[int] = []
+
+    def interrupt() -> None:
+        pids.extend(pid_in(run) for run in runs[2:])
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        run_all(runs, 2, start_method="fork")
+    assert all(map(has_ended, pids))
+    assert [RunFolder(run.folder).result.is_file() for run in runs] == [True, True, False, False]
+    swap(monkeypatch, ALONE)
+    assert all(outcome.record for outcome in run_all(runs, 2, start_method="fork"))
+
+
+def test_runs_end_with_the_process_that_started_them(runs: list[ProbeRun], monkeypatch: pytest.MonkeyPatch) -> None:
+    swap(monkeypatch, stay)
+    parent = multiprocessing.get_context("fork").Process(target=run_all, args=(runs[3:], 1, "cpu", None, "fork"))
+    parent.start()
+    pid = pid_in(runs[3])
+    parent.kill()
+    assert has_ended(pid)
+    parent.join()
