@@ -17,7 +17,7 @@ LVIS_V1_DECILES = (
 
 # Of what font.choose has to choose from the first characters, by code point, that stay apart when each is turned by up to
 # 30 degrees, as / and \ or + and × do not: at any angle of 0, 5, ... 60 degrees between them at least 80 of the 576 pixels
-# of their thumbnails (font.signature) differ.
+# of their outlines differ, as Pillow turns and shrinks them (74 by this package's own renderer and font.signature).
 APART_WHEN_TURNED = (
     "#$%&*+/0123456789<=>?@ABCDEGHKLMNOPQRTUVWYZ[]^abdekmnqstu"
     "ΔΞΣΦΨΩΫάέήΰαβζηλμνπςσφχωЂЉЊЋЍЏДЖИЛФЦЧШЩЪЫЬЮЯдийклмэяѐђєћќ"  # noqa: RUF001
