@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -27,14 +27,13 @@ from lt_bench.evaluation.comparison.ranking import (
     all_pairs,
     groups,
     holm,
-    is_significant,
     number_of_losses,
     ranks,
 )
 from lt_bench.evaluation.comparison.resampled_ap import COMPARED, class_ap
 from lt_bench.evaluation.comparison.runs import LossRuns
 from lt_bench.evaluation.comparison.swap_test import swap_test
-from lt_bench.evaluation.comparison.total import Difference, difference, without_intervals
+from lt_bench.evaluation.comparison.total import Difference, without_intervals
 
 Floats = NDArray[np.float64]
 
@@ -66,9 +65,9 @@ def compare(candidates: Sequence[Candidate], measured: Sequence[Measured], optio
     pooled = len(runs) > 2 if options.pooled is None else options.pooled
     truth = candidates[0].evidence[0]
     doubted = doubts(images_of_classes(truth), truth.frequency)
-    by_metric = {metric: _all_pairs(runs, metric, options.confidence, pooled) for metric in there}
+    by_metric = {metric: _by_names(all_pairs(runs, metric, options.confidence, pooled)) for metric in there}
     for metric in doubted.keys() & by_metric.keys():
-        by_metric[metric] = {names: without_intervals(pair) for names, pair in by_metric[metric].items()}
+        by_metric[metric] = _by_names(map(without_intervals, by_metric[metric].values()))
     swapped = {pair: p for pair, p in _swap_tests(candidates, options)}
     corrected = {
         metric: dict(zip(swapped, holm([p[metric] for p in swapped.values()]), strict=True))
@@ -112,16 +111,8 @@ def compare(candidates: Sequence[Candidate], measured: Sequence[Measured], optio
     )
 
 
-def _all_pairs(
-    runs: Sequence[LossRuns], metric: str, confidence: float, pooled: bool
-) -> dict[tuple[str, str], Difference]:
-    """Losses with one run stay out of what is estimated for the others, which may then be paired by seed."""
-    several = [one for one in runs if len(one) > 1]
-    known = {(one.first, one.second): one for one in all_pairs(several, metric, confidence, pooled)}
-    return {
-        (first.name, second.name): known.get((first.name, second.name)) or difference(first, second, metric, confidence)
-        for first, second in combinations(runs, 2)
-    }
+def _by_names(pairs: Iterable[Difference]) -> dict[tuple[str, str], Difference]:
+    return {(pair.first, pair.second): pair for pair in pairs}
 
 
 def _swap_tests(
@@ -144,11 +135,7 @@ def _ranking(runs: Sequence[LossRuns], metric: str, pairs: Sequence[Difference],
     placed = ranks(runs, metric, pairs, level, pooled)
     if all(pair.images is None for pair in pairs):  # without intervals for other images, there is no such probability
         placed = [replace(one, probability_best=None) for one in placed]
-    worst = {one.name: len(placed) for one in placed}
-    for pair in pairs:
-        if is_significant(pair, level):
-            worst[pair.second if pair.value > 0 else pair.first] -= 1
-    return Ranking(tuple(placed), worst, tuple(groups(runs, pairs, level)))
+    return Ranking(tuple(placed), tuple(groups(runs, pairs, level)))
 
 
 def _power(one: Difference, pairs: Sequence[Difference], level: float, pooled: bool) -> Power:

@@ -88,15 +88,9 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """ranks: best mean first. groups: largest sets of losses that can't be told apart.
-
-    worst: by loss, the other end of the ranks that it can have: the number of losses that are not significantly worse.
-    Holm's correction holds for all pairs at once, and so do the ranges of all ranks
-    (Mogstad et al., Review of Economic Studies 91, 2024).
-    """
+    """ranks: best mean first. groups: largest sets of losses that can't be told apart."""
 
     ranks: tuple[Rank, ...]
-    worst: Mapping[str, int]
     groups: tuple[tuple[str, ...], ...]
 
 
