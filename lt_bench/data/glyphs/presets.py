@@ -15,13 +15,13 @@ LVIS_V1_DECILES = (
     (101, 128, 186, 245, 351, 588, 859, 1394, 1789, 1902, 1977),
 )
 
-# Of what font.choose has to choose from the first characters, by code point, that stay apart when each is turned by up to
-# 30 degrees, as / and \ or + and × do not: at any angle of 0, 5, ... 60 degrees between them at least 80 of the 576 pixels
-# of their thumbnails (font.signature) differ.
+# Of what font.choose has to choose from, the first characters by code point that stay apart when each is turned by up
+# to 30 degrees, as a slash and a backslash do not: at any angle of 0, 5, ... 60 degrees between them at least 80 of the
+# 576 pixels of their outlines differ, as Pillow turns and shrinks them (74 by render.turned and font.signature).
 APART_WHEN_TURNED = (
     "#$%&*+/0123456789<=>?@ABCDEGHKLMNOPQRTUVWYZ[]^abdekmnqstu"
-    "ΔΞΣΦΨΩΫάέήΰαβζηλμνπςσφχωЂЉЊЋЍЏДЖИЛФЦЧШЩЪЫЬЮЯдийклмэяѐђєћќ"  # noqa: RUF001
-    "ԲԳԶԸԹԺԽԾԿՀՃՄՆՇՊՌՎՒՔՖ՞՟բզըթիխճմնպջռվփ"  # noqa: RUF001
+    "ΔΞΣΦΨΩΫάέήΰαβζηλμνπςσφχωЂЉЊЋЍЏДЖИЛФЦЧШЩЪЫЬЮЯдийклмэяѐђєћќ"
+    "ԲԳԶԸԹԺԽԾԿՀՃՄՆՇՊՌՎՒՔՖ՞՟բզըթիխճմնպջռվփ"
 )
 
 
