@@ -62,7 +62,7 @@ def _training(table: Table) -> Iterator[str]:
         track = first.track
         yield f"detector: {escape(f'{track.detector} {track.backbone}')}, trained before ({weights})"
         steps = _listed(f"{record.iterations:,} iterations" for record in table.records)
-        yield f"classifier: recipe {escape(track.recipe)}; {steps}{precision}"
+        yield f"classifier: recipe {escape(track.recipe)}; {steps}{precision}; training time and memory are its alone"
         return
     length = _listed(f"{record.epochs} epochs, {record.iterations:,} iterations" for record in table.records)
     yield f"detector: {escape(title(first.track))}; {length}{precision}"

@@ -43,8 +43,6 @@ class Settings:
 
 UNKNOWN = Settings("", "", "")
 COMMON = Settings("rfs", "normed", "normed")  # RFS at 1e-3, NormedLinear and NormedConv2d with T = 20
-PLAIN = Settings("random", "linear", "plain")
-RECIPES = {"common": COMMON, "plain": PLAIN}
 PAPER = {
     "ce": Settings("rfs", "linear", "plain"),
     "ecm": COMMON,
@@ -72,7 +70,7 @@ def published() -> pd.DataFrame:
 
 def own_settings(record: ResultRecord) -> Settings:
     """The sampler, classifier and mask head that a run's recipe has."""
-    return RECIPES.get(record.track.recipe) or PAPER.get(record.loss.name, UNKNOWN)
+    return COMMON if record.track.recipe == "common" else PAPER.get(record.loss.name, UNKNOWN)
 
 
 def reported_settings(entry: pd.Series[str]) -> Settings:

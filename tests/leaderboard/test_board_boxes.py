@@ -66,7 +66,7 @@ def test_a_page_of_boxes(board: Path) -> None:
     assert [line for line in text.splitlines() if line.startswith("## ")] == [HEADING]
     assert "APr, APc, APf, AP50 and AP75 are of boxes" in text and "the places by box AP that" in text
     assert "**Decoupled:** the classifier alone was trained" in text and "AP is of boxes." in text
-    assert "- classifier: recipe common; 360 iterations" in text
+    assert "- classifier: recipe common; 360 iterations; training time" in text
     assert "- detector: mask\\_rcnn r50, trained before (weights 0123abcd)" in text
     assert "or the order after training in full" in text
     assert not NOTHING.search(text) and "mask AP" not in text and "of masks" not in text
