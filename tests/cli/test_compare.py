@@ -358,7 +358,7 @@ def test_boxes_where_one_of_the_runs_has_no_masks(tmp_path: Path) -> None:
     done = compare(*folders, "--by-class", "--csv", tmp_path / "a.csv", "--plot", tmp_path / "a.svg")
     assert done.exit_code == 0, done.output
     said = " ".join(done.stdout.split())
-    assert f"note: boxes are compared, since {folders[2]}/evidence.parquet and 1 more of the 4 runs" in said
+    assert f"note: boxes are compared, since {folders[2]}/evidence.parquet (and 1 more of 4 runs)" in said
     assert "box AP in %, 60 validation images" in said and "mask AP" not in said and "nan" not in said
     assert {row["kind"] for row in csv.DictReader(io.StringIO((tmp_path / "a.csv").read_text()))} == {"bbox"}
     figure = (tmp_path / "a.svg").read_text(encoding="utf-8")
