@@ -78,13 +78,15 @@ def made_run(skill: float, seed: int, images: int = IMAGES, classes: int = CLASS
 def made_record(
     evidence: Evidence, digest: str | None, loss: str | dict[str, Any] = "ce", seed: int = 0, **fields: Any
 ) -> ResultRecord:
-    """A record with the evidence's AP. digest: of the evidence's file; None for an old record without."""
+    """A record with the evidence's AP, of boxes alone where it has no masks. digest: of the evidence's file; None for a
+    record without, which is an old one if it has masks.
+    """
     found = {kind: evidence_metrics(evidence, kind) for kind in evidence.outcomes}
     metrics = {str(kind): values for kind, (values, _) in found.items()}
     by_class = {str(kind): values for kind, (_, values) in found.items()}
     ids = evidence.category_ids.tolist()
     content: dict[str, Any] = {
-        "schema_version": 2 if digest is None else 3,
+        "schema_version": 4 if "segm" not in found else 2 if digest is None else 3,
         "loss": loss if isinstance(loss, dict) else {**OWN, "name": loss},
         "track": {
             "dataset": "made",
@@ -96,7 +98,7 @@ def made_record(
         "fingerprint": "f" * 64,
         "seed": seed,
         "init": {"kind": "random", "description": "random weights, seed 0"},
-        "metrics": {kind: metrics.get(kind, metrics["bbox"]) for kind in ("bbox", "segm")},
+        "metrics": metrics,
         "per_class": [
             {
                 "id": key,
@@ -104,7 +106,7 @@ def made_record(
                 "frequency": group,
                 "image_count": images,
                 "instance_count": 2 * images,
-                **{kind: by_class.get(kind, by_class["bbox"])[key] for kind in ("bbox", "segm")},
+                **{kind: values[key] for kind, values in by_class.items()},
             }
             for key, group, images in zip(ids, evidence.frequency, training_images(len(ids)), strict=True)
         ],

@@ -35,7 +35,11 @@ PAGE = """# Leaderboard: made
 
 ## second (fingerprint 4567)
 
-| loss | mask AP |
+**Decoupled:** the classifier alone.
+
+- fact
+
+| loss | box AP |
 
 ## Published numbers
 
@@ -53,7 +57,9 @@ SHOWN = """**first (fingerprint 0123)**
 
 **second (fingerprint 4567)**
 
-| loss | mask AP |"""
+**Decoupled:** the classifier alone.
+
+| loss | box AP |"""
 
 
 def test_headings_tables_and_what_follows_are_shown() -> None:

@@ -11,7 +11,9 @@ END = "<!-- End of the tables. -->"
 
 
 def excerpt(page: str) -> str:
-    """Of every table of a page: its heading, the table, and what follows from it and what does not."""
+    """Of every table of a page: its heading, what it is if not the usual, the table, and what follows from it and what
+    does not.
+    """
     return "\n\n".join(_paragraphs(page))
 
 
@@ -25,7 +27,7 @@ def _paragraphs(page: str) -> Iterator[str]:
         elif paragraph.startswith("|") and wants_table:
             wants_table = False  # tables of further metrics stay on the page
             yield paragraph
-        elif paragraph.startswith(("**What follows:**", "**What does not:**", "**Few images:**")):
+        elif paragraph.startswith(("**Decoupled:**", "**What follows:**", "**What does not:**", "**Few images:**")):
             yield paragraph.rstrip()
 
 

@@ -48,9 +48,9 @@ def _what_it_is(table: Table) -> Iterator[str]:
         return
     masks = "The masks are those of the detector's own mask head. " if table.kind == "segm" else ""
     yield (
-        f"**Decoupled:** the classifier alone was trained, with each loss, on stored features of one detector that are "
-        f"the same for all; AP is of {PLURALS[table.kind]}. {masks}It can't say what a loss does to features, proposals "
-        "and boxes, nor which order training in full gives."
+        "**Decoupled:** the classifier alone was trained, with each loss, on stored features of one detector that are "
+        f"the same for all; AP is of {PLURALS[table.kind]}. {masks}The table can't say what a loss does to features, "
+        "proposals and boxes, nor which order training in full gives."
     )
 
 
@@ -62,7 +62,7 @@ def _training(table: Table) -> Iterator[str]:
         track = first.track
         yield f"detector: {escape(f'{track.detector} {track.backbone}')}, trained before ({weights})"
         steps = _listed(f"{record.iterations:,} iterations" for record in table.records)
-        yield f"classifier: recipe {escape(track.recipe)}; {steps}{precision}"
+        yield f"classifier: recipe {escape(track.recipe)}; {steps}{precision}; training time and memory are its alone"
         return
     length = _listed(f"{record.epochs} epochs, {record.iterations:,} iterations" for record in table.records)
     yield f"detector: {escape(title(first.track))}; {length}{precision}"

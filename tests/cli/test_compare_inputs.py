@@ -20,14 +20,6 @@ def test_single_runs_of_a_loss_are_its_seeds(runs: Path) -> None:
     assert [(loss["name"], loss["seeds"]) for loss in content["losses"]] == [("ce", [0, 1]), ("ecm", [0, 1])]
 
 
-def test_boxes_where_there_are_no_masks(tmp_path: Path) -> None:
-    folders = [write_run(tmp_path / loss, loss, skill, masks=False) for loss, skill in (("ce", 0.4), ("ecm", 0.5))]
-    content = as_json(*folders)
-    assert content["kind"] == "bbox" and "knows nothing of masks" in content["notes"][0]
-    refused = compare(*folders, "--kind", "segm")
-    assert refused.exit_code == 2 and "knows nothing of masks" in refused.stderr
-
-
 def test_losses_of_a_board(tmp_path: Path) -> None:
     for loss, seed in (("ce", 0), ("ce", 1), ("ecm", 0), ("ecm", 1)):
         publish(tmp_path, loss, seed)

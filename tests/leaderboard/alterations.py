@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from copy import deepcopy
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from record_values import errors, metrics
+from record_values import boxes_alone, errors, metrics
 
-from lt_bench.leaderboard.schema import ResultRecord
+from lt_bench.errors import UserError
+from lt_bench.leaderboard import ResultRecord, read, write
 
-# Values that are read as something else than free text, numbers or digests.
-OTHER: dict[str, Any] = {
-    "schema_version": 2,
-    "init.kind": "pretrained",
-    "memory.kind": "cuda",
-    "device.kind": "cuda",
-    "git.commit": "0123456789abcdef",
+# Values that are read as something else than free text, numbers or digests; the first one that is another is taken.
+OTHER: dict[str, tuple[Any, ...]] = {
+    "schema_version": (2,),
+    "init.kind": ("pretrained", "random"),
+    "memory.kind": ("cuda", "host"),
+    "device.kind": ("cuda", "cpu"),
+    "git.commit": ("0123456789abcdef",),
 }
-ABSENT: dict[str, Any] = {  # fields that the record does not have
+ABSENT: dict[str, Any] = {  # fields that a record may not have
+    "track.features": "surprise",
+    "metrics.segm": metrics(0.5),
+    "per_class.0.segm": 0.5,
     "ap_fixed": {"bbox": metrics(0.5), "segm": metrics(0.5)},
     "ap_boundary": metrics(0.5),
     "errors": errors(),
@@ -43,11 +49,17 @@ def alterations(record: ResultRecord) -> Iterator[tuple[str, dict[str, Any]]]:
     assert {place[0] for place, _ in leaves} | {name.split(".")[0] for name in ABSENT} == set(ResultRecord.model_fields)
     for place, value in leaves:
         field = ".".join(place)
-        yield field, _with(content, place, OTHER[field] if field in OTHER else _other(field, value))
+        others = OTHER.get(field, ())
+        yield field, _with(content, place, next((one for one in others if one != value), None) or _other(field, value))
     for field, value in ABSENT.items():
-        yield field, _with(content, tuple(field.split(".")), value)
-    for field in ("git", "evidence", "seal"):
-        yield field, _with(content, (field,), None)
+        place = tuple(field.split("."))
+        if not _is_there(content, place):
+            yield field, _with(content, place, value)
+            if record.kind == "bbox" and isinstance(value, dict) and "segm" in value:
+                yield field, _with(content, place, boxes_alone(value))
+    for field in ("git", "evidence", "seal", "track.features", "metrics.segm"):
+        if _is_there(content, tuple(field.split("."))):
+            yield field, _with(content, tuple(field.split(".")), None)
     for field in ("overrides", "notes", "per_class", "loss.non_default"):
         place = tuple(field.split("."))
         yield field, _with(content, place, _at(content, place)[:-1] or ["surprise=1"])
@@ -80,6 +92,12 @@ def _other(field: str, value: Any) -> Any:
     return f"{value}x"
 
 
+def _is_there(content: Any, place: Place) -> bool:
+    with suppress(KeyError):
+        return _at(content, place) is not None
+    return False
+
+
 def _at(content: Any, place: Place) -> Any:
     for part in place:
         content = content[int(part) if isinstance(content, list) else part]
@@ -91,3 +109,28 @@ def _with(content: dict[str, Any], place: Place, value: Any) -> dict[str, Any]:
     node = _at(altered, place[:-1])
     node[int(place[-1]) if isinstance(node, list) else place[-1]] = value
     return altered
+
+
+def names(problems: Any, field: str, record: ResultRecord) -> bool:
+    """Whether one of the problems is about the field, or about the block that it is in."""
+    field = field.removeprefix("seal.")
+    parts = field.split(".")
+    if parts[0] == "per_class" and len(parts) == 3:
+        number = record.per_class[int(parts[1])].id
+        parts[1] = str(number + 1 if parts[2] == "id" else number)  # an altered id is named by what it is now
+    about = {".".join(parts[: length + 1]) for length in range(len(parts))}
+    shown = [problem.field for problem in problems]
+    if shown == ["schema"]:
+        return parts[0] in problems[0].found or parts[-1] in problems[0].found
+    return any(name in about or name.startswith(".".join([*parts, ""])) for name in shown)
+
+
+def sealed_anew(path: Path, content: dict[str, Any]) -> bool:
+    """Write an altered record with a seal that fits. Returns whether it is a valid one."""
+    path.write_text(json.dumps(content | {"seal": None}), encoding="utf-8")
+    try:
+        record = read(path)
+    except UserError:
+        return False
+    write(record, path)
+    return True

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pycocotools.mask as mask_utils
 import pytest
+from made_probe import probe_config
+from record_values import DECOUPLED, FEATURES, boxes_alone
 
 from lt_bench.data import dataset as datasets
 from lt_bench.evaluation.evidence.collect import collect
@@ -18,6 +20,8 @@ from lt_bench.evaluation.inputs.ground_truth import load_ground_truth
 from lt_bench.evaluation.metrics import measure
 from lt_bench.evaluation.report import class_rows, write_per_class
 from lt_bench.leaderboard import ResultRecord, read, write
+from lt_bench.leaderboard.dumped_config import config_text
+from lt_bench.leaderboard.fingerprint import probe_fingerprint
 from lt_bench.utils.files import sha256_of
 
 BEFORE = Path(__file__).parents[1] / "run" / "before"
@@ -29,6 +33,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run. Tests leave it as it is."""
     folder = tmp_path_factory.mktemp("finished") / "run"
     finish_run(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished_probe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a classifier that was trained alone, measured by its boxes. Tests leave it as it is."""
+    folder = tmp_path_factory.mktemp("finished") / "probe"
+    finish_probe(folder)
     return folder
 
 
@@ -62,6 +74,33 @@ def measure_run(folder: Path) -> None:
     content = read(BEFORE / "result.json").model_dump() | measured.blocks()
     content |= {"schema_version": 3, "predictions": digest, "evidence": evidence, "per_class": rows}
     record = ResultRecord.model_validate(content)
+    write_per_class(folder / "per_class.csv", (row.model_dump() for row in record.per_class))
+    write(record, folder / "result.json")
+
+
+def finish_probe(folder: Path) -> None:
+    """Fill `folder` with a classifier of seesaw, trained alone on made-up features of glyphs."""
+    folder.mkdir(parents=True)
+    data = datasets.load(datasets.find("glyphs", None))
+    predictions = folder / "predictions.json"
+    rows = [{key: row[key] for key in row if key != "segmentation"} for row in _detections(data.val.path)]
+    predictions.write_text(json.dumps(rows), encoding="utf-8")
+    measured = measure(data.val.path, predictions, kinds=("bbox",), evidence=True)
+    assert measured.evidence is not None
+    content = boxes_alone(read(BEFORE / "result.json").model_dump()) | measured.blocks()
+    content["loss"]["non_default"] = ("p",)
+    content |= {
+        "schema_version": 4,
+        "track": {**DECOUPLED, "dataset": "glyphs"},
+        "init": {"kind": "pretrained", "description": f"detector {FEATURES}, weights 0123abcd"},
+        "predictions": measured.evidence.predictions,
+        "evidence": write_evidence(measured.evidence, folder / "evidence.parquet"),
+        "per_class": class_rows(data.train.categories, measured.per_class()),
+        "overrides": ("--steps 360",),
+    }
+    config = probe_config(ResultRecord.model_validate(content))
+    (folder / "config.py").write_text(config_text(config), encoding="utf-8")
+    record = ResultRecord.model_validate(content | {"fingerprint": probe_fingerprint(config)})
     write_per_class(folder / "per_class.csv", (row.model_dump() for row in record.per_class))
     write(record, folder / "result.json")
 

@@ -14,7 +14,6 @@ from record_values import metrics
 from lt_bench.evaluation.evidence.evidence import Evidence, Outcomes
 from lt_bench.evaluation.evidence.file import write_evidence
 from lt_bench.evaluation.evidence.precision import evidence_metrics
-from lt_bench.evaluation.terms import KINDS
 from lt_bench.leaderboard import ResultRecord, record_path, write
 from lt_bench.leaderboard.store import evidence_path
 
@@ -34,15 +33,26 @@ def made_board(
 
 
 def made_run(
-    folder: Path, make_record: Any, loss: str, quality: float, seed: int, moved: bool = False, **fields: Any
+    folder: Path,
+    make_record: Any,
+    loss: str,
+    quality: float,
+    seed: int,
+    moved: bool = False,
+    masks: bool = True,
+    **fields: Any,
 ) -> Path:
-    """Write one run, its evidence beside it; returns the record's path. moved: an object more is to be found."""
+    """Write one run, its evidence beside it; returns the record's path. moved: an object more is to be found. masks:
+    whether they were measured beside boxes.
+    """
     evidence = made_detections(quality, crc32(f"{loss} {seed}".encode()))
+    if not masks:
+        evidence = replace(evidence, outcomes={"bbox": evidence.outcomes["bbox"]}, evaluators={"bbox": "vernier"})
     if moved:
         count = evidence.object_count.copy()
         count[0] += 1
         evidence = replace(evidence, object_count=count)
-    both = {kind: evidence_metrics(evidence, kind) for kind in KINDS}
+    both = {kind: evidence_metrics(evidence, kind) for kind in evidence.outcomes}
     classes = [
         {
             **{"id": int(key), "name": f"class {key}", "frequency": frequency},

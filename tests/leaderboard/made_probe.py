@@ -37,4 +37,5 @@ def probe_config(record: ResultRecord) -> dict[str, Any]:
             "num_images": data.train_images,
         },
         "seed": record.seed,
+        "overrides": list(record.overrides),
     }

@@ -11,10 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from alterations import alterations
+from alterations import alterations, names, sealed_anew
 
 from lt_bench.errors import UserError
-from lt_bench.leaderboard import ResultRecord, read, write
+from lt_bench.leaderboard import read
 from lt_bench.leaderboard.files import files_of
 from lt_bench.leaderboard.store import evidence_path
 from lt_bench.leaderboard.submission import submit
@@ -84,20 +84,6 @@ def test_every_single_alteration_is_named(stored: Path, remembered: None) -> Non
             assert problem.recorded != problem.found, field
 
 
-def names(problems: Any, field: str, record: ResultRecord) -> bool:
-    """Whether one of the problems is about the field, or about the block that it is in."""
-    field = field.removeprefix("seal.")
-    parts = field.split(".")
-    if parts[0] == "per_class" and len(parts) == 3:
-        number = record.per_class[int(parts[1])].id
-        parts[1] = str(number + 1 if parts[2] == "id" else number)  # an altered id is named by what it is now
-    about = {".".join(parts[: length + 1]) for length in range(len(parts))}
-    shown = [problem.field for problem in problems]
-    if shown == ["schema"]:
-        return parts[0] in problems[0].found or parts[-1] in problems[0].found
-    return any(name in about or name.startswith(".".join([*parts, ""])) for name in shown)
-
-
 @pytest.mark.parametrize("renamed", [False, True])
 def test_what_only_the_seal_protects(stored: Path, remembered: None, renamed: bool) -> None:
     """A second alteration, that of the seal to fit, hides nothing but what nothing else can know."""
@@ -112,17 +98,6 @@ def test_what_only_the_seal_protects(stored: Path, remembered: None, renamed: bo
         if not verify(stored).problems:
             hidden.add(field)
     assert hidden == ONLY_SEALED | (ONLY_NAMED if renamed else set())
-
-
-def sealed_anew(path: Path, content: dict[str, Any]) -> bool:
-    """Write an altered record with a seal that fits. Returns whether it is a valid one."""
-    path.write_text(json.dumps(content | {"seal": None}), encoding="utf-8")
-    try:
-        record = read(path)
-    except UserError:
-        return False
-    write(record, path)
-    return True
 
 
 def test_the_evidence_alone_knows_the_ap_of_every_class(stored: Path, remembered: None) -> None:

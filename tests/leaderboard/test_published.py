@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from record_values import boxes_alone
 
+from lt_bench.leaderboard import ResultRecord
 from lt_bench.leaderboard import published as module
 from lt_bench.leaderboard.published import PAPER, SHARED, beside_measured, differences, matches, own_settings
 from lt_bench.leaderboard.rows import Row, Run
@@ -60,6 +62,16 @@ def test_what_has_the_same_settings_can_be_compared(full) -> None:
     assert (reported["mask AP"], reported["box AP"], reported["grade"]) == ("26.4", "26.9", "R")
     assert reported["source"] == "janghyuncho/ECM-Loss README"
     assert (reported["differs in"], reported["Δ AP"]) == ("nothing that is stated", "-0.4")
+
+
+def test_boxes_alone_have_no_masks_to_compare(full) -> None:
+    track = {**TRACK, "schedule": "probe", "features": "ce_seed0_0123abcd"}
+    content = boxes_alone(full(seed=0).model_dump())
+    measured, reported = lines(ResultRecord.model_validate(content))
+    assert (measured["mask AP"], measured["APr"], measured["box AP"]) == ("-", "-", "50.00")
+    assert (reported["mask AP"], reported["Δ AP"]) == ("26.4", "-")
+    decoupled = ResultRecord.model_validate({**content, "track": track})
+    assert beside_measured([Row("ecm", (Run(decoupled),))]) == []
 
 
 def test_every_published_number_of_the_loss_stands_with_what_differs(full) -> None:

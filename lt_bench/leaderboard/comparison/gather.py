@@ -87,10 +87,8 @@ def kind_of(losses: Sequence[Loss], asked: BoxOrMask | None) -> tuple[BoxOrMask,
         raise UserError("neither boxes nor masks were evaluated in every run", "evaluate the same in all of them")
     if len(without["segm"]) == len(runs):
         return "bbox", ["boxes are compared: none of the runs has masks"]
-    others = f" and {len(without['segm']) - 1} more" if len(without["segm"]) > 1 else ""
-    return "bbox", [
-        f"boxes are compared, since {without['segm'][0]}{others} of the {len(runs)} runs knows nothing of masks"
-    ]
+    others = f" (and {len(without['segm']) - 1} more of {len(runs)} runs)" if len(without["segm"]) > 1 else ""
+    return "bbox", [f"boxes are compared, since {without['segm'][0]}{others} knows nothing of masks"]
 
 
 def _measured(run: Run, kind: BoxOrMask) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lt_bench.leaderboard.fingerprint import probe_fingerprint
-from lt_bench.leaderboard.schema import PROBE, ResultRecord
+from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.verification.problem import ABSENT, Problem, differences
 
 
@@ -36,7 +36,7 @@ def _stated(record: ResultRecord, config: Mapping[str, Any]) -> dict[str, Any]:
         "fingerprint": probe_fingerprint(config),
         "seed": config["seed"],
         "loss": {"name": loss["loss"]},
-        "track": {**probe["track"], "schedule": PROBE, "features": features["name"]},
+        "track": {**probe["track"], "features": features["name"]},
         "init": _init(record, features["checkpoint"][:8]),
         "iterations": probe["schedule"]["steps"],
         "data": {

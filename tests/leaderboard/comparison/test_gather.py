@@ -16,7 +16,7 @@ from lt_bench.errors import UserError
 from lt_bench.evaluation.evidence.evidence import Evidence
 from lt_bench.evaluation.evidence.file import write_evidence
 from lt_bench.leaderboard.comparison.arguments import resolve
-from lt_bench.leaderboard.comparison.gather import gather
+from lt_bench.leaderboard.comparison.gather import gather, kind_of
 from lt_bench.leaderboard.store import write
 
 BOARD = Path("nowhere")
@@ -122,3 +122,19 @@ def test_runs_that_are_not_finished_are_named(tmp_path: Path) -> None:
     found, notes = gather(resolve([str(tmp_path / "ce"), str(tmp_path / "ecm")], BOARD, None))
     assert [len(loss.runs) for loss in found] == [2, 2]
     assert notes == [f"not finished, so left out: {begun[0].parent}, {begun[1].parent}"]
+
+
+@pytest.mark.parametrize("known", ["record", "evidence"])
+def test_masks_count_where_record_and_evidence_have_them(tmp_path: Path, known: str) -> None:
+    one = write_run(tmp_path / "one")
+    whole, boxes = made_run(0.5, 1), made_run(0.5, 1, masks=False)
+    recorded, kept = (whole, boxes) if known == "record" else (boxes, whole)
+    other = tmp_path / "other"
+    other.mkdir()
+    digest = write_evidence(kept, other / "evidence.parquet")
+    write(made_record(recorded, digest, "ecm"), other / "result.json")
+    losses, _ = gather(resolve([str(one), str(other)], BOARD, None))
+    kind, (note,) = kind_of(losses, None)
+    assert kind == "bbox" and f"since {other}/evidence.parquet knows nothing of masks" in note
+    with pytest.raises(UserError, match="knows nothing of masks"):
+        kind_of(losses, "segm")

@@ -10,8 +10,27 @@ from lt_bench.leaderboard.comparison.settings import heading, is_track, setting
 RECORD = made_record(made_run(0.5, 0, images=4, classes=3), None, fingerprint="0123456789ab" + "c" * 52)
 
 
+DECOUPLED = made_record(
+    made_run(0.5, 0, images=4, classes=3, masks=False),
+    None,
+    fingerprint=RECORD.fingerprint,
+    track={**RECORD.track.model_dump(), "schedule": "probe", "features": "ce_seed0_4567cdef"},
+)
+
+
 def test_heading() -> None:
     assert heading(RECORD) == "made: mask_rcnn r50 1x, recipe common (fingerprint 0123456789ab)"
+
+
+def test_a_decoupled_track_is_named_by_its_features() -> None:
+    words = "decoupled, features of ce_seed0_4567cdef, recipe common, mask_rcnn r50"
+    assert heading(DECOUPLED) == f"made: {words} (fingerprint 0123456789ab)"
+    for text in (words, f"## {words}".replace("_", "\\_"), "decoupled, features of ce_seed0_4567cdef", "decoupled"):
+        assert is_track(text, DECOUPLED) and not is_track(text, RECORD)
+    assert not is_track("mask_rcnn r50", DECOUPLED)
+    own, other = setting(RECORD), setting(DECOUPLED)
+    assert [name for name in own if own[name] != other[name]] == ["schedule", "training"]
+    assert (own["training"], other["training"]) == ("in full", "decoupled, features of ce_seed0_4567cdef")
 
 
 @pytest.mark.parametrize(
