@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,13 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"there is no folder {folder} with the shared data")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def environment_stays() -> Iterator[None]:
+    """No test leaves another environment to the next one, whose processes would compute in other threads, say."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)

@@ -13,12 +13,12 @@ from lt_bench.run.experiment import Experiment
 COUNTS = {3: (1, 1), 7: (40, 55), 8: (300, 900)}  # category id: images, instances
 
 
-def write_annotations(folder: Path, classes: int = len(COUNTS)) -> DataPaths:
-    """Training and validation JSON with three classes or more, ids with gaps, and two images each."""
+def write_annotations(folder: Path, classes: int = len(COUNTS), images: int = 2) -> DataPaths:
+    """Training and validation JSON with three classes or more, ids with gaps, and two images or more each."""
     counts = COUNTS | {100 + extra: (1, 1) for extra in range(classes - len(COUNTS))}
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for split, first in (("train", 1), ("val", 11)):
+    for split, first in (("train", 1), ("val", images + 9)):
         content = {
             "categories": [
                 {
@@ -39,7 +39,7 @@ def write_annotations(folder: Path, classes: int = len(COUNTS)) -> DataPaths:
                     "neg_category_ids": [],
                     "not_exhaustive_category_ids": [],
                 }
-                for number in (first, first + 1)
+                for number in range(first, first + images)
             ],
             "annotations": [
                 {
@@ -59,9 +59,9 @@ def write_annotations(folder: Path, classes: int = len(COUNTS)) -> DataPaths:
     return DataPaths("lvis_v1", paths[0], paths[1], folder)
 
 
-def resolved(folder: Path, classes: int = len(COUNTS), **arguments: Any) -> tuple[Any, dict[str, str]]:
+def resolved(folder: Path, classes: int = len(COUNTS), images: int = 2, **arguments: Any) -> tuple[Any, dict[str, str]]:
     """The config of an experiment on `write_annotations`, and the digests that its fingerprint needs."""
-    paths = write_annotations(folder, classes)
+    paths = write_annotations(folder, classes, images)
     train, val = load(paths.train), load(paths.val)
     arguments = {"loss": "ecm", "dataset": "lvis_v1", **arguments}
     cfg = resolve(Experiment(**arguments), paths, train)

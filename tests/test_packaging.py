@@ -36,6 +36,8 @@ def test_the_wheel_holds_losses_configs_and_data(site: Path) -> None:
         "py.typed",
         "losses/ecm.py",
         "configs/_base_/recipes/paper/ecm.py",
+        "configs/_base_/recipes/plain.py",
+        "configs/_base_/datasets/glyphs_lt.py",
         "leaderboard/published_lvis_v1.csv",
         "operators/operators.cpp",
         "selftest/vectors/ecm.npz",

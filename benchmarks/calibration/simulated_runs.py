@@ -7,7 +7,9 @@ right for LVIS AP itself is for benchmarks.calibration to say.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,9 +41,8 @@ class Simulator:
     """Draws data sets of `IMAGES` images and runs on them, the same ones from the same seed."""
 
     def __init__(self, seed: int) -> None:
-        self.rng = np.random.default_rng(seed)
-        even = np.full(IMAGES, 1 / IMAGES)
-        self.weights = [self.rng.multinomial(IMAGES, even, RESAMPLES) / IMAGES for _ in range(16)]
+        self.weights, rng = _resamples(seed)
+        self.rng = deepcopy(rng)
 
     def losses(
         self,
@@ -76,6 +77,14 @@ class Simulator:
             found.append(_runs(f"loss {number}", own, per_image.mean(axis=1), resampled))
             on_these_images.append(float((mean + difficulty + of_loss).mean()))
         return found, np.array(on_these_images)
+
+
+@lru_cache(maxsize=2)  # drawing them takes longer than short simulations
+def _resamples(seed: int) -> tuple[list[Floats], np.random.Generator]:
+    """Weights of the images, float64 [RESAMPLES, IMAGES] each, and the generator to go on with, which stays unused."""
+    rng = np.random.default_rng(seed)
+    even = np.full(IMAGES, 1 / IMAGES)
+    return [rng.multinomial(IMAGES, even, RESAMPLES) / IMAGES for _ in range(16)], rng
 
 
 def _runs(name: str, seeds: Sequence[int], values: Floats, resampled: Floats) -> LossRuns:

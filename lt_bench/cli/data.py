@@ -18,7 +18,7 @@ def data() -> None:
 @data.command("make")
 @click.argument("preset", default="glyphs")
 def data_make(preset: str) -> None:
-    """Make the embedded data set PRESET (glyphs, glyphs-1203) and print its folder."""
+    """Make the embedded data set PRESET (glyphs, glyphs-lt, glyphs-1203) and print its folder."""
     from lt_bench.data import glyphs
     from lt_bench.utils.terminal import progress
 

@@ -28,9 +28,17 @@ WORK_DIRS = Path("work_dirs")
 @click.option("--backbone", default="r50", show_default=True, help="r50, r101, x101_32x4d or x101_64x4d.")
 @click.option("--schedule", default="1x", show_default=True, help="1x (12 epochs) or 2x (24).")
 @click.option("--detector", default="mask_rcnn", show_default=True, help="mask_rcnn or cascade_mask_rcnn.")
-@click.option("--dataset", help="lvis_v1, lvis_v0.5, glyphs or glyphs-1203. Default: lvis_v1 if found, else glyphs.")
+@click.option(
+    "--dataset",
+    help="lvis_v1, lvis_v0.5, glyphs, glyphs-lt or glyphs-1203. Default: lvis_v1 if found, else glyphs.",
+)
 @click.option("--data-root", type=PATH, help="Folder of the data set. Default: $LT_BENCH_DATA, ./data.")
-@click.option("--recipe", default="common", show_default=True, help="common (same for all) or paper (its authors').")
+@click.option(
+    "--recipe",
+    default="common",
+    show_default=True,
+    help="common and plain (the same for all; plain: random sampling, linear classifier) or paper (its authors').",
+)
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of all that is random. Default: 0.")
 @click.option("--seeds", help="Several runs: 5 for the seeds 0 to 4, or a list such as 0,1,7.")
 @click.option("--gpus", type=click.IntRange(min=1), help="Processes that share the batch, one per GPU. Default: 1.")

@@ -10,6 +10,7 @@ from lt_bench.leaderboard.standing import RESAMPLES
 from lt_bench.leaderboard.tables import Table
 
 FULL_SIZE = {published.DATASET: published.FULL_SIZE, "lvis_v0.5": (1230, 5000)}  # categories and validation images
+GLYPHS_PER_IMAGE = {"glyphs": "six", "glyphs-lt": "five"}  # of the validation set, where 100 detections are kept
 GENERAL = (
     "Every row is a loss that was trained and evaluated here, by one program. Within a table everything but the "
     "loss and the seed is the same, and the fingerprint, a hash of the resolved configuration, says so. Between "
@@ -55,10 +56,12 @@ def introduction(dataset: str, made: Sequence[Table]) -> list[str]:
     """What the page of a data set is and is not, and how its tables are read."""
     parts = [*GENERAL, *(HOW_TO_READ if made else ())]
     if is_toy(dataset):
+        right = GLYPHS_PER_IMAGE.get(dataset)
+        kept = f"(On `{dataset}` a detector keeps 100 detections per image, of which about {right} can be right.) "
         parts.append(
             "**What this page is:** small runs on synthetic data that the package makes itself: rendered glyphs with "
             "a long tail. They show that the whole path works, from data to table, and how the losses behave on a "
-            "toy long tail. (On `glyphs` a detector keeps 100 detections per image, of which about six can be right.) "
+            f"toy long tail. {kept if right else ''}"
             "**What it is not:** a ranking of the losses. Their order here says nothing about their "
             "order on LVIS."
         )

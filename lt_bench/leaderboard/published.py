@@ -43,6 +43,7 @@ class Settings:
 
 UNKNOWN = Settings("", "", "")
 COMMON = Settings("rfs", "normed", "normed")  # RFS at 1e-3, NormedLinear and NormedConv2d with T = 20
+SHARED = {"common": COMMON, "plain": Settings("random", "linear", "plain")}  # recipes that are the same for all losses
 PAPER = {
     "ce": Settings("rfs", "linear", "plain"),
     "ecm": COMMON,
@@ -70,7 +71,8 @@ def published() -> pd.DataFrame:
 
 def own_settings(record: ResultRecord) -> Settings:
     """The sampler, classifier and mask head that a run's recipe has."""
-    return COMMON if record.track.recipe == "common" else PAPER.get(record.loss.name, UNKNOWN)
+    recipe = record.track.recipe
+    return SHARED[recipe] if recipe in SHARED else PAPER.get(record.loss.name, UNKNOWN)
 
 
 def reported_settings(entry: pd.Series[str]) -> Settings:

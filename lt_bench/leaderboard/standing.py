@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lt_bench.evaluation.comparison.intervals import Interval, doubts
-from lt_bench.evaluation.comparison.ranking import all_pairs, is_significant
+from lt_bench.evaluation.comparison.ranking import all_pairs, rank_ranges
 from lt_bench.evaluation.comparison.resampled_ap import COMPARED
 from lt_bench.evaluation.comparison.runs import LossRuns
-from lt_bench.evaluation.comparison.total import Difference, difference, without_intervals
+from lt_bench.evaluation.comparison.total import Difference, without_intervals
 from lt_bench.evaluation.comparison.widened_metrics import cached_images, widened_metrics
 from lt_bench.leaderboard.cells import ABSENT, points
 from lt_bench.leaderboard.rows import Row, baselines, values
@@ -83,7 +82,7 @@ def standing(rows: Sequence[Row]) -> Standing:
     """What can be said of the rows of a table. Resampled metrics are computed once per evidence file, and kept."""
     runs = [_loss_runs(str(place), row) for place, row in enumerate(rows)]
     doubted = _doubts(rows, runs)
-    pairs = {metric: _pairs(runs, metric) for metric in METRICS}
+    pairs = {metric: all_pairs(runs, metric, pooled=POOLED) for metric in METRICS}
     for metric in doubted.keys() & pairs.keys():
         pairs[metric] = [without_intervals(pair) for pair in pairs[metric]]
     places = baselines(rows)
@@ -116,28 +115,9 @@ def _doubts(rows: Sequence[Row], runs: Sequence[LossRuns]) -> dict[str, str]:
     return {}
 
 
-def _pairs(runs: Sequence[LossRuns], metric: str) -> list[Difference]:
-    """All pairs. Single runs stay out of the statistics of the others, which may then be paired by seed."""
-    several = [one for one in runs if len(one) > 1]
-    found = all_pairs(several, metric, pooled=POOLED)
-    others = (pair for pair in combinations(runs, 2) if min(len(one) for one in pair) < 2)
-    return [*found, *(difference(first, second, metric) for first, second in others)]
-
-
 def _ranks(runs: Sequence[LossRuns], pairs: Sequence[Difference]) -> tuple[Rank, ...]:
-    """From 1 + the number of losses significantly above, to the number of those not significantly below.
-
-    As no pair is falsely called significant with 95 % confidence (Holm), the ranks of all losses lie in their ranges
-    with that confidence: Mogstad et al., Inference for Ranks, Review of Economic Studies 91 (2024).
-    """
-    there = {one.name: bool(np.isfinite(one.measured("AP").mean())) for one in runs}
-    above, below = dict.fromkeys(there, 0), dict.fromkeys(there, 0)
-    for pair in filter(is_significant, pairs):
-        better, worse = (pair.second, pair.first) if pair.value > 0 else (pair.first, pair.second)
-        above[worse] += 1
-        below[better] += 1
-    count = sum(there.values())
-    return tuple(Rank(1 + above[name], count - below[name]) if there[name] else Rank(None, None) for name in there)
+    ranges = rank_ranges([one.name for one in runs if np.isfinite(one.measured("AP").mean())], pairs)
+    return tuple(Rank(*ranges.get(one.name, (None, None))) for one in runs)
 
 
 def _from_baselines(

@@ -28,7 +28,7 @@ def resolve(experiment: Experiment, paths: DataPaths, train: LVISFile) -> Config
     recipe, schedule = cfg.pop("recipe"), cfg.pop("schedule")
     _set_heads(cfg, experiment, recipe, train)
     _set_schedule(cfg, experiment, recipe, schedule)
-    _set_data(cfg, experiment, recipe, paths)
+    _set_data(cfg, experiment, recipe, paths, train)
     if experiment.detections_per_image is not None:
         cfg.model.test_cfg.rcnn.max_per_img = experiment.detections_per_image
     if (experiment.init or recipe.get("init", "pretrained")) == "random":
@@ -52,7 +52,8 @@ def backbone_weights(backbone: str) -> str:
 def _merge_layers(experiment: Experiment) -> Config:
     from mmengine.config import Config
 
-    recipe = ("recipes", "common") if experiment.recipe == "common" else ("recipes/paper", experiment.loss)
+    paper = experiment.recipe == "paper"
+    recipe = ("recipes/paper", experiment.loss) if paper else ("recipes", experiment.recipe)
     layers = (
         ("", "runtime"),
         ("models", experiment.detector),
@@ -137,17 +138,24 @@ def _set_schedule(cfg: Config, experiment: Experiment, recipe: Mapping[str, Any]
     ]
 
 
-def _set_data(cfg: Config, experiment: Experiment, recipe: Mapping[str, Any], paths: DataPaths) -> None:
+def _set_data(
+    cfg: Config, experiment: Experiment, recipe: Mapping[str, Any], paths: DataPaths, train: LVISFile
+) -> None:
+    from lt_bench.api.auto import frequency_of_common
+
     for loader, path in ((cfg.train_dataloader, paths.train), (cfg.test_dataloader, paths.val)):
         loader.dataset.update(
             ann_file=str(path.resolve()),
             data_root=str(paths.image_root.resolve()),
             exclude=sorted(experiment.exclude),
         )
-    if recipe["repeat_factor"] is not None:
+    threshold = recipe["repeat_factor"]
+    if threshold is not None:
+        if recipe.get("auto_repeat_factor", False):  # a data set's, where LVIS's threshold means something else
+            threshold = frequency_of_common(len(train.images))
         cfg.train_dataloader.dataset = {
             "type": "RepeatFactorDataset",
-            "oversample_thr": recipe["repeat_factor"],
+            "oversample_thr": threshold,
             "dataset": cfg.train_dataloader.dataset,
         }
 

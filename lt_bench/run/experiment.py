@@ -19,8 +19,8 @@ from lt_bench.leaderboard.schema import Track
 DETECTORS = ("mask_rcnn", "cascade_mask_rcnn")
 BACKBONES = ("r50", "r101", "x101_32x4d", "x101_64x4d")
 SCHEDULES = ("1x", "2x")
-DATASETS = ("lvis_v1", "lvis_v0.5", "glyphs", "glyphs-1203")
-RECIPES = ("common", "paper")
+DATASETS = ("lvis_v1", "lvis_v0.5", "glyphs", "glyphs-lt", "glyphs-1203")
+RECIPES = ("common", "plain", "paper")
 INITS = ("pretrained", "random")
 
 

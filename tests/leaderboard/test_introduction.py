@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from lt_bench.leaderboard import regenerate
 
 
@@ -10,6 +12,17 @@ def test_glyphs_say_what_they_are_not(make_record, publish) -> None:
     for page in pages:
         assert ("synthetic data" in page.read_text()) == page.name.startswith("glyphs")
         assert ("**What it is not:**" in page.read_text()) == page.name.startswith("glyphs")
+
+
+def test_what_a_detector_keeps_is_said_of_the_data_set_in_hand(make_record, publish) -> None:
+    names = ("glyphs", "glyphs-lt", "glyphs-1203")
+    pages, _ = regenerate(publish(*(make_record(dataset=name) for name in names)))
+    said = [re.findall(r"On `(\S+)` a detector keeps .* about (\w+) can", page.read_text()) for page in pages]
+    assert {page.stem: found for page, found in zip(pages, said, strict=True)} == {
+        "glyphs": [("glyphs", "six")],
+        "glyphs-lt": [("glyphs-lt", "five")],
+        "glyphs-1203": [],
+    }
 
 
 def test_a_part_of_lvis_is_not_passed_off_as_lvis(make_record, publish) -> None:

@@ -9,9 +9,9 @@ import pytest
 from mmengine.config import Config
 
 from lt_bench.leaderboard import published as module
-from lt_bench.leaderboard.published import COMMON, PAPER, beside_measured, differences, matches, own_settings
+from lt_bench.leaderboard.published import PAPER, SHARED, beside_measured, differences, matches, own_settings
 from lt_bench.leaderboard.rows import Row, Run
-from lt_bench.run.experiment import layer_path
+from lt_bench.run.experiment import RECIPES, layer_path
 
 SAMPLERS = {1e-3: "rfs", None: "random"}
 CLASSIFIERS = {"NormedLinear": "normed", "Linear": "linear"}
@@ -39,17 +39,18 @@ def lines(*records, label="ecm"):
     return [dict(zip(rows[0], row, strict=True)) for row in rows[2:]]
 
 
-@pytest.mark.parametrize("name", ["common", *PAPER])
+@pytest.mark.parametrize("name", [*SHARED, *PAPER])
 def test_the_settings_are_those_of_the_recipes(name) -> None:
-    folder = "recipes" if name == "common" else "recipes/paper"
+    folder = "recipes" if name in SHARED else "recipes/paper"
     recipe = Config.fromfile(str(layer_path(folder, name)), lazy_import=False).recipe
-    settings = COMMON if name == "common" else PAPER[name]
+    settings = (SHARED | PAPER)[name]
     assert settings.sampler == SAMPLERS[recipe.repeat_factor]
     assert settings.classifier == CLASSIFIERS[recipe.classifier.type]
     assert settings.mask_head == PREDICTORS[recipe.mask_predictor.type]
 
 
-def test_every_paper_recipe_is_known() -> None:
+def test_every_recipe_is_known() -> None:
+    assert {*SHARED, "paper"} == set(RECIPES)
     assert set(PAPER) == {path.stem for path in layer_path("recipes/paper", "ce").parent.glob("*.py")}
 
 
@@ -88,6 +89,7 @@ def test_every_published_number_of_the_loss_stands_with_what_differs(full) -> No
         ({"init": {"kind": "random", "description": "seed 0"}}, ["weights (random here)"]),
         ({"loss": {"name": "ecm", "hyper_parameters": {"a": 1}, "non_default": ["a"]}}, ["hyper-parameters"]),
         ({"track": {**TRACK, "recipe": "paper"}}, []),
+        ({"track": {**TRACK, "recipe": "plain"}}, ["sampler", "classifier", "mask head"]),
     ],
 )
 def test_what_a_run_changed_is_named(full, fields, found) -> None:

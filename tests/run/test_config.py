@@ -47,7 +47,7 @@ def test_every_combination_resolves(tmp_path: Path, detector: str, backbone: str
     assert cfg.model.backbone.init_cfg.checkpoint == backbone_weights(backbone)
 
 
-@pytest.mark.parametrize("dataset", ["lvis_v0.5", "glyphs", "glyphs-1203"])
+@pytest.mark.parametrize("dataset", ["lvis_v0.5", "glyphs", "glyphs-lt", "glyphs-1203"])
 @pytest.mark.parametrize("detector", DETECTORS)
 def test_every_data_set_resolves(tmp_path: Path, dataset: str, detector: str) -> None:
     cfg, _ = resolved(tmp_path, dataset=dataset, detector=detector)
@@ -114,3 +114,59 @@ def test_a_hyper_parameter_that_is_set_stays(tmp_path: Path) -> None:
 def test_auto_can_be_asked_for_by_name(tmp_path: Path) -> None:
     cfg, _ = resolved(tmp_path, loss="eql", recipe="paper", hyper_parameters={"lambda_": "auto"})
     assert cfg.model.roi_head.bbox_head.loss_cls.hyper_parameters == {"lambda_": 51.0}
+
+
+# --- the data set glyphs-lt: 150 classes in 3,000 images
+
+
+@pytest.mark.parametrize(
+    ("loss", "value"), [("eql", {"lambda_": 0.034}), ("federated", {"num_sample_cats": 6}), ("ce", {})]
+)
+@pytest.mark.parametrize("recipe", ["common", "plain"])
+def test_at_another_scale_hyper_parameters_are_others(
+    tmp_path: Path, recipe: str, loss: str, value: dict[str, float]
+) -> None:
+    """A frequent class is in 101 of 3,000 images or more; 6 of 150 classes are LVIS's share, 50 of 1,203."""
+    cfg, _ = resolved(tmp_path, 150, 3000, dataset="glyphs-lt", recipe=recipe, loss=loss)
+    assert cfg.model.roi_head.bbox_head.loss_cls.hyper_parameters == value
+
+
+@pytest.mark.parametrize(
+    ("recipe", "loss", "threshold"),
+    [("common", "ecm", 0.033), ("plain", "ecm", None), ("paper", "ce", 0.033), ("paper", "eqlv2", None)],
+)
+def test_its_threshold_for_repeat_factors_follows_from_the_data(
+    tmp_path: Path, recipe: str, loss: str, threshold: float | None
+) -> None:
+    """100 of 3,000 images to two digits, in every recipe that repeats images at all."""
+    cfg, _ = resolved(tmp_path, 150, 3000, dataset="glyphs-lt", recipe=recipe, loss=loss)
+    assert cfg.train_dataloader.dataset.get("oversample_thr") == threshold
+
+
+@pytest.mark.parametrize("dataset", ["lvis_v1", "lvis_v0.5", "glyphs", "glyphs-1203"])
+def test_other_data_sets_have_the_threshold_of_lvis(tmp_path: Path, dataset: str) -> None:
+    cfg, _ = resolved(tmp_path, images=3000, dataset=dataset)
+    assert cfg.train_dataloader.dataset.oversample_thr == 1e-3
+
+
+# --- the recipe plain
+
+
+def test_the_plain_recipe_is_the_common_one_but_for_sampler_and_heads(tmp_path: Path) -> None:
+    common, plain = (resolved(tmp_path, recipe=recipe)[0] for recipe in ("common", "plain"))
+    heads = plain.model.roi_head
+    assert heads.bbox_head.cls_predictor_cfg == {"type": "Linear"}
+    assert heads.mask_head.predictor_cfg == {"type": "Conv"}
+    assert plain.train_dataloader.dataset.type == "LVISFormatDataset"
+    assert plain.train_dataloader.sampler == {"type": "DefaultSampler", "shuffle": True}
+    assert plain.optim_wrapper.clip_grad == {"max_norm": 5, "norm_type": 2}
+    heads.bbox_head.cls_predictor_cfg = common.model.roi_head.bbox_head.cls_predictor_cfg
+    heads.mask_head.predictor_cfg = common.model.roi_head.mask_head.predictor_cfg
+    common.train_dataloader.dataset = common.train_dataloader.dataset.dataset
+    assert plain.to_dict() == common.to_dict()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_has_the_plain_recipe(tmp_path: Path, loss: str) -> None:
+    cfg, _ = resolved(tmp_path, recipe="plain", loss=loss)
+    assert cfg.model.roi_head.bbox_head.prior_prob is None

@@ -43,6 +43,7 @@ def test_fingerprint_ignores_workers(tmp_path: Path) -> None:
         {"backbone": "r101"},
         {"detector": "cascade_mask_rcnn"},
         {"recipe": "paper", "loss": "seesaw"},
+        {"recipe": "plain"},
         {"amp": True},
         {"init": "random"},
         {"max_iters": 100},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -32,12 +33,30 @@ class ImagePlan:
 
 
 def train_image_counts(preset: Preset) -> NDArray[np.int64]:
-    """How many training images show each class: [num_classes]. Within a group it falls off quadratically."""
-    counts = []
-    for size, (fewest, most) in zip(preset.groups, preset.train_images, strict=True):
-        last = max(1, size - 1)
-        counts += [fewest + (most - fewest) * rank * rank // (last * last) for rank in range(size)]
+    """How many training images show each class: [num_classes]. Within a group they rise as `preset.shape` says."""
+    shapes = preset.shape or ((),) * len(preset.groups)
+    counts: list[int] = []
+    for size, (fewest, most), shape in zip(preset.groups, preset.train_images, shapes, strict=True):
+        counts += _rising(size, fewest, most, shape)
     return _shuffled(preset, counts)
+
+
+def _rising(size: int, fewest: int, most: int, shape: Sequence[int]) -> list[int]:
+    """The counts of a group, ascending, from `fewest` to `most`: as between the points of `shape`, or quadratic.
+
+    In integers, so that they are the same on every machine.
+    """
+    last = max(1, size - 1)
+    if not shape:
+        return [fewest + (most - fewest) * rank * rank // (last * last) for rank in range(size)]
+    counts = []
+    for rank in range(size):
+        point, rest = divmod(rank * (len(shape) - 1), last)
+        following = min(point + 1, len(shape) - 1)
+        above = shape[point] * (last - rest) + shape[following] * rest - shape[0] * last  # times `last`
+        whole = (shape[-1] - shape[0]) * last
+        counts.append(fewest + (2 * (most - fewest) * above + whole) // (2 * whole))
+    return counts
 
 
 def val_image_counts(preset: Preset) -> NDArray[np.int64]:
@@ -69,16 +88,16 @@ def plan(preset: Preset, split: int) -> list[ImagePlan]:
 
 
 def _plan_image(preset: Preset, positives: list[int], rng: np.random.Generator) -> ImagePlan:
-    objects = [(label, True) for label in positives]
-    objects += [(label, True) for label in positives if rng.integers(SECOND_INSTANCE) == 0]
+    second = [label for label in positives if rng.integers(SECOND_INSTANCE) == 0]
     not_exhaustive: list[int] = []
     if positives and rng.integers(NOT_EXHAUSTIVE) == 0:
         not_exhaustive.append(positives[rng.integers(len(positives))])
-        objects.append((not_exhaustive[0], False))
     shuffled = rng.permutation(preset.num_classes).tolist()
     absent = list(islice((label for label in shuffled if label not in positives), preset.num_negative + 1))
     negatives, unlisted = sorted(absent[: preset.num_negative]), absent[preset.num_negative :]
-    if unlisted and rng.integers(UNLISTED) == 0:
-        objects.append((unlisted[0], False))
+    hidden = not_exhaustive + (unlisted if unlisted and rng.integers(UNLISTED) == 0 else [])
+    if preset.most_objects is not None:
+        second = second[: max(0, preset.most_objects - len(positives) - len(hidden))]
+    objects = [(label, True) for label in positives + second] + [(label, False) for label in hidden]
     order = rng.permutation(len(objects))
     return ImagePlan(tuple(objects[index] for index in order), tuple(negatives), tuple(not_exhaustive))

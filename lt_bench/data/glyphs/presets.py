@@ -7,6 +7,22 @@ from types import MappingProxyType
 
 from lt_bench.utils.frequency import COMMON, RARE
 
+# Deciles, least to most, of LVIS v1's own image_count in its training annotations (lvisdataset.org), over its 337 rare,
+# 461 common and 405 frequent classes. Of the frequent ones a third are near either end.
+LVIS_V1_DECILES = (
+    (1, 1, 1, 2, 3, 4, 5, 6, 7, 9, 10),
+    (11, 13, 16, 22, 28, 32, 40, 48, 62, 76, 100),
+    (101, 128, 186, 245, 351, 588, 859, 1394, 1789, 1902, 1977),
+)
+
+# Of what font.choose has to choose from, the first characters by code point that stay apart when each is turned by up
+# to 30 degrees, as a slash and a backslash do not: at any angle of 0, 5, ... 60 degrees between them at least 80 of the
+# 576 pixels of their outlines differ, as Pillow turns and shrinks them (74 by render.turned and font.signature).
+APART_WHEN_TURNED = (
+    "#$%&*+/0123456789<=>?@ABCDEGHKLMNOPQRTUVWYZ[]^abdekmnqstu"
+    "ΔΞΣΦΨΩΫάέήΰαβζηλμνπςσφχωЂЉЊЋЍЏДЖИЛФЦЧШЩЪЫЬЮЯдийклмэяѐђєћќ"
+    "ԲԳԶԸԹԺԽԾԿՀՃՄՆՇՊՌՎՒՔՖ՞՟բզըթիխճմնպջռվփ"
+)
 
 
 @dataclass(frozen=True)
@@ -22,8 +38,12 @@ class Preset:
     border: width of the border around a glyph's ink, percent of the font's em.
     max_rotation: degrees, to either side.
     min_visible: least share of a glyph's pixels that stays visible, percent.
+    most_objects: glyphs that an image shows at most; second instances of a class that would be more are left out.
+        None: as many as there are. No less than the classes of an image and two more.
     num_negative: number of neg_category_ids of an image.
     faces: names of the font files.
+    shape: for each group image counts at equal steps of rank, whose spread between `train_images` its classes get;
+        empty: the counts fall off quadratically.
     characters: the classes are these characters of the first face; empty: as many distinct glyphs of all
         faces as there are classes.
     seed: everything random follows from it.
@@ -38,8 +58,10 @@ class Preset:
     image_size: int
     glyph_size: tuple[int, int]
     num_negative: int
+    shape: tuple[tuple[int, ...], ...] = ()
     faces: tuple[str, ...] = ("DejaVuSans-Bold",)
     characters: str = ""
+    most_objects: int | None = None
     border: int = 9
     max_rotation: int = 30
     min_visible: int = 65
@@ -71,6 +93,20 @@ PRESETS = MappingProxyType(
                 num_negative=12,
                 characters="ABCEFGHKMNOPQRSTUVXYZ234578&?@",
                 min_visible=80,
+            ),
+            Preset(
+                name="glyphs-lt",
+                groups=(60, 50, 40),
+                train_images=((1, 10), (11, 100), (101, 1500)),
+                val_images=(10, 12, 14),
+                num_train=3000,
+                num_val=400,
+                image_size=96,
+                glyph_size=(22, 36),
+                num_negative=30,
+                most_objects=12,
+                shape=LVIS_V1_DECILES,
+                characters=APART_WHEN_TURNED,
             ),
             Preset(
                 name="glyphs-1203",

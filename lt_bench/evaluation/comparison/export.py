@@ -109,7 +109,7 @@ def _pair(pair: Pair, comparison: Comparison) -> dict[str, Any]:
 
 def _ranking(ranking: Ranking) -> dict[str, Any]:
     return {
-        "ranks": [{**asdict(one), "worst": ranking.worst.get(one.name)} for one in ranking.ranks],
+        "ranks": [asdict(one) for one in ranking.ranks],
         "groups": [list(names) for names in ranking.groups],
     }
 

@@ -18,10 +18,6 @@ from lt_bench.utils.frequency import FREQUENCIES
 ENOUGH = 4  # images of a class from which on the bootstrap's variance is right to 4 %
 TRUSTED_FROM = 5  # images of a group's classes; with fewer, intervals of a difference hold the true one too rarely
 HELD = {1: 20, 2: 73, 3: 93, 4: 93}  # in how many percent of the simulations they do, by images
-OWN_VALUES = (  # for output that shows intervals of single runs
-    "The interval of a run's own APr is too short where rare classes are shown by few images: in simulations 95 % "
-    "intervals held the true value in 90 % (5 to 9 images), 93 % (10 to 19) and 93 % (20 and more) of the cases."
-)
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def _moves(runs: Sequence[LossRuns], values: Sequence[Floats], draws: int, rng: 
 
 def _pooled_moves(runs: Sequence[LossRuns], values: Sequence[Floats], draws: int, rng: np.random.Generator) -> Floats:
     """The same, with one variance for all losses."""
-    several = [one for one in runs if len(one) > 1]  # as in comparison.compare
+    several = [one for one in runs if len(one) > 1]  # as in ranking.all_pairs
     found = pooled_variance(values, all(are_paired(several[0], one) for one in several))
     if found is None:
         return np.zeros((draws, len(runs)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -18,7 +19,8 @@ LEVEL = 0.05
 @dataclass(frozen=True)
 class Rank:
     """rank: 1 + number of losses that are significantly better, so losses that can't be told apart share one, and a
-    loss with one run, of which nothing is known, may be the first. None without a value.
+    loss with one run, of which nothing is known, may be the first. worst: the other end of the ranks that the loss can
+    have, see `rank_ranges`. Both None without a value.
 
     probability_best: that no other loss is better, or None where it can't be estimated. from_images_only: some loss
     has one run, and `probability_best` takes its checkpoint for the loss.
@@ -29,6 +31,7 @@ class Rank:
     mean: float
     probability_best: float | None
     from_images_only: bool
+    worst: int | None
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -49,22 +52,27 @@ def all_pairs(
 ) -> list[Difference]:
     """Every pair of losses in the order given, `p_holm` over the pairs that have a p. Intervals are uncorrected.
 
+    Losses with one run stay out of what is estimated for the others, which may then be paired by seed.
     pooled: estimate the variance between seeds once, from all losses, instead of from each pair's own runs. With three
     seeds and many pairs that is what it takes to find anything but huge differences, and it is right only as far as
     seeds move all losses alike: a loss that scatters twice as much as the others is called different too often.
     """
-    found = []
-    for i, first in enumerate(runs):
-        for j in range(i + 1, len(runs)):
-            known = _pooled(runs, metric, i, j) if pooled else None
-            found.append(difference(first, runs[j], metric, confidence, known=known))
+    several = [one for one in runs if len(one) > 1]
+    known = _pooled(several, metric) if pooled else {}
+    found = [
+        difference(first, second, metric, confidence, known=known.get((first.name, second.name)))
+        for first, second in combinations(runs, 2)
+    ]
     corrected = iter(holm([pair.p for pair in found if pair.p is not None]))
     return [pair if pair.p is None else replace(pair, p_holm=next(corrected)) for pair in found]
 
 
-def _pooled(runs: Sequence[LossRuns], metric: str, first: int, second: int) -> Scatter | None:
+def _pooled(runs: Sequence[LossRuns], metric: str) -> dict[tuple[str, str], Scatter | None]:
     paired = all(are_paired(runs[0], one) for one in runs)
-    return pooled_scatter([one.ordered().measured(metric) for one in runs], first, second, paired)
+    values = [one.ordered().measured(metric) for one in runs]
+    return {
+        (runs[i].name, runs[j].name): pooled_scatter(values, i, j, paired) for i, j in combinations(range(len(runs)), 2)
+    }
 
 
 def number_of_losses(pairs: Sequence[Difference]) -> int:
@@ -75,6 +83,23 @@ def number_of_losses(pairs: Sequence[Difference]) -> int:
 def is_significant(pair: Difference, level: float = LEVEL) -> bool:
     """After Holm's correction. False where p isn't known."""
     return pair.p_holm is not None and pair.p_holm <= level
+
+
+def rank_ranges(names: Sequence[str], pairs: Sequence[Difference], level: float = LEVEL) -> dict[str, tuple[int, int]]:
+    """The ranks that each loss can have: from 1 + the number of those significantly better, to the number of those not
+    significantly worse, itself among them.
+
+    As no pair is falsely called significant with the confidence 1 - level (Holm), the ranks of all losses lie in their
+    ranges with that confidence: Mogstad et al., Inference for Ranks, Review of Economic Studies 91 (2024). names: of
+    the losses that have a value. pairs: from `all_pairs`.
+    """
+    first, last = dict.fromkeys(names, 1), dict.fromkeys(names, len(names))
+    for pair in pairs:
+        if is_significant(pair, level):
+            better, worse = (pair.second, pair.first) if pair.value > 0 else (pair.first, pair.second)
+            first[worse] += 1
+            last[better] -= 1
+    return {name: (first[name], last[name]) for name in names}
 
 
 def ranks(
@@ -90,14 +115,13 @@ def ranks(
     """
     pairs = all_pairs(runs, metric, pooled=pooled) if pairs is None else pairs
     means = {one.name: float(one.measured(metric).mean()) for one in runs}
-    beaten = {name: 0 for name, mean in means.items() if np.isfinite(mean)}
-    for pair in pairs:
-        if is_significant(pair, level):
-            beaten[pair.first if pair.value > 0 else pair.second] += 1
+    ranges = rank_ranges([name for name, mean in means.items() if np.isfinite(mean)], pairs, level)
     best = probability_best(runs, metric, pooled)
     images_only = any(len(one) < 2 for one in runs)
-    placed = {name: 1 + count for name, count in beaten.items()}
-    found = [Rank(name, placed.get(name), mean, best.get(name), images_only) for name, mean in means.items()]
+    found = []
+    for name, mean in means.items():
+        first, last = ranges.get(name, (None, None))
+        found.append(Rank(name, first, mean, best.get(name), images_only, last))
     return sorted(found, key=lambda one: (np.isnan(one.mean), -one.mean, one.name))
 
 

@@ -158,7 +158,7 @@ def _verdicts(comparison: Comparison) -> str:
 def _ranking(ranking: Ranking) -> str:
     rows = [
         [
-            _ranks(one.rank, ranking.worst.get(one.name)),
+            _ranks(one.rank, one.worst),
             one.name,
             ABSENT if np.isnan(one.mean) else f"{100 * one.mean:.2f}",
             percent(one.probability_best),

@@ -157,10 +157,10 @@ def image_variance(first: Floats, second: Floats, paired: bool) -> ImageVariance
     first, second = first[:, there], second[:, there]
     whole = float(np.var(second.mean(axis=0) - first.mean(axis=0), ddof=1))
     sides = [second - first] if paired else [first, second]
-    return ImageVariance(whole, max(0.0, whole - sum(_of_single_runs(side) for side in sides)))
+    return ImageVariance(whole, max(0.0, whole - sum(of_single_runs(side) for side in sides)))
 
 
-def _of_single_runs(values: Floats) -> float:
+def of_single_runs(values: Floats) -> float:
     """What images do to single runs of [S, B], as a variance of the mean over runs. 0 where S = 1."""
     runs = len(values)
     if runs < 2:

@@ -11,7 +11,8 @@ import numpy as np
 from lt_bench.errors import UserError
 from lt_bench.evaluation.comparison.by_class import ByClass, ClassInfo, by_class
 from lt_bench.evaluation.comparison.class_text import render_classes
-from lt_bench.evaluation.comparison.comparison import Candidate, Comparison, Measured, Options, compare, measure
+from lt_bench.evaluation.comparison.compare import compare, measure
+from lt_bench.evaluation.comparison.comparison import Candidate, Comparison, Measured, Options
 from lt_bench.evaluation.comparison.export import as_csv, as_json, classes_as_csv
 from lt_bench.evaluation.comparison.figures import beside, save
 from lt_bench.evaluation.comparison.resampled_ap import COMPARED

@@ -20,7 +20,8 @@ from lt_bench.evaluation.comparison.by_class import (
     swapped_differences,
 )
 from lt_bench.evaluation.comparison.class_text import render_classes
-from lt_bench.evaluation.comparison.comparison import Candidate, Options, measure
+from lt_bench.evaluation.comparison.compare import measure
+from lt_bench.evaluation.comparison.comparison import Candidate, Options
 from lt_bench.evaluation.comparison.intervals import image_interval
 from lt_bench.evaluation.comparison.resampled_ap import class_ap
 from lt_bench.evaluation.evidence.evidence import Evidence, Outcomes

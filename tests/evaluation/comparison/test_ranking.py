@@ -57,6 +57,26 @@ def test_losses_that_can_not_be_told_apart_share_a_rank() -> None:
     assert not any(one.from_images_only for one in ranks([runs[0], runs[2]], "AP"))
 
 
+def test_ranks_end_at_the_last_that_is_not_significantly_worse() -> None:
+    runs = [
+        made("low", [0.100, 0.101, 0.102, 0.1]),
+        made("one run", [0.25]),
+        made("high", [0.300, 0.301, 0.302, 0.302]),
+        made("none", [np.nan] * 4),
+    ]
+    ends = {one.name: (one.rank, one.worst) for one in ranks(runs, "AP")}
+    assert ends == {"high": (1, 2), "one run": (1, 3), "low": (2, 3), "none": (None, None)}
+
+
+@pytest.mark.parametrize("pooled", [True, False])
+def test_a_loss_with_one_run_changes_nothing_for_the_others(pooled: bool) -> None:
+    values = {"a": [0.20, 0.24, 0.19], "b": [0.30, 0.35, 0.28], "c": [0.25, 0.27, 0.26]}
+    runs = [made(name, own, 0.01) for name, own in values.items()]
+    pairs = all_pairs([made("single", [0.9], 0.01), *runs], "AP", pooled=pooled)
+    assert pairs[3:] == all_pairs(runs, "AP", pooled=pooled) and pairs[3].paired
+    assert [pair.p for pair in pairs[:3]] == [None] * 3
+
+
 def test_with_one_seed_each_every_rank_is_possible() -> None:
     runs = [made("a", [0.1], 0.01), made("b", [0.9], 0.01)]
     assert [one.rank for one in ranks(runs, "AP")] == [1, 1]

@@ -1,0 +1,3 @@
+from compare_cases import runs
+
+__all__ = ["runs"]
