@@ -12,6 +12,7 @@ from lt_bench.features.layout import Counts, Precision
 from lt_bench.leaderboard.schema import Count, Flag, Frequency, Model, Name, Sha256, Text, Track
 
 SCHEMA_VERSION = 1
+Which = Literal["train", "val", "held_out"]  # annotation file
 HELD_OUT, VAL = "held_out", "val"
 
 
@@ -85,7 +86,7 @@ class Manifest(Model):
     name: Name
     run: Source | None
     checkpoint_sha256: Sha256
-    annotations: dict[Literal["train", "val", "held_out"], AnnotationFile]
+    annotations: dict[Which, AnnotationFile]
     num_classes: Annotated[int, Field(ge=1)]
     dimension: Annotated[int, Field(ge=1)]
     precision: Precision

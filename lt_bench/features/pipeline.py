@@ -12,7 +12,7 @@ import numpy as np
 
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.errors import UserError
-from lt_bench.features.manifest import HELD_OUT, VAL, AnnotationFile, Category, Manifest, SplitFacts
+from lt_bench.features.manifest import HELD_OUT, VAL, AnnotationFile, Category, Manifest, SplitFacts, Which
 from lt_bench.features.model import build
 from lt_bench.features.plan import Plan
 from lt_bench.features.progress import ProgressFile
@@ -123,11 +123,12 @@ def _write_regression(folder: Path, model: nn.Module) -> None:
 
 def _manifest(plan: Plan, folder: Path, facts: dict[str, SplitFacts]) -> Manifest:
     source, settings, stats = plan.source, plan.settings, ClassStats.from_file(plan.train)
-    annotations = {
+    annotations: dict[Which, AnnotationFile] = {
         "train": AnnotationFile(path=str(plan.train.path), sha256=plan.train.digest),
         "val": AnnotationFile(path=str(plan.val.path), sha256=plan.val.digest),
     }
-    for name, file in (("val", VAL_ANNOTATIONS), ("held_out", HELD_OUT_ANNOTATIONS)):
+    subsets: tuple[tuple[Which, str], ...] = (("val", VAL_ANNOTATIONS), ("held_out", HELD_OUT_ANNOTATIONS))
+    for name, file in subsets:
         if file in plan.subsets:
             annotations[name] = AnnotationFile(path=file, sha256=sha256_of(folder / file))
     return Manifest(

@@ -94,8 +94,7 @@ def make_plan(source: DetectorSource, settings: Settings) -> Plan:
     data = training.data_list
     train, val = (load(images.data_list.file.path, cache_folder()) for images in (training, validation))
     images: dict[str, Callable[[Path], Images]] = {
-        train_split(epoch): lambda _, epoch=epoch: training_images(cfg, settings.seed, epoch)
-        for epoch in range(settings.epochs)
+        train_split(epoch): partial(_open_training, cfg, settings.seed, epoch) for epoch in range(settings.epochs)
     }
     truths = training.truths()
     sizes = {name: most(truths, settings.rois) for name in images}
@@ -114,6 +113,12 @@ def make_plan(source: DetectorSource, settings: Settings) -> Plan:
         sizes[HELD_OUT] = most([truths[place] for place in chosen], head.proposals)
     dimension = int(cfg.model.roi_head.bbox_head.get("fc_out_channels", 1024))
     return Plan(source, settings, head, dimension, train, val, images, sizes, subsets)
+
+
+def _open_training(cfg: Any, seed: int, epoch: int, _: Path) -> Images:
+    from lt_bench.features.images import training_images
+
+    return training_images(cfg, seed, epoch)
 
 
 def _open_held_out(cfg: Any, folder: Path) -> Images:

@@ -23,8 +23,8 @@ class RoiFeatures:
 
     def __init__(self, model: nn.Module, rois: int) -> None:
         self.model: Any = model
-        self.num_classes: int = self.model.roi_head.bbox_head.num_classes
-        head = self.model.roi_head
+        head: Any = self.model.roi_head
+        self.num_classes: int = head.bbox_head.num_classes
         self._sampler = TASK_UTILS.build({**head.train_cfg.sampler, "num": rois}, default_args={"context": head})
         self._inputs: list[Tensor] = []
         for layer in (head.bbox_head.fc_cls, head.bbox_head.fc_reg):
@@ -90,8 +90,7 @@ class RoiFeatures:
         classified, regressed = self._inputs
         self._inputs.clear()
         assert classified is regressed  # the one layer can be stored for both
-        split: Sequence[Tensor] = classified.split(counts)
-        return split
+        return torch.split(classified, counts)
 
 
 def _stored(sample: Any, truth: Any, features: Tensor, boxes: Tensor, labels: Tensor, is_truth: Tensor) -> ImageRois:

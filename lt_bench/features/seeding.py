@@ -19,7 +19,7 @@ def seeded(*numbers: int) -> Iterator[None]:
     drawn = np.random.SeedSequence(numbers).generate_state(3, dtype=np.uint64)
     random.seed(int(drawn[0]))
     np.random.seed(int(drawn[1]) % 2**32)
-    torch.random.default_generator.manual_seed(int(drawn[2]) % 2**63)
+    torch.default_generator.manual_seed(int(drawn[2]) % 2**63)
     try:
         yield
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from lt_bench.data.annotation_index import digest_of
 from lt_bench.data.cache import cache_folder
 from lt_bench.errors import UserError, did_you_mean
 from lt_bench.features.layout import ARRAYS, Counts
-from lt_bench.features.manifest import SCHEMA_VERSION, Manifest, SplitFacts
+from lt_bench.features.manifest import SCHEMA_VERSION, Manifest, SplitFacts, Which
 
 MANIFEST_FILE = "manifest.json"
 PROGRESS_FILE = "progress.json"
@@ -70,7 +70,7 @@ class FeatureSet:
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self.path, self.manifest = path, manifest
 
-    def annotations(self, which: Literal["train", "val", "held_out"]) -> Path:
+    def annotations(self, which: Which) -> Path:
         """An annotation file, as it was when the features were made: of `val` and `held_out`, the images of the split.
 
         Raises UserError when there is none, or it was changed.

@@ -22,6 +22,8 @@ from lt_bench.features.layout import ARRAYS, HEADER_BYTES, Counts, Precision
 from lt_bench.features.manifest import SplitFacts
 from lt_bench.features.store import AGAIN, array_path
 
+_npy: Any = np.lib.format  # without types
+
 
 @dataclass(frozen=True, eq=False)
 class ImageRois:
@@ -145,8 +147,8 @@ class SplitWriter:
         shape = form.shape(self.counts.rows(form.rows), self._dimension)
         dtype = form.dtype_at(self._precision)
         content = io.BytesIO()
-        facts = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(content, facts)
+        facts = {"descr": _npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+        _npy.write_array_header_1_0(content, facts)
         if content.tell() != HEADER_BYTES:
             raise RuntimeError(f"the header of {name} has {content.tell()} bytes")
         return content.getvalue()

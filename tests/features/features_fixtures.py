@@ -29,17 +29,17 @@ from lt_bench.run.manifest import RunManifest, TrainingSummary
 TRAIN_IMAGES, VAL_IMAGES, ROIS = 14, 5, 24
 SETTINGS = Settings(rois=ROIS, epochs=2, precision="float32", held_out=0.3, seed=5)
 PIPELINES = {
-    # images of LVIS's kind of augmentation, small: they differ in size and some are flipped
+    # images of LVIS's kind of augmentation, small: they differ in size and shape, and some are flipped
     "train_dataloader.dataset.dataset.pipeline": [
         {"type": "LoadImageFromFile"},
         {"type": "LoadAnnotations", "with_bbox": True, "with_mask": True},
-        {"type": "RandomChoiceResize", "scales": [(200, 80), (200, 96), (200, 128)], "keep_ratio": True},
+        {"type": "RandomChoiceResize", "scales": [(96, 80), (112, 96), (160, 128)]},
         {"type": "RandomFlip", "prob": 0.5},
         {"type": "PackDetInputs"},
     ],
     "test_dataloader.dataset.pipeline": [
         {"type": "LoadImageFromFile"},
-        {"type": "Resize", "scale": (200, 128), "keep_ratio": True},
+        {"type": "Resize", "scale": (160, 128)},
         {"type": "PackDetInputs", "meta_keys": ("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")},
     ],
     "train_dataloader.dataset.dataset.filter_cfg.min_size": 1,

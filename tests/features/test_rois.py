@@ -124,6 +124,7 @@ def test_truth_sizes_and_overlaps(name: str, stored: FeatureSet) -> None:
     labels = {category.id: label for label, category in enumerate(stored.manifest.categories)}
     images = {image["id"]: image for image in content["images"]}
     split, flipped = stored.split(name), 0
+    assert which == "train" or sorted(images) == split.image_ids.tolist()
     for place, image_id in enumerate(split.image_ids.tolist()):
         image = images[image_id]
         height, width = split.sizes[place].tolist()
