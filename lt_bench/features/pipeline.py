@@ -133,6 +133,7 @@ def _manifest(plan: Plan, folder: Path, facts: dict[str, SplitFacts]) -> Manifes
             annotations[name] = AnnotationFile(path=file, sha256=sha256_of(folder / file))
     return Manifest(
         name=source.name,
+        track=source.track,
         run=source.run,
         checkpoint_sha256=source.checkpoint_sha256,
         annotations=annotations,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lt_bench.data.dataset import Dataset
 from lt_bench.errors import UserError
 from lt_bench.features.manifest import Source
+from lt_bench.leaderboard.schema import Track
 from lt_bench.run.folder import RunFolder
 from lt_bench.utils.files import sha256_of
 
@@ -24,6 +25,7 @@ class DetectorSource:
     cfg: Config
     checkpoint: Path
     checkpoint_sha256: str
+    track: Track
     run: Source | None
 
     @property
@@ -43,9 +45,9 @@ def of_run(path: Path) -> DetectorSource:
     if checkpoint is None:
         raise UserError(f"the run in {path} has no checkpoint any more", "name another run, or a checkpoint")
     experiment = manifest.experiment
-    run = Source(loss=experiment.loss, seed=experiment.seed, track=experiment.track(), fingerprint=manifest.fingerprint)
+    run = Source(loss=experiment.loss, seed=experiment.seed, fingerprint=manifest.fingerprint)
     cfg = Config.fromfile(str(folder.config), lazy_import=False)
-    return DetectorSource(f"{run.loss}_{run.seed}", cfg, checkpoint, sha256_of(checkpoint), run)
+    return DetectorSource(f"{run.loss}_{run.seed}", cfg, checkpoint, sha256_of(checkpoint), experiment.track(), run)
 
 
 def of_checkpoint(path: Path, dataset: Dataset, backbone: str, detector: str) -> DetectorSource:
@@ -55,4 +57,4 @@ def of_checkpoint(path: Path, dataset: Dataset, backbone: str, detector: str) ->
 
     experiment = Experiment(loss="ce", backbone=backbone, detector=detector, dataset=dataset.paths.dataset)
     cfg = resolve(experiment, dataset.paths, dataset.train)
-    return DetectorSource(f"{detector}_{backbone}", cfg, path, sha256_of(path), None)
+    return DetectorSource(f"{detector}_{backbone}", cfg, path, sha256_of(path), experiment.track(), None)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.api.registry import build_loss, get_info, resolve_hyper_parameters
 from lt_bench.errors import UserError
-from lt_bench.leaderboard.schema import Track
 from lt_bench.probe.settings import Recipe, Settings, resolve
 from lt_bench.run.record import non_default, plain_value
 
@@ -56,7 +55,7 @@ class Planner:
         manifest = features.manifest
         self.features, self.settings = features.path.resolve(), settings
         self.annotations = features.annotations(settings.evaluate).resolve()
-        self.recipe: Recipe = resolve(settings, manifest, track_of(manifest))
+        self.recipe: Recipe = resolve(settings, manifest)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             self.stats = ClassStats(manifest.image_count, manifest.instance_count, manifest.num_images)
@@ -101,13 +100,6 @@ def digest(config: Mapping[str, Any]) -> str:
     """SHA-256 (hex) of what a run's result depends on: the same in every process."""
     content = {key: config[key] for key in ("probe", "loss", "seed")}
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def track_of(manifest: Manifest) -> Track:
-    """The track of the detector behind the features. Raises UserError when nobody knows it."""
-    if manifest.run is None:
-        raise UserError("the features do not say what their detector is", "make them from a run")
-    return manifest.run.track
 
 
 def folder_of_runs(work_dir: Path | None, manifest: Manifest, settings: Settings) -> Path:

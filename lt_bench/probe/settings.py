@@ -12,7 +12,6 @@ from lt_bench.run.experiment import layer_path
 
 if TYPE_CHECKING:
     from lt_bench.features.manifest import Manifest
-    from lt_bench.leaderboard.schema import Track
 
 RECIPES = ("common", "plain")
 IMAGES_PER_STEP = 16
@@ -58,10 +57,8 @@ class Recipe:
     auto: bool
 
 
-def resolve(settings: Settings, manifest: Manifest, track: Track) -> Recipe:
-    """What the settings mean for these features, which have the images to evaluate. track: of the run that the detector
-    is from.
-    """
+def resolve(settings: Settings, manifest: Manifest) -> Recipe:
+    """What the settings mean for these features, which have the images to evaluate."""
     from mmengine.config import Config
 
     layer = Config.fromfile(str(layer_path("recipes", settings.recipe)), lazy_import=False)
@@ -72,7 +69,7 @@ def resolve(settings: Settings, manifest: Manifest, track: Track) -> Recipe:
     schedule = in_steps(
         settings.steps, shape["epochs"], shape["milestones"], shape["gamma"], warmup["iters"], warmup["start_factor"]
     )
-    head = manifest.head
+    head, track = manifest.head, manifest.track
     probe = {
         "track": {
             "dataset": track.dataset,
