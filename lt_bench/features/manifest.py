@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from lt_bench.features.layout import Counts, Precision
-from lt_bench.leaderboard.schema import Count, Flag, Frequency, Model, Name, Sha256, Text, Track
+from lt_bench.leaderboard.schema import Track
+from lt_bench.leaderboard.schema_base import Count, Flag, Frequency, Model, Name, Sha256, Text
 
 SCHEMA_VERSION = 1
 Which = Literal["train", "val", "held_out"]  # annotation file
@@ -75,10 +76,11 @@ class SplitFacts(Model):
 
 
 class Manifest(Model):
-    """name: short; of the run and the checkpoint. track: of the run; of a stock checkpoint, what it was said to be. seed: of augmentation and RoI sampling. rois: the most per training
-    image. held_out: the share of the training images that is in the split of this name, which is missing for 0; those
-    images are in the training splits too. image_count, instance_count, num_images: of the training annotations, the
-    counts in label order. categories: in label order. regression: SHA-256 of regression.npz.
+    """name: short; of the run and the checkpoint. track: of the run; of a stock checkpoint, what it was said to be. seed:
+    of augmentation and RoI sampling. rois: the most per training image. held_out: the share of the training images
+    that is in the split of this name, which is missing for 0; those images are in the training splits too.
+    image_count, instance_count, num_images: of the training annotations, the counts in label order. categories: in
+    label order. regression: SHA-256 of regression.npz.
     """
 
     schema_version: Literal[1] = 1

@@ -16,6 +16,7 @@ from lt_bench.evaluation.evidence.file import write_evidence
 from lt_bench.evaluation.inputs.predictions import write_encoded
 from lt_bench.evaluation.metrics import measure
 from lt_bench.evaluation.report import write_per_class
+from lt_bench.evaluation.terms import BoxOrMask
 from lt_bench.features.manifest import train_split
 from lt_bench.features.store import FeatureSet, read_manifest
 from lt_bench.leaderboard.dumped_config import config_text
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 DeviceKind = Literal["cpu", "cuda"]
 Report = Callable[[float], None]
 
+KINDS: tuple[BoxOrMask, ...] = ("bbox",)  # what is evaluated
 _TRAINED, _PREDICTED = 0.7, 0.95  # of a run's time, about
 
 
@@ -58,7 +60,7 @@ def run_probe(run: ProbeRun, device: DeviceKind = "cpu", report: Report = lambda
         head, training = _train(run, features, device, lambda share: report(_TRAINED * share))
         evaluation = time.perf_counter()
         _predict(run, features, head, lambda share: report(_TRAINED + (_PREDICTED - _TRAINED) * share))
-        measured = measure(run.annotations, folder.predictions, kinds=("bbox",), evidence=True)
+        measured = measure(run.annotations, folder.predictions, kinds=KINDS, evidence=True)
         assert measured.evidence is not None
         evidence = write_evidence(measured.evidence, folder.evidence)
         seconds = time.perf_counter() - evaluation

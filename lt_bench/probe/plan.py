@@ -53,7 +53,7 @@ class Planner:
 
     def __init__(self, features: FeatureSet, settings: Settings) -> None:
         manifest = features.manifest
-        self.features, self.settings = features.path.resolve(), settings
+        self.features = features.path.resolve()
         self.annotations = features.annotations(settings.evaluate).resolve()
         self.recipe: Recipe = resolve(settings, manifest)
         with warnings.catch_warnings(record=True) as caught:
@@ -88,17 +88,20 @@ class Planner:
                 "num_images": self.stats.num_images,
             },
             "seed": seed,
-            "overrides": self.settings.overrides(),
+            "overrides": self.recipe.overrides,
             "ann_file": str(self.annotations),
             "features_folder": str(self.features),
         }
-        folder = runs / f"{loss}_seed{seed}_{digest(config)[:12]}"
+        folder = runs / f"{loss}_seed{seed}_{digest(config, f'{info.distribution} {info.version}')[:12]}"
         return ProbeRun(self.features, self.annotations, config, given, folder.resolve(), self.notes)
 
 
-def digest(config: Mapping[str, Any]) -> str:
-    """SHA-256 (hex) of what a run's result depends on: the same in every process."""
-    content = {key: config[key] for key in ("probe", "loss", "seed")}
+def digest(config: Mapping[str, Any], distribution: str) -> str:
+    """SHA-256 (hex) of what a run's result depends on: the same in every process.
+
+    distribution: the package that brings the loss, and its version.
+    """
+    content = {key: config[key] for key in ("probe", "loss", "seed")} | {"distribution": distribution}
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -96,7 +96,8 @@ class RoISampler:
         rank = np.arange(len(rows)) - np.repeat(np.cumsum(there) - there, there)
         drawn = np.zeros(len(rows), dtype=bool)
         drawn[in_groups[rank < np.repeat(wanted, there)]] = True
-        return rows[drawn]
+        chosen: NDArray[np.int64] = rows[drawn]
+        return chosen
 
 
 def random_of(seed: int, step: int) -> np.random.Generator:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -39,20 +40,16 @@ class Settings:
                 f"there is no recipe {self.recipe!r} for a classifier alone", did_you_mean(self.recipe, RECIPES)
             )
 
-    def overrides(self) -> list[str]:
-        """What is not the recipe's, as the command line says it."""
-        given = {"--steps": self.steps if self.steps != STEPS else None, "--rate": self.rate, "--clip": self.clip}
-        lines = [f"{option} {value:g}" for option, value in given.items() if value is not None]
-        return lines + ([f"--evaluate {self.evaluate}"] if self.evaluate != "val" else [])
-
 
 @dataclass(frozen=True)
 class Recipe:
-    """probe: the block of the config that the fingerprint is of. hyper_parameters: what the recipe sets of each loss.
-    auto: whether the losses' hyper-parameters that are tied to the data follow from it.
+    """probe: the block of the config that the fingerprint is of. overrides: what in it is not the recipe's, as the
+    command line says it. hyper_parameters: what the recipe sets of each loss. auto: whether the losses'
+    hyper-parameters that are tied to the data follow from it.
     """
 
     probe: dict[str, Any]
+    overrides: list[str]
     hyper_parameters: dict[str, Any]
     auto: bool
 
@@ -64,7 +61,8 @@ def resolve(settings: Settings, manifest: Manifest) -> Recipe:
     layer = Config.fromfile(str(layer_path("recipes", settings.recipe)), lazy_import=False)
     shape = Config.fromfile(str(layer_path("schedules", EPOCHS)), lazy_import=False).schedule
     recipe, solver = layer.recipe.to_dict(), layer.optim_wrapper.to_dict()
-    sgd, clip = solver["optimizer"], (solver.get("clip_grad") or {}).get("max_norm")
+    sgd = solver["optimizer"]
+    clip = float((solver.get("clip_grad") or {}).get("max_norm", 0)) or None
     warmup = recipe["warmup"]
     schedule = in_steps(
         settings.steps, shape["epochs"], shape["milestones"], shape["gamma"], warmup["iters"], warmup["start_factor"]
@@ -102,7 +100,7 @@ def resolve(settings: Settings, manifest: Manifest) -> Recipe:
             "lr": float(sgd["lr"] if settings.rate is None else settings.rate),
             "momentum": sgd["momentum"],
             "weight_decay": sgd["weight_decay"],
-            "clip": float(clip if settings.clip is None else settings.clip) or None,
+            "clip": clip if settings.clip is None else settings.clip or None,
         },
         "schedule": {
             "steps": schedule.steps,
@@ -120,4 +118,19 @@ def resolve(settings: Settings, manifest: Manifest) -> Recipe:
             "rcnn": head.rcnn,
         },
     }
-    return Recipe(probe, recipe["hyper_parameters"], recipe["auto_hyper_parameters"])
+    overrides = _overrides(settings, probe["optimizer"], sgd["lr"], clip)
+    return Recipe(probe, overrides, recipe["hyper_parameters"], recipe["auto_hyper_parameters"])
+
+
+def _overrides(settings: Settings, optimizer: Mapping[str, Any], rate: float, clip: float | None) -> list[str]:
+    """rate, clip: the recipe's."""
+    lines = []
+    if settings.steps != STEPS:
+        lines.append(f"--steps {settings.steps}")
+    if optimizer["lr"] != rate:
+        lines.append(f"--rate {optimizer['lr']:g}")
+    if optimizer["clip"] != clip:
+        lines.append(f"--clip {optimizer['clip'] or 0:g}")
+    if settings.evaluate != "val":
+        lines.append(f"--evaluate {settings.evaluate}")
+    return lines

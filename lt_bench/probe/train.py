@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lt_bench.errors import RunFailedError
@@ -80,7 +81,7 @@ def train(
         for group in sgd.param_groups:
             group["lr"] = rate
         sgd.zero_grad()
-        total.backward()
+        total.backward()  # type: ignore[no-untyped-call]
         if optimizer.clip is not None:
             nn.utils.clip_grad_norm_(parameters, optimizer.clip)
         sgd.step()
@@ -91,5 +92,5 @@ def train(
             report(step + 1)
 
 
-def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
     return np.asarray(parts[0]) if len(parts) == 1 else np.concatenate(parts)

@@ -1,7 +1,7 @@
 """Several runs side by side, each in a process of its own.
 
-Each process is forked from one that has the imports done and nothing else, so that a run begins as it would alone: no
-generator, thread or memory is left from another. One that crashes, or is killed, ends no other.
+On a CPU each process is forked from one that has the imports done and nothing else, so that a run begins as it would
+alone: no generator, thread or memory is left from another. One that crashes, or is killed, ends no other.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def run_all(
     parallel: int,
     device: DeviceKind = "cpu",
     watcher: Watcher | None = None,
-    start_method: str = "forkserver",
+    start_method: str | None = None,
 ) -> list[Outcome]:
     """Do all runs, at most `parallel` at a time, and return what came of them, in their order.
 
@@ -80,8 +80,10 @@ def run_all(
     end as well. Finished runs stay.
     """
     watcher = watcher or Watcher()
-    context: Any = multiprocessing.get_context(start_method)
-    if start_method == "forkserver":
+    # CUDA can't be used in a process that was forked from one that has looked for it, as mmcv does at import.
+    method = start_method or ("spawn" if device == "cuda" else "forkserver")
+    context: Any = multiprocessing.get_context(method)
+    if method == "forkserver":
         context.set_forkserver_preload(list(PRELOADED))
     outcomes: dict[Path, Outcome] = {}
 

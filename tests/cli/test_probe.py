@@ -11,7 +11,7 @@ from textwrap import dedent
 import pytest
 from click.testing import CliRunner
 from command_line import forked
-from made_probe import made_features
+from probe_data import made_features
 
 from lt_bench.cli import main
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from made_probe import made_features
+from probe_data import made_features
 
 from lt_bench.features.store import FeatureSet
 from lt_bench.probe.plan import Planner
@@ -13,7 +14,7 @@ from lt_bench.probe.settings import Settings
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Digests of made features are nobody's concern."""
     folder = tmp_path_factory.mktemp("cache")
     patch = pytest.MonkeyPatch()

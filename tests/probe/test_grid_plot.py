@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,8 @@ def test_means_and_intervals_are_drawn(tmp_path: Path) -> None:
     figure = draw_grid(groups, "seesaw", "p", "made")
     for ax, metric in zip(figure.axes, ("AP", "APr"), strict=True):
         values = [[100 * getattr(one.metrics.bbox, metric) for one in group] for group in groups.values()]
-        curve, *others = ax.lines
+        lines: list[Any] = list(ax.lines)
+        curve, others = lines[0], lines[1:]
         np.testing.assert_allclose(curve.get_xdata(), list(groups))
         np.testing.assert_allclose(curve.get_ydata(), [np.mean(group) for group in values])
         bars = [line.get_ydata() for line in others if len(np.atleast_1d(line.get_ydata())) == 2]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from made_probe import CLASSES, DIMENSION, made_split
+from probe_data import CLASSES, DIMENSION, made_split
 from test_head import CODER
 
 from lt_bench.evaluation.inputs.predictions import write_encoded
@@ -18,7 +18,12 @@ from lt_bench.features.store import Split
 from lt_bench.probe.head import build_head
 from lt_bench.probe.predict import predict
 
-TEST = {"score_thr": 1e-3, "nms": {"type": "nms", "iou_threshold": 0.5}, "max_per_img": 12, "mask_thr_binary": 0.5}
+TEST: dict[str, Any] = {
+    "score_thr": 1e-3,
+    "nms": {"type": "nms", "iou_threshold": 0.5},
+    "max_per_img": 12,
+    "mask_thr_binary": 0.5,
+}
 IDS = [10 * label + 3 for label in range(CLASSES)]
 
 
@@ -30,7 +35,7 @@ def made(agnostic: bool) -> tuple[Any, Split]:
     head = build_head({"loss": "ce", **counts}, {"type": "Linear"}, CODER, agnostic, layer, 0)
     torch.nn.init.normal_(head.fc_cls.weight, std=0.7)
     arrays = made_split(101, 6, 14, False, seed=1)
-    arrays["scales"] = np.tile(np.float32([2.0, 1.25]), (6, 1))
+    arrays["scales"] = np.tile(np.array([2.0, 1.25]), (6, 1))
     return head.eval(), Split(
         **{name: array.astype(ARRAYS[name].dtype_at("float32")) for name, array in arrays.items()}
     )

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from made_probe import CLASSES, annotations_of, first_images, made_split
 from mmdet.models.task_modules.assigners import AssignResult
 from mmdet.models.task_modules.samplers import RandomSampler
 from mmengine.structures import InstanceData
+from probe_data import CLASSES, annotations_of, first_images, made_split
 
 from lt_bench.detector.dataset import LVISFormatDataset, RepeatFactorDataset
 from lt_bench.features.store import Split

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from made_probe import CLASSES, DIMENSION, made_again, made_split
+from probe_data import CLASSES, DIMENSION, made_again, made_split
 
 from lt_bench.errors import RunFailedError
 from lt_bench.features.store import Split
@@ -13,7 +13,8 @@ from lt_bench.probe.sampling import ImageOrder, RoISampler
 from lt_bench.probe.train import Batches, Optimizer, train
 
 RATES = [0.001, 0.4, 0.5, 0.5, 0.05]
-OPTIMIZER = Optimizer(momentum=0.9, weight_decay=0.01, clip=0.5)
+CLIP = 0.5
+OPTIMIZER = Optimizer(momentum=0.9, weight_decay=0.01, clip=CLIP)
 
 
 def splits() -> list[Split]:
@@ -30,7 +31,7 @@ def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> dict[str, torch
     return {"loss": torch.nn.functional.cross_entropy(logits, labels)}
 
 
-def by_hand(weight: np.ndarray, bias: np.ndarray, given: Batches) -> tuple[np.ndarray, np.ndarray]:
+def by_hand(given: Batches, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Cross-entropy and SGD with momentum, weight decay and clipping as formulas, in float64."""
     speed_w, speed_b = np.zeros_like(weight), np.zeros_like(bias)
     for step, rate in enumerate(RATES):
@@ -41,7 +42,7 @@ def by_hand(weight: np.ndarray, bias: np.ndarray, given: Batches) -> tuple[np.nd
         chance[np.arange(len(y)), y.astype(int)] -= 1
         grad_w, grad_b = chance.T @ x / len(y), chance.mean(axis=0)
         norm = np.sqrt((grad_w**2).sum() + (grad_b**2).sum())
-        scale = min(1, OPTIMIZER.clip / (norm + 1e-6))
+        scale = min(1, CLIP / (norm + 1e-6))
         speed_w = OPTIMIZER.momentum * speed_w + scale * grad_w + OPTIMIZER.weight_decay * weight
         speed_b = OPTIMIZER.momentum * speed_b + scale * grad_b + OPTIMIZER.weight_decay * bias
         weight, bias = weight - rate * speed_w, bias - rate * speed_b
@@ -52,7 +53,7 @@ def test_equals_a_plain_loop_in_float64() -> None:
     given = batches(splits())
     layer = torch.nn.Linear(DIMENSION, CLASSES + 1)
     start = [parameter.detach().double().numpy().copy() for parameter in layer.parameters()]
-    expected = by_hand(*start, given)
+    expected = by_hand(given, *start)
     train(layer, cross_entropy, list(layer.parameters()), given, RATES, OPTIMIZER)
     for parameter, value, before in zip(layer.parameters(), expected, start, strict=True):
         np.testing.assert_allclose(parameter.detach().numpy(), value, rtol=0, atol=2e-6)

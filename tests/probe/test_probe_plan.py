@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-from made_probe import made_features
+from probe_data import made_features
 
 from lt_bench.errors import UserError
 from lt_bench.features.store import FeatureSet
 from lt_bench.leaderboard.dumped_config import config_text, read_config
 from lt_bench.leaderboard.fingerprint import probe_fingerprint
-from lt_bench.probe.plan import Planner, folder_of_runs
+from lt_bench.probe.plan import Planner, digest, folder_of_runs
 from lt_bench.probe.settings import Settings
 
 
@@ -50,6 +50,17 @@ def test_one_fingerprint_for_all_losses_and_seeds(planner: Planner, features: Fe
         found = Planner(features, other).run("ce", {}, 0, tmp_path)
         assert probe_fingerprint(found.config) != probe_fingerprint(runs[0].config)
         assert found.folder != runs[0].folder
+
+
+def test_what_is_not_the_recipes_is_said(features: FeatureSet) -> None:
+    assert Planner(features, Settings(rate=0.02, clip=5.0)).recipe.overrides == []
+    found = Planner(features, Settings(steps=9, rate=0.1, clip=0, evaluate="held_out")).recipe.overrides
+    assert found == ["--steps 9", "--rate 0.1", "--clip 0", "--evaluate held_out"]
+
+
+def test_another_version_of_a_loss_is_another_run(planner: Planner, tmp_path: Path) -> None:
+    config = planner.run("ce", {}, 0, tmp_path).config
+    assert digest(config, "mine 1.0") != digest(config, "mine 1.1")
 
 
 def test_no_place_is_in_the_fingerprint(planner: Planner, tmp_path: Path) -> None:
