@@ -68,7 +68,7 @@ def resolve(settings: Settings, manifest: Manifest) -> Recipe:
         settings.steps, shape["epochs"], shape["milestones"], shape["gamma"], warmup["iters"], warmup["start_factor"]
     )
     head, track = manifest.head, manifest.track
-    probe = {
+    probe: dict[str, Any] = {
         "track": {
             "dataset": track.dataset,
             "detector": track.detector,
