@@ -99,7 +99,9 @@ def verify(dataset: Dataset, exclude: Collection[int]) -> None:
 
     unknown = set(exclude).difference(dataset.train.image_ids, dataset.val.image_ids)
     if unknown:
-        raise UserError(f"no image has the id {min(unknown)} ({len(unknown)} such ids)", "correct the file of --exclude-images")
+        raise UserError(
+            f"no image has the id {min(unknown)} ({len(unknown)} such ids)", "correct the file of --exclude-images"
+        )
     mark = cache_folder() / "checked" / f"{_state(dataset)}.json"
     if mark.is_file():
         return

@@ -203,7 +203,7 @@ def test_processes_that_start_at_once_build_it_once(tmp_path: Path) -> None:
 
 def test_a_process_that_is_killed_while_building_stops_nobody(tmp_path: Path) -> None:
     path, cache = write(tmp_path / "a.json", V1), tmp_path / "cache"
-    stuck = "import time; from lt_bench.data import annotation_index; annotation_index.build = lambda path: time.sleep(1000)\n"
+    stuck = "import time; from lt_bench.data import annotation_index as index; index.build = lambda path: time.sleep(1000)\n"
     process = subprocess.Popen(
         (sys.executable, "-c", stuck + LOAD, str(path), str(cache)), stdout=subprocess.PIPE, text=True
     )
@@ -240,10 +240,6 @@ def test_pickled_it_is_a_path(tmp_path: Path) -> None:
     path.write_text(json.dumps(annotated(3)))
     with pytest.raises(UserError, match="changed while it was in use"):
         pickle.loads(pickled)
-
-
-
-
 
 
 def test_the_index_is_small_beside_the_file(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def bordered(glyph: Glyph, percent: int) -> NDArray[np.uint8]:
     """
     radius = EM * percent // 100
     ink = np.pad(bitmap(glyph), radius)
-    height, width = ink.shape
+    height = ink.shape[0]
     body = np.zeros_like(ink)
     for down in range(-radius, radius + 1):
         reach = math.isqrt(radius * radius - down * down)
