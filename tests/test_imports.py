@@ -33,14 +33,15 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "leaderboard": _EVALUATION,
     "detector": _DETECTOR,
     "run": _RUN,
+    "features": _RUN,
     "selftest": {*_RUN, "testing"},
-    "cli": {*_RUN, "testing", "loss_analysis", "selftest", "lt_bench"},
+    "cli": {*_RUN, "features", "probe", "testing", "loss_analysis", "selftest", "lt_bench"},
     "lt_bench": {"api", "leaderboard"},  # lt_bench/__init__.py
     "interface": {"api"},
     "__main__": {"utils", "cli"},
 }
 OPENMMLAB = {"mmcv", "mmdet", "mmengine"}
-KNOW_OPENMMLAB = {"detector", "run", "selftest", "cli"}
+KNOW_OPENMMLAB = {"detector", "run", "features", "probe", "selftest", "cli"}
 # Module and room: allowed, but only when needed.
 LAZY_EXCEPTIONS = {("lt_bench.api.class_stats", "data")}
 

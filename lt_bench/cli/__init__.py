@@ -5,7 +5,19 @@ from __future__ import annotations
 import click
 
 from lt_bench import __version__
-from lt_bench.cli import check, compare, data, doctor, evaluate, leaderboard, losses, run, selftest, verify
+from lt_bench.cli import (
+    check,
+    compare,
+    data,
+    doctor,
+    evaluate,
+    features,
+    leaderboard,
+    losses,
+    run,
+    selftest,
+    verify,
+)
 from lt_bench.cli.common import Group, log_to_terminal
 
 
@@ -18,6 +30,6 @@ def main() -> None:
 
 for command in (
     *(run.run, evaluate.evaluate, losses.losses, check.check, leaderboard.leaderboard, data.data, doctor.doctor),
-    *(selftest.selftest, verify.verify, compare.compare),
+    *(selftest.selftest, verify.verify, compare.compare, features.features),
 ):
     main.add_command(command)

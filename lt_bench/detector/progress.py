@@ -13,16 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 
-class ProgressHook(Hook):
-    """A progress bar with ETA for training and testing on a terminal; a line now and then otherwise.
+class ProgressLine:
+    """A progress bar with ETA on a terminal; a line now and then otherwise. unit: of what is counted."""
 
-    began: whether training has begun.
-    """
-
-    priority = "VERY_LOW"
-
-    def __init__(self, seconds_between_lines: float = 30.0) -> None:
-        self.began = False
+    def __init__(self, seconds_between_lines: float = 30.0, unit: str = "iterations") -> None:
+        self.unit = unit
         self.console = Console(stderr=True)
         self.seconds_between_lines = seconds_between_lines
         self._bar: Progress | None = None
@@ -32,7 +27,8 @@ class ProgressHook(Hook):
         self._start_at = 0
         self._last_line = 0.0
 
-    def _open(self, what: str, total: int, done: int = 0) -> None:
+    def open(self, what: str, total: int, done: int = 0) -> None:
+        """Begin to show `what`, of which `done` of `total` is there already."""
         if not is_main_process():
             return
         self._total, self._start_at = total, done
@@ -52,9 +48,9 @@ class ProgressHook(Hook):
             self._bar.start()
             self._task = self._bar.add_task(what, total=total, completed=done, note="")
         else:
-            self.console.print(f"{what}: {total} iterations")
+            self.console.print(f"{what}: {total} {self.unit}")
 
-    def _advance(self, done: int, outputs: Any = None) -> None:
+    def advance(self, done: int, outputs: Any = None) -> None:
         """The loss is read, which waits for a GPU, where it is shown."""
         if not is_main_process():
             return
@@ -69,35 +65,45 @@ class ProgressHook(Hook):
             eta = f"eta {left // 60}:{left % 60:02d}"
             self.console.print(f"{self._what}: {done}/{self._total}  {eta}  {_note(outputs)}")
 
-    def _close(self) -> None:
+    def close(self) -> None:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
 
+
+class ProgressHook(ProgressLine, Hook):
+    """Shows training and testing. began: whether training has begun."""
+
+    priority = "VERY_LOW"
+
+    def __init__(self, seconds_between_lines: float = 30.0) -> None:
+        super().__init__(seconds_between_lines)
+        self.began = False
+
     def before_train(self, runner: Runner) -> None:
         self.began = True
-        self._open("training", runner.max_iters, runner.iter)
+        self.open("training", runner.max_iters, runner.iter)
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         done = runner.iter + 1
         if self._bar is None or done % 10 == 0:
-            self._advance(done, outputs)
+            self.advance(done, outputs)
 
     def after_train(self, runner: Runner) -> None:
-        self._close()
+        self.close()
 
     def before_test(self, runner: Runner) -> None:
-        self._open("predicting", len(runner.test_dataloader))
+        self.open("predicting", len(runner.test_dataloader))
 
     def after_test_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Sequence[Any] | None = None
     ) -> None:
-        self._advance(batch_idx + 1)
+        self.advance(batch_idx + 1)
 
     def after_test(self, runner: Runner) -> None:
-        self._close()
+        self.close()
 
 
 def _note(outputs: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Collection
@@ -10,11 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lt_bench.api.registry import get_info
 from lt_bench.data.dataset import Dataset
 from lt_bench.data.lvis import LVISFile
+from lt_bench.data.subset import subset
 from lt_bench.errors import UserError
 from lt_bench.evaluation.ap.average_precision import Evaluator
 from lt_bench.evaluation.evidence.file import write_evidence
@@ -156,13 +154,7 @@ def evaluated_annotations(folder: RunFolder, dataset: Dataset, exclude: Collecti
     if not left_out:
         return file.path
     images = [row for row, image_id in enumerate(file.image_ids) if image_id not in left_out]
-    kept = np.isin(file.columns["image_row"], images) | (file.columns["image_row"] < 0)
-    content = [
-        b'{"images": [%s], ' % b",\n".join(map(file.images.raw, images)),
-        b'"annotations": [%s], ' % b",\n".join(map(file.annotations.raw, np.flatnonzero(kept).tolist())),
-        b'"categories": %s}' % json.dumps(file.categories).encode(),
-    ]
-    write_atomic(folder.annotations, content)
+    write_atomic(folder.annotations, subset(file, images))
     return folder.annotations
 
 

@@ -1,0 +1,97 @@
+"""`lt_bench features`: store the RoI features of a trained detector."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lt_bench.cli.common import PATH, verbose
+from lt_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from lt_bench.features.layout import Precision
+    from lt_bench.features.source import DetectorSource
+
+logger = logging.getLogger(__name__)
+
+ASK_FROM = 10e9  # bytes
+
+
+@click.command()
+@click.argument("detector_of", metavar="RUN|CHECKPOINT", type=PATH)
+@click.option("--out", type=PATH, required=True, help="Folder of the features.")
+@click.option("--rois", type=click.IntRange(min=1), default=64, show_default=True, help="At most, per training image.")
+@click.option("--epochs-of-boxes", type=click.IntRange(min=1), default=1, show_default=True, help="Training passes.")
+@click.option("--proposals", type=click.IntRange(min=1), help="Per validation image. Default: the config's.")
+@click.option("--precision", type=click.Choice(["float16", "float32"]), default="float16", show_default=True)
+@click.option("--held-out", type=click.FloatRange(0, 1, max_open=True), default=0.1, show_default=True,
+              help="Share of the training images that is passed like validation images, too.")  # fmt: skip
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of augmentation and RoIs."
+)
+@click.option("--dataset", help="Of a stock checkpoint: lvis_v1, lvis_v0.5, ... Default: lvis_v1 if found.")
+@click.option("--data-root", type=PATH, help="Folder of that data set. Default: $LT_BENCH_DATA, ./data.")
+@click.option("--backbone", help="Of a stock checkpoint. Default: r50.")
+@click.option("--detector", help="Of a stock checkpoint. Default: mask_rcnn.")
+@click.option("--yes", is_flag=True, help=f"Do not ask before more than {ASK_FROM / 1e9:.0f} GB are written.")
+@verbose
+def features(
+    detector_of: Path,
+    out: Path,
+    rois: int,
+    epochs_of_boxes: int,
+    proposals: int | None,
+    precision: Precision,
+    held_out: float,
+    seed: int,
+    dataset: str | None,
+    data_root: Path | None,
+    backbone: str | None,
+    detector: str | None,
+    yes: bool,
+) -> None:
+    """Store the RoI features of a trained detector, on which `probe` trains classifiers in minutes.
+
+    The detector is that of a finished RUN (its folder), or a stock CHECKPOINT of mmdet, a Mask R-CNN, of which
+    --dataset, --backbone and --detector say what it is. It passes the training images with their augmentation, then the
+    validation images. How much is written is said before anything is computed. An interrupted pass goes on where it
+    stopped when the same command is given again.
+    """
+    from lt_bench.features.pipeline import make_features
+    from lt_bench.features.plan import Settings, make_plan
+    from lt_bench.features.size import GB
+    from lt_bench.features.source import of_run
+    from lt_bench.features.store import MANIFEST_FILE
+
+    if detector_of.is_dir():
+        given = {"--dataset": dataset, "--data-root": data_root, "--backbone": backbone, "--detector": detector}
+        if named := [option for option, value in given.items() if value is not None]:
+            raise UserError(f"{', '.join(named)}: the run in {detector_of} says what it is", "leave that out")
+        source = of_run(detector_of)
+    elif detector_of.is_file():
+        source = _stock(detector_of, dataset, data_root, backbone or "r50", detector or "mask_rcnn")
+    else:
+        raise UserError(f"{detector_of} does not exist", "give the folder of a finished run, or a checkpoint (.pth)")
+    if proposals is not None:
+        source.cfg.model.test_cfg.rpn.max_per_img = proposals
+    plan = make_plan(source, Settings(rois, epochs_of_boxes, precision, held_out, seed))
+    if plan.num_bytes() > ASK_FROM and not yes and not (out / MANIFEST_FILE).is_file():
+        size = f"up to {plan.num_bytes() / GB:.1f} GB will be written to {out}"
+        if not sys.stdin.isatty():
+            raise UserError(size, "say that this is fine with --yes")
+        click.confirm(f"{size}; go on?", abort=True)
+    made = make_features(plan, out)
+    for name, facts in made.manifest.splits.items():
+        click.echo(f"{name}: {facts.rois:,} RoIs of {facts.images:,} images")
+
+
+def _stock(path: Path, dataset: str | None, root: Path | None, backbone: str, detector: str) -> DetectorSource:
+    from lt_bench.data import dataset as datasets
+    from lt_bench.features.source import of_checkpoint
+
+    data = datasets.load(datasets.find(dataset or datasets.default(root), root))
+    return of_checkpoint(path, data, backbone, detector)

@@ -1,0 +1,32 @@
+"""`lt_bench features`: what it says, and what it refuses in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from lt_bench.cli import main
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["features", *map(str, arguments)])
+
+
+def test_what_is_neither_run_nor_checkpoint(tmp_path: Path) -> None:
+    done = call(tmp_path / "nothing", "--out", tmp_path / "out")
+    assert done.exit_code == 2 and "does not exist" in done.stderr
+    done = call(tmp_path, "--out", tmp_path / "out")
+    assert done.exit_code == 2 and "run.json" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_says_itself_what_it_is(tmp_path: Path) -> None:
+    done = call(tmp_path, "--out", tmp_path / "out", "--backbone", "r50", "--dataset", "lvis_v1")
+    assert done.exit_code == 2 and "--dataset, --backbone" in done.stderr
+
+
+@pytest.mark.parametrize("option", [("--held-out", "1"), ("--rois", "0"), ("--precision", "float8")])
+def test_options_out_of_range(option: tuple[str, str], tmp_path: Path) -> None:
+    assert call(tmp_path, "--out", tmp_path / "out", *option).exit_code == 2

@@ -1,0 +1,3 @@
+from features_fixtures import finished, stored
+
+__all__ = ["finished", "stored"]
