@@ -13,7 +13,7 @@ from lt_bench.errors import UserError
 from lt_bench.features.layout import Counts
 from lt_bench.features.manifest import SplitFacts
 from lt_bench.features.store import AGAIN, PROGRESS_FILE
-from lt_bench.leaderboard.schema import Model
+from lt_bench.leaderboard.schema_base import Model
 from lt_bench.utils.files import write_atomic
 
 
