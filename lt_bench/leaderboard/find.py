@@ -11,7 +11,8 @@ from pathlib import Path
 from lt_bench.leaderboard.files import RESULT
 from lt_bench.leaderboard.store import LARGEST
 
-MANIFEST = "run.json"  # a folder with this file, or with RESULT, is a run's
+MANIFEST = "run.json"
+OF_RUNS = {RESULT, MANIFEST, "config.py"}  # a folder with one of these is a run's; a classifier's alone has no MANIFEST
 STORED = re.compile(r"_seed\d+_[0-9a-f]{12}\.json$")
 FIELDS = ("metrics", "per_class", "evaluator")  # of records, and of none of the other files that a run writes
 
@@ -43,7 +44,7 @@ def find_records(folder: Path) -> Found:
 
     for name, folders, files in os.walk(folder, onerror=unreadable, followlinks=False):
         root = Path(name)
-        is_run = RESULT in files or MANIFEST in files
+        is_run = not OF_RUNS.isdisjoint(files)
         if is_run or root.parent in of_runs:
             of_runs.add(root)
             records += _named_like_records(root, files)

@@ -82,7 +82,7 @@ def test_confidence_widens_and_names_the_level(runs: Path) -> None:
 def test_t_test_over_classes(runs: Path) -> None:
     content = as_json(runs / "ce", runs / "ecm")
     by_class = [
-        np.mean([[row.segm for row in record.per_class] for record in records(runs, loss)], axis=0)
+        np.mean(np.array([[row.segm for row in record.per_class] for record in records(runs, loss)], float), axis=0)
         for loss in ("ce", "ecm")
     ]
     assert content["pairs"][0]["p_t_test_over_classes"] == pytest.approx(stats.ttest_rel(*by_class).pvalue)

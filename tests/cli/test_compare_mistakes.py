@@ -51,11 +51,9 @@ def test_evidence_that_does_not_belong(runs: Path, tmp_path: Path) -> None:
     assert "is of other predictions" in refusal(folder, ecm)
     place.write_bytes(good)
     record = made_record(made_run(0.5, 0), None)
-    altered = record.model_copy(
-        update={
-            "metrics": record.metrics.model_copy(update={"segm": record.metrics.segm.model_copy(update={"APr": 0.5})})
-        }
-    )
+    assert record.metrics.segm is not None
+    masks = record.metrics.segm.model_copy(update={"APr": 0.5})
+    altered = record.model_copy(update={"metrics": record.metrics.model_copy(update={"segm": masks})})
     write(altered, folder / "result.json")
     assert "says APr 0.500000, its evidence" in refusal(folder, ecm)
 

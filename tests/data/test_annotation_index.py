@@ -203,7 +203,8 @@ def test_processes_that_start_at_once_build_it_once(tmp_path: Path) -> None:
 
 def test_a_process_that_is_killed_while_building_stops_nobody(tmp_path: Path) -> None:
     path, cache = write(tmp_path / "a.json", V1), tmp_path / "cache"
-    stuck = "import time; from lt_bench.data import annotation_index as index; index.build = lambda path: time.sleep(1000)\n"
+    stuck = "import time; from lt_bench.data import annotation_index; "
+    stuck += "annotation_index.build = lambda path: time.sleep(1000)\n"
     process = subprocess.Popen(
         (sys.executable, "-c", stuck + LOAD, str(path), str(cache)), stdout=subprocess.PIPE, text=True
     )

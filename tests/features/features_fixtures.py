@@ -21,6 +21,7 @@ from lt_bench.features.progress import ProgressFile
 from lt_bench.features.source import of_run
 from lt_bench.features.store import FeatureSet
 from lt_bench.features.writer import SplitWriter
+from lt_bench.leaderboard.schema import Init
 from lt_bench.run.config import resolve
 from lt_bench.run.experiment import Experiment, parse_assignments
 from lt_bench.run.folder import RunFolder
@@ -84,7 +85,7 @@ def write_run(folder: Path, **changes: Any) -> Path:
             fingerprint="f" * 64,
             distribution="lt_bench 0",
             hyper_parameters={},
-            init={"kind": "random", "description": "random weights"},
+            init=Init(kind="random", description="random weights"),
             batch="",
             notes=(),
             started=datetime(2026, 3, 1, tzinfo=timezone.utc),

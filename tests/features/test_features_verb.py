@@ -13,8 +13,8 @@ from lt_bench.features.store import FeatureSet, open_features
 
 @pytest.mark.slow
 def test_the_verb_stores_what_it_says(finished: Path, stored: FeatureSet, tmp_path: Path) -> None:
-    options = ("--rois", SETTINGS.rois, "--epochs-of-boxes", SETTINGS.epochs, "--precision", SETTINGS.precision)
-    options += ("--held-out", SETTINGS.held_out, "--seed", SETTINGS.seed)
+    options: list[object] = ["--rois", SETTINGS.rois, "--epochs-of-boxes", SETTINGS.epochs]
+    options += ["--precision", SETTINGS.precision, "--held-out", SETTINGS.held_out, "--seed", SETTINGS.seed]
     done = forked("features", str(finished), "--out", "out", *map(str, options), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "train_0: 14 images, up to 336 RoIs of 32 numbers" in done.stderr

@@ -30,11 +30,12 @@ def images_of(arrays: dict[str, NDArray[Any]]) -> list[ImageRois]:
         found.append(
             ImageRois(
                 image_id,
-                *(arrays[name][rois] for name in ("features", "boxes", "labels", "is_truth")),
-                tuple(arrays["sizes"][place].tolist()),
-                tuple(arrays["scales"][place].tolist()),
-                *(arrays[name][truths] for name in ("truth_labels", "truth_boxes")),
-                pairs.reshape(len(arrays["labels"][rois]), -1),
+                **{name: arrays[name][rois] for name in ("features", "boxes", "labels", "is_truth")},
+                size=(arrays["sizes"][place, 0], arrays["sizes"][place, 1]),
+                scale=(arrays["scales"][place, 0], arrays["scales"][place, 1]),
+                truth_labels=arrays["truth_labels"][truths],
+                truth_boxes=arrays["truth_boxes"][truths],
+                iou=pairs.reshape(len(arrays["labels"][rois]), -1),
             )
         )
     return found
@@ -61,8 +62,9 @@ def test_the_files_are_those_that_numpy_saves(precision: Precision, tmp_path: Pa
 
 
 def test_an_image_without_rois_and_ground_truth(tmp_path: Path) -> None:
-    empty = np.zeros((0, 4))
-    image = ImageRois(3, np.zeros((0, 6)), empty, empty[:, 0], empty[:, 0], (4, 5), (1, 1), empty[:, 0], empty, empty)
+    boxes, labels = np.zeros((0, 4), np.float32), np.zeros(0, np.int64)
+    features = np.zeros((0, 6), np.float32)
+    image = ImageRois(3, features, boxes, labels, labels.astype(bool), (4, 5), (1, 1), labels, boxes, boxes)
     with SplitWriter(tmp_path, "val", 6, "float32", NONE) as writer:
         writer.append(image)
         assert writer.finish().counts() == Counts(1, 0, 0, 0)

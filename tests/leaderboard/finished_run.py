@@ -19,12 +19,14 @@ from lt_bench.evaluation.inputs.detections import read_detections
 from lt_bench.evaluation.inputs.ground_truth import load_ground_truth
 from lt_bench.evaluation.metrics import measure
 from lt_bench.evaluation.report import class_rows, write_per_class
+from lt_bench.evaluation.terms import BoxOrMask
 from lt_bench.leaderboard import ResultRecord, read, write
 from lt_bench.leaderboard.dumped_config import config_text
 from lt_bench.leaderboard.fingerprint import probe_fingerprint
 from lt_bench.utils.files import sha256_of
 
 BEFORE = Path(__file__).parents[1] / "run" / "before"
+BOXES: tuple[BoxOrMask, ...] = ("bbox",)
 SIZE = 96  # pixels, of every image
 
 
@@ -85,7 +87,7 @@ def finish_probe(folder: Path) -> None:
     predictions = folder / "predictions.json"
     rows = [{key: row[key] for key in row if key != "segmentation"} for row in _detections(data.val.path)]
     predictions.write_text(json.dumps(rows), encoding="utf-8")
-    measured = measure(data.val.path, predictions, kinds=("bbox",), evidence=True)
+    measured = measure(data.val.path, predictions, kinds=BOXES, evidence=True)
     assert measured.evidence is not None
     content = boxes_alone(read(BEFORE / "result.json").model_dump()) | measured.blocks()
     content["loss"]["non_default"] = ("p",)

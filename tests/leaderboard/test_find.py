@@ -26,6 +26,12 @@ def test_of_a_run_its_result_alone_is_a_record(tmp_path: Path) -> None:
     assert find_records(tmp_path / "a") == Found(records[:1])
 
 
+def test_a_classifier_alone_has_a_run_too(tmp_path: Path) -> None:
+    make(tmp_path / "a", "config.py", "predictions.json", "result.json")
+    make(tmp_path / "b", "config.py", "predictions.json")
+    assert find_records(tmp_path) == Found((tmp_path / "a" / "result.json",), (tmp_path / "b",))
+
+
 def test_elsewhere_every_json_file_is_one(tmp_path: Path) -> None:
     make(tmp_path, "x.json", f"track/{STORED}", f"track/{STORED[:-5]}.per_class.csv", "track/run/result.json")
     names = ("track/" + STORED, "track/run/result.json", "x.json")
