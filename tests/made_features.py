@@ -14,7 +14,6 @@ from lt_bench.features.manifest import Manifest
 from lt_bench.features.store import MANIFEST_FILE, REGRESSION_FILE, FeatureSet, array_path, open_features
 from lt_bench.utils.files import sha256_of
 
-TRACK = {"dataset": "glyphs-lt", "detector": "mask_rcnn", "backbone": "r50", "schedule": "1x", "recipe": "common"}
 HEAD: dict[str, Any] = {
     "rois_per_image": 8,
     "pos_fraction": 0.25,
@@ -104,7 +103,6 @@ def write_features(
     } or {key: {"path": f"/nowhere/{key}.json", "sha256": "a" * 64} for key in ("train", "val")}
     manifest = {
         "name": "ce_0_abcdef01",
-        "track": TRACK,
         "run": None,
         "checkpoint_sha256": "c" * 64,
         "annotations": files,

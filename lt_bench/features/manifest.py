@@ -27,6 +27,7 @@ class Source(Model):
 
     loss: Name
     seed: Count
+    track: Track
     fingerprint: Sha256
 
 
@@ -76,7 +77,7 @@ class SplitFacts(Model):
 
 
 class Manifest(Model):
-    """name: short; of the run and the checkpoint. track: of the run; of a stock checkpoint, what it was said to be.
+    """name: short; of the run and the checkpoint. run: None for a stock checkpoint. stock: what that was said to be.
     seed: of augmentation and RoI sampling. rois: the most per training image. held_out: the share of the training images
     that is in the split of this name, which is missing for 0; those images are in the training splits too.
     image_count, instance_count, num_images: of the training annotations, the counts in label order. categories: in
@@ -85,8 +86,8 @@ class Manifest(Model):
 
     schema_version: Literal[1] = 1
     name: Name
-    track: Track
     run: Source | None
+    stock: Track | None = None
     checkpoint_sha256: Sha256
     annotations: dict[Which, AnnotationFile]
     num_classes: Annotated[int, Field(ge=1)]
@@ -103,6 +104,10 @@ class Manifest(Model):
     categories: tuple[Category, ...]
     head: Head
     regression: Sha256
+
+    def track(self) -> Track | None:
+        """That of the detector; None for a stock checkpoint whose features do not say what it is."""
+        return self.stock if self.run is None else self.run.track
 
     def digest(self) -> str:
         """SHA-256 (hex) of all arrays' digests and that of the regression layer: what the stored numbers are."""

@@ -133,8 +133,8 @@ def _manifest(plan: Plan, folder: Path, facts: dict[str, SplitFacts]) -> Manifes
             annotations[name] = AnnotationFile(path=file, sha256=sha256_of(folder / file))
     return Manifest(
         name=source.name,
-        track=source.track,
         run=source.run,
+        stock=source.stock,
         checkpoint_sha256=source.checkpoint_sha256,
         annotations=annotations,
         num_classes=stats.num_classes,

@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DetectorSource:
-    """what: a short name. run: None for a stock checkpoint, whose classifier's weights don't matter."""
+    """what: a short name. run: None for a stock checkpoint, whose classifier's weights don't matter. stock: what that was
+    said to be.
+    """
 
     what: str
     cfg: Config
     checkpoint: Path
     checkpoint_sha256: str
-    track: Track
     run: Source | None
+    stock: Track | None = None
 
     @property
     def name(self) -> str:
@@ -45,9 +47,9 @@ def of_run(path: Path) -> DetectorSource:
     if checkpoint is None:
         raise UserError(f"the run in {path} has no checkpoint any more", "name another run, or a checkpoint")
     experiment = manifest.experiment
-    run = Source(loss=experiment.loss, seed=experiment.seed, fingerprint=manifest.fingerprint)
+    run = Source(loss=experiment.loss, seed=experiment.seed, track=experiment.track(), fingerprint=manifest.fingerprint)
     cfg = Config.fromfile(str(folder.config), lazy_import=False)
-    return DetectorSource(f"{run.loss}_{run.seed}", cfg, checkpoint, sha256_of(checkpoint), experiment.track(), run)
+    return DetectorSource(f"{run.loss}_{run.seed}", cfg, checkpoint, sha256_of(checkpoint), run)
 
 
 def of_checkpoint(path: Path, dataset: Dataset, backbone: str, detector: str) -> DetectorSource:
@@ -57,4 +59,4 @@ def of_checkpoint(path: Path, dataset: Dataset, backbone: str, detector: str) ->
 
     experiment = Experiment(loss="ce", backbone=backbone, detector=detector, dataset=dataset.paths.dataset)
     cfg = resolve(experiment, dataset.paths, dataset.train)
-    return DetectorSource(f"{detector}_{backbone}", cfg, path, sha256_of(path), experiment.track(), None)
+    return DetectorSource(f"{detector}_{backbone}", cfg, path, sha256_of(path), None, experiment.track())

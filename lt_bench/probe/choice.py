@@ -72,7 +72,7 @@ def parse_grid(text: str) -> Grid:
     if not (loss and colon and name.strip() and equals and all(words)):
         raise UserError(f"--loss-grid {text!r} is not LOSS:NAME=VALUES", "for example --loss-grid seesaw:p=0.2,0.5,0.8")
     values = [parse_assignments([f"value={word}"], "--loss-grid")["value"] for word in words]
-    if len(set(map(repr, values))) != len(values):
+    if any(value in values[:place] for place, value in enumerate(values)):  # 1 and 1.0 are one value
         raise UserError(f"--loss-grid {text}: a value is given twice", "give each value once")
     get_info(loss)
     return Grid(loss, name.strip(), tuple(values))

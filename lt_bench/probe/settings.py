@@ -55,7 +55,10 @@ class Recipe:
 
 
 def resolve(settings: Settings, manifest: Manifest) -> Recipe:
-    """What the settings mean for these features, which have the images to evaluate."""
+    """What the settings mean for these features, which have the images to evaluate.
+
+    Raises UserError when nobody knows what detector the features are of.
+    """
     from mmengine.config import Config
 
     layer = Config.fromfile(str(layer_path("recipes", settings.recipe)), lazy_import=False)
@@ -67,7 +70,9 @@ def resolve(settings: Settings, manifest: Manifest) -> Recipe:
     schedule = in_steps(
         settings.steps, shape["epochs"], shape["milestones"], shape["gamma"], warmup["iters"], warmup["start_factor"]
     )
-    head, track = manifest.head, manifest.track
+    head, track = manifest.head, manifest.track()
+    if track is None:
+        raise UserError("the features do not say what their detector is", "make them anew with `lt_bench features`")
     probe: dict[str, Any] = {
         "track": {
             "dataset": track.dataset,

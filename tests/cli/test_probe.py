@@ -89,7 +89,7 @@ def test_records_verify_compare_and_stand_on_a_board(done: CompletedProcess[str]
     compared = probe(*groups[0], *groups[1], "--resamples", "100", verb="compare")
     assert compared.returncode == 0 and "box AP" in compared.stdout, compared.stderr
     page = (folder / "boards" / "glyphs-lt.md").read_text()
-    assert "ecoupled" in page and "ce_0_abcdef01" in page and "| seesaw" in page
+    assert "ecoupled" in page and "ce_0_abcdef01" in page and "seesaw" in page
 
 
 def test_the_same_command_goes_on(done: CompletedProcess[str], probe: Probe, folder: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_grid_ends_in_a_table_and_a_plot(probe: Probe, folder: Path) -> None:
         (("--loss", "ce", "--seeds", "0"), "asks for no run"),
         (("--loss", "ce", "--recipe", "paper"), "no recipe 'paper'"),
         (("--loss", "ce", "--device", "cuda"), "needs a GPU"),
-        (("--loss-grid", "seesaw:p=1,1.0"), "two values are the same"),
+        (("--loss-grid", "federated:num_sample_cats=auto,1"), "two values are the same"),
     ],
 )
 def test_mistakes_show_before_anything_is_trained(

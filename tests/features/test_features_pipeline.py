@@ -48,7 +48,7 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(finished: Path, stor
 def test_the_manifest_says_what_it_is_of(finished: Path, stored: FeatureSet) -> None:
     manifest = stored.manifest
     assert manifest.run is not None and (manifest.run.loss, manifest.run.seed) == ("ce", 3)
-    assert manifest.track.dataset == "lvis_v1"
+    assert manifest.run.track.dataset == "lvis_v1"
     assert manifest.name == f"ce_3_{manifest.checkpoint_sha256[:8]}"
     assert {name: facts.images for name, facts in manifest.splits.items()} == {
         "train_0": TRAIN_IMAGES,

@@ -15,6 +15,8 @@ from lt_bench.features.manifest import train_split
 from lt_bench.features.store import FeatureSet
 
 CLASSES, DIMENSION, SIDE = 6, 12, 64
+TRACK = {"dataset": "glyphs-lt", "detector": "mask_rcnn", "backbone": "r50", "schedule": "1x", "recipe": "common"}
+RUN = {"loss": "ce", "seed": 0, "track": TRACK, "fingerprint": "f" * 64}
 
 
 def made_split(
@@ -138,6 +140,7 @@ def of_data(train: dict[str, NDArray[Any]], classes: int = CLASSES) -> dict[str,
     """What a manifest says of the training set that these arrays are of."""
     categories = annotations_of(train, classes)["categories"]
     return {
+        "run": RUN,
         "image_count": [one["image_count"] for one in categories],
         "instance_count": [one["instance_count"] for one in categories],
         "num_images": len(train["image_ids"]),

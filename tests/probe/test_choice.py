@@ -50,7 +50,7 @@ def test_a_grid() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["seesaw", "seesaw:p", "seesaw:p=", "seesaw:=1", ":p=1", "seesaw:p=1,,2", "seesaw:p=1,1"]
+    "text", ["seesaw", "seesaw:p", "seesaw:p=", "seesaw:=1", ":p=1", "seesaw:p=1,,2", "seesaw:p=1,1", "seesaw:p=1,1.0"]
 )
 def test_what_is_no_grid(text: str) -> None:
     with pytest.raises(UserError, match="--loss-grid"):

@@ -95,5 +95,10 @@ def test_mistakes(planner: Planner, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no recipe 'comon'"):
         Settings(recipe="comon")
     features = made_features(tmp_path / "all", held_out=False)
+    unknown = features.manifest.model_copy(update={"run": None})
+    with pytest.raises(UserError, match="what their detector is"):
+        Planner(FeatureSet(features.path, unknown), Settings())
+    stock = features.manifest.model_copy(update={"run": None, "stock": features.manifest.track()})
+    assert Planner(FeatureSet(features.path, stock), Settings()).recipe.probe["track"]["dataset"] == "glyphs-lt"
     with pytest.raises(UserError, match="no images held_out"):
         Planner(features, Settings(evaluate="held_out"))
