@@ -78,8 +78,8 @@ class SplitFacts(Model):
 
 class Manifest(Model):
     """name: short; of the run and the checkpoint. run: None for a stock checkpoint. stock: what that was said to be.
-    seed: of augmentation and RoI sampling. rois: the most per training image. held_out: the share of the training images
-    that is in the split of this name, which is missing for 0; those images are in the training splits too.
+    seed: of augmentation and RoI sampling. rois: the most per training image. held_out: the share of the training
+    images that is in the split of this name, which is missing for 0; those images are in the training splits too.
     image_count, instance_count, num_images: of the training annotations, the counts in label order. categories: in
     label order. regression: SHA-256 of regression.npz.
     """

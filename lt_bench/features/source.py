@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DetectorSource:
-    """what: a short name. run: None for a stock checkpoint, whose classifier's weights don't matter. stock: what that was
-    said to be.
+    """what: a short name. run: None for a stock checkpoint, whose classifier's weights don't matter. stock: what that
+    was said to be.
     """
 
     what: str
