@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lt_bench.leaderboard.schema import ResultRecord
     from lt_bench.probe.choice import Choice, Grid
     from lt_bench.probe.one import DeviceKind
+    from lt_bench.probe.plan import Planner
     from lt_bench.probe.settings import Evaluated
     from lt_bench.probe.workers import Outcome
 
@@ -69,6 +70,7 @@ def probe(
     choose a hyper-parameter without looking at the validation images. Such runs go on no board.
     """
     from lt_bench.features.store import open_features
+    from lt_bench.probe.choice import ALL
     from lt_bench.probe.plan import Planner, folder_of_runs
     from lt_bench.probe.progress import RunsProgress
     from lt_bench.probe.settings import Settings
@@ -84,6 +86,8 @@ def probe(
     opened = open_features(features)
     planner, manifest = Planner(opened, settings), opened.manifest
     runs_in = folder_of_runs(work_dir, manifest, settings)
+    if loss == ALL:
+        choices = _buildable(choices, planner)
     asked = [
         (planner.run(one.loss, one.hyper_parameters, seed, runs_in), one.key)
         for seed in chosen_seeds
@@ -125,6 +129,18 @@ def _choose(
         refuse_no_figure(plot)
     grid = parse_grid(str(loss_grid))
     return grid.choices(hyper_parameters), grid
+
+
+def _buildable(choices: Sequence[Choice], planner: Planner) -> list[Choice]:
+    """Without the losses that can't be built for these classes, which are named."""
+    found = []
+    for one in choices:
+        try:
+            planner.run(one.loss, one.hyper_parameters, 0, Path())
+            found.append(one)
+        except UserError as error:
+            logger.warning(f"left out: {error.message}")
+    return found
 
 
 def _check_device(device: DeviceKind) -> None:

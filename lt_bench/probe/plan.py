@@ -72,7 +72,9 @@ class Planner:
         )
         try:
             build_loss(loss, self.stats, **given)
-        except (ValueError, TypeError) as error:
+        except UserError:
+            raise
+        except Exception as error:  # a plugin may fail in any way
             shown = ", ".join(f"{key}={value!r}" for key, value in given.items())
             raise UserError(f"the loss {loss!r} can't be built: {error}", f"fix --loss-set {shown}") from error
         defaults = {name: plain_value(value) for name, value in info.hyper_parameters.items()}

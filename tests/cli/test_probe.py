@@ -13,7 +13,13 @@ from click.testing import CliRunner
 from command_line import forked
 from probe_data import made_features
 
+from lt_bench.api.registry import load_loss
 from lt_bench.cli import main
+from lt_bench.cli.probe import _buildable
+from lt_bench.features.store import open_features
+from lt_bench.probe.choice import choose_losses
+from lt_bench.probe.plan import Planner
+from lt_bench.probe.settings import Settings
 
 PLUGIN = """
     import torch
@@ -112,6 +118,25 @@ def test_a_grid_ends_in_a_table_and_a_plot(probe: Probe, folder: Path) -> None:
     assert len(list(runs.glob("seesaw_seed*/result.json"))) == 4
     board = folder / "boards" / "results"
     assert not any("held_out" in path.read_text() for path in board.rglob("*.json"))  # held-out images: no board
+
+
+class Unbuildable(Exception):
+    pass
+
+
+def test_of_all_losses_those_that_cant_be_built_are_left_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("LT_BENCH_CACHE", str(folder / "cache"))
+
+    def fail(self: object, *arguments: object, **keywords: object) -> None:
+        raise Unbuildable("not for these classes")
+
+    monkeypatch.setattr(load_loss("eqlv2"), "__init__", fail)
+    planner = Planner(open_features(folder / "features"), Settings())
+    names = [one.loss for one in _buildable(choose_losses("all", {}), planner)]
+    assert {"ce", "seesaw"} <= set(names) and "eqlv2" not in names
+    assert "left out: the loss 'eqlv2' can't be built: not for these classes" in caplog.text
 
 
 @pytest.mark.parametrize(
