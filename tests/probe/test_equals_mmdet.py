@@ -33,9 +33,10 @@ from lt_bench.run.experiment import Experiment
 
 STEPS, ALL = 6, 100_000
 PIPELINE = "train_dataloader.dataset.dataset.pipeline"
+OWN_PIPELINE: Any = PIPELINES[PIPELINE]
 EVERY_ROI = {
     # of one size: mmdet pads the images of a batch to the largest, and what is beside an image is seen from within
-    PIPELINE: [{**step, **({"scales": [(200, 96)]} if "scales" in step else {})} for step in PIPELINES[PIPELINE]],
+    PIPELINE: [{**step, **({"scales": [(200, 96)]} if "scales" in step else {})} for step in OWN_PIPELINE],
     "model.train_cfg.rcnn.sampler.num": ALL,
     "model.train_cfg.rcnn.sampler.pos_fraction": 1.0,
     "model.backbone.norm_eval": True,  # frozen like the rest

@@ -29,7 +29,7 @@ def made(loss: str = "ce", seed: int = 0, classifier: dict[str, Any] = NORMED, *
 
 
 @pytest.mark.parametrize(("classifier", "kind"), [(NORMED, NormedLinear), ({"type": "Linear"}, torch.nn.Linear)])
-def test_the_classifier_begins_like_mmdets(classifier: dict[str, Any], kind: type) -> None:
+def test_the_classifier_begins_like_mmdets(classifier: dict[str, Any], kind: type[torch.nn.Linear]) -> None:
     layer: Any = made(classifier=classifier).fc_cls
     assert type(layer) is kind and layer.weight.shape == (C + 1, D)
     assert float(layer.weight.detach().std()) == pytest.approx(0.01, rel=0.05)  # of BBoxHead's init_cfg
