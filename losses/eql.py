@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor
 
-from lt_bench.api.auto import frequency_of_frequent
+from lt_bench.api.auto import Rules, frequency_of_frequent
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.api.loss import LongTailLoss, widen
 from lt_bench.functional import binary_cross_entropy
@@ -41,7 +40,7 @@ class EQL(LongTailLoss):
     """
 
     paper = "Tan et al., Equalization Loss for Long-Tailed Object Recognition, CVPR 2020, arXiv 2003.05176"
-    auto: ClassVar[Mapping[str, Callable[[ClassStats], Any]]] = {"lambda_": frequency_of_frequent}
+    auto: ClassVar[Rules] = {"lambda_": frequency_of_frequent}
     rare: Tensor  # bool [C], T(f_j)
 
     def __init__(self, stats: ClassStats, lambda_: float = 0.0011) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -13,7 +11,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
 
-from lt_bench.api.auto import same_share_of_classes
+from lt_bench.api.auto import Rules, same_share_of_classes
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.api.loss import LongTailLoss, widen
 from lt_bench.functional import binary_cross_entropy
@@ -52,7 +50,7 @@ class Federated(LongTailLoss):
     """
 
     paper = "Zhou, Koltun and Krähenbühl, Probabilistic Two-Stage Detection, 2021, arXiv 2103.07461"
-    auto: ClassVar[Mapping[str, Callable[[ClassStats], Any]]] = {"num_sample_cats": partial(same_share_of_classes, 50)}
+    auto: ClassVar[Rules] = {"num_sample_cats": lambda stats: same_share_of_classes(50, stats)}
     seed: Tensor
     draw: Tensor
 

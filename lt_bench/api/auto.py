@@ -7,11 +7,15 @@ A loss names the rule of a hyper-parameter in its class attribute `auto`. A reci
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.utils.frequency import COMMON
 
 LVIS_CLASSES = 1203  # of LVIS v1
+
+Rules = Mapping[str, Callable[[ClassStats], Any]]  # hyper-parameter to what its value follows from
 
 
 def frequency_of_common(num_images: int) -> float:

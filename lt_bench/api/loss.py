@@ -6,13 +6,14 @@ Nothing here knows about detectors. A plugin needs this module, the class statis
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from lt_bench.api.auto import Rules
 from lt_bench.api.class_stats import ClassStats
 
 
@@ -33,7 +34,7 @@ class LongTailLoss(nn.Module, ABC):
 
     paper: ClassVar[str] = ""
     differentiable_with: ClassVar[Mapping[str, Any]] = {}
-    auto: ClassVar[Mapping[str, Callable[[ClassStats], Any]]] = {}
+    auto: ClassVar[Rules] = {}
 
     def __init__(self, stats: ClassStats) -> None:
         super().__init__()

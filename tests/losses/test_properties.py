@@ -89,6 +89,7 @@ def test_imports_nothing_of_ours_but_the_interface(name: str) -> None:
     modules |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     third_party = {module for module in modules if module and module.split(".")[0] not in {"torch", "__future__"}}
     assert third_party <= {
+        "lt_bench.api.auto",
         "lt_bench.api.class_stats",
         "lt_bench.api.loss",
         "lt_bench.functional",

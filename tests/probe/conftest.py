@@ -1,3 +1,3 @@
-from probe_fixtures import cache, features, planner
+from probe_fixtures import cache, cache_folder, features, planner
 
-__all__ = ["cache", "features", "planner"]
+__all__ = ["cache", "cache_folder", "features", "planner"]

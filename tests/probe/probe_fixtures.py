@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,19 +12,23 @@ from lt_bench.probe.plan import Planner
 from lt_bench.probe.settings import Settings
 
 
-@pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+@pytest.fixture(scope="session")
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def cache(cache_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Digests of made features are nobody's concern."""
-    folder = tmp_path_factory.mktemp("cache")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("LT_BENCH_CACHE", str(folder))
-    yield folder
-    patch.undo()
+    monkeypatch.setenv("LT_BENCH_CACHE", str(cache_folder))
+    return cache_folder
 
 
 @pytest.fixture(scope="session")
-def features(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> FeatureSet:
-    return made_features(tmp_path_factory.mktemp("probe") / "features")
+def features(cache_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> FeatureSet:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LT_BENCH_CACHE", str(cache_folder))
+        return made_features(tmp_path_factory.mktemp("probe") / "features")
 
 
 @pytest.fixture

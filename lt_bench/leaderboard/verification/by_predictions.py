@@ -32,16 +32,24 @@ def find_annotations(record: ResultRecord, files: Files) -> Path | None:
     """The validation annotations that a record was measured on, if they are on this machine."""
     if any(line.endswith("images left out") for line in record.overrides):
         return files.annotations if files.annotations and files.annotations.is_file() else None
-    candidates = []
+    return next(
+        (
+            path
+            for path in _candidates(record, files)
+            if path.is_file() and sha256_of(path) == record.data.val_annotations
+        ),
+        None,
+    )
+
+
+def _candidates(record: ResultRecord, files: Files) -> Iterator[Path]:
+    """Where the annotations may be, one by one: to find those of a data set that is drawn may mean to draw it."""
     with suppress(UserError, KeyError, TypeError):  # a config that can't be read is named by its own check
         config = read_config(files.config)
         named = config if is_probe(config) else innermost_dataset(config["test_dataloader"])
-        candidates.append(Path(named["ann_file"]))
+        yield Path(named["ann_file"])
     with suppress(UserError):  # the data set is not here
-        candidates.append(datasets.find(record.track.dataset, None).val)
-    return next(
-        (path for path in candidates if path.is_file() and sha256_of(path) == record.data.val_annotations), None
-    )
+        yield datasets.find(record.track.dataset, None).val
 
 
 def check_annotations(record: ResultRecord, annotations: Path, evidence: Path) -> None:
