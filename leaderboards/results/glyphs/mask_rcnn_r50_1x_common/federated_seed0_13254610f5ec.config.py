@@ -106,7 +106,7 @@ model = dict(
             in_channels=256,
             loss_bbox=dict(loss_weight=1.0, type='L1Loss'),
             loss_cls=dict(
-                hyper_parameters=dict(),
+                hyper_parameters=dict(num_sample_cats=1),
                 image_count=[
                     1,
                     27,
@@ -317,7 +317,7 @@ param_scheduler = [
         ],
         type='MultiStepLR'),
 ]
-randomness = dict(seed=1)
+randomness = dict(seed=0)
 resume = False
 test_cfg = dict(type='TestLoop')
 test_dataloader = dict(

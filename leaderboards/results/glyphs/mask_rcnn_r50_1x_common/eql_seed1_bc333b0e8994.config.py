@@ -106,7 +106,7 @@ model = dict(
             in_channels=256,
             loss_bbox=dict(loss_weight=1.0, type='L1Loss'),
             loss_cls=dict(
-                hyper_parameters=dict(),
+                hyper_parameters=dict(lambda_=0.43),
                 image_count=[
                     1,
                     27,
