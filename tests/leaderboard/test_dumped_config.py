@@ -113,7 +113,7 @@ def test_another_place_on_the_machine_is_not_published(tmp_path: Path, place: st
 
 
 def test_the_config_of_a_probe_is_read_as_it_was_written(tmp_path: Path, make_record: Any) -> None:
-    config = probe_config(make_record()) | {"ann_file": "/data/lvis_v1_val.json", "features_folder": "/tmp/features"}
+    config = probe_config(make_record()) | {"ann_file": "/data/lvis_v1_val.json", "features_folder": "/data/features"}
     path = tmp_path / "config.py"
     path.write_text(config_text(config), encoding="utf-8")
     assert read_config(path) == config and is_probe(config)
