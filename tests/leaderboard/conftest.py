@@ -1,4 +1,5 @@
 from finished_run import copied, finished, finished_probe
 from leaderboard_fixtures import make_record, publish
+from stored_records import remembered
 
-__all__ = ["copied", "finished", "finished_probe", "make_record", "publish"]
+__all__ = ["copied", "finished", "finished_probe", "make_record", "publish", "remembered"]

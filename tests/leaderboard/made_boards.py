@@ -106,3 +106,10 @@ def made_detections(quality: float, seed: int) -> Evidence:
         object_count=np.ones((sum(OBJECTS_IN), 4), dtype=np.int32),
         evaluators={"bbox": "vernier", "segm": "vernier"},
     )
+
+
+def rows_of(text: str) -> dict[str, dict[str, str]]:
+    """The cells of the first table of a page, by loss."""
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
+    rows = (dict(zip(lines[0], line, strict=True)) for line in lines[2:])
+    return {row["loss"]: row for row in rows}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from made_boards import made_board, made_run
+from made_boards import made_board, made_run, rows_of
 
 from lt_bench.evaluation.comparison import bootstrap
 from lt_bench.leaderboard import regenerate
@@ -34,12 +34,6 @@ def page_of(folder: Path) -> str:
     (page,), problems = regenerate(folder)
     assert problems == []
     return page.read_text(encoding="utf-8")
-
-
-def rows_of(text: str) -> dict[str, dict[str, str]]:
-    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
-    rows = (dict(zip(lines[0], line, strict=True)) for line in lines[2:])
-    return {row["loss"]: row for row in rows}
 
 
 def test_a_page_says_how_sure_each_difference_is(board: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from made_boards import made_board, made_run
+from made_boards import made_board, made_run, rows_of
 from record_values import DECOUPLED, FEATURES, boxes_alone, errors, metrics
 
 from lt_bench.cli import main
@@ -47,12 +47,6 @@ def page_of(folder: Path) -> str:
     page, problems = folder / "made.md", regenerate(folder, published=True)[1]
     assert problems == []
     return page.read_text(encoding="utf-8")
-
-
-def rows_of(text: str) -> dict[str, dict[str, str]]:
-    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
-    rows = (dict(zip(lines[0], line, strict=True)) for line in lines[2:])
-    return {row["loss"]: row for row in rows}
 
 
 def box_ap(folder: Path, loss: str, metric: str) -> list[float]:

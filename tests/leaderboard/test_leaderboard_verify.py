@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from alterations import alterations, names, sealed_anew
+from stored_records import stored_copy
 
 from lt_bench.errors import UserError
 from lt_bench.leaderboard import read
 from lt_bench.leaderboard.files import files_of
 from lt_bench.leaderboard.store import evidence_path
 from lt_bench.leaderboard.submission import submit
-from lt_bench.leaderboard.verification import by_config, by_evidence
 from lt_bench.leaderboard.verification.problem import Problem
 from lt_bench.leaderboard.verified import verified_run
 from lt_bench.leaderboard.verify import is_verified, verify
@@ -49,16 +48,8 @@ def submitted(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def stored(submitted: Path, tmp_path: Path) -> Path:
-    """The record of that run in a store, with all that lies beside it. Tests may alter it."""
-    folder = shutil.copytree(submitted.parent, tmp_path / "glyphs" / submitted.parent.name)
-    return Path(folder) / submitted.name
-
-
-@pytest.fixture
-def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Evidence and config stay as they are while a record is altered: read them once."""
-    for module, name in ((by_evidence, "read_evidence"), (by_evidence, "evidence_metrics"), (by_config, "read_config")):
-        monkeypatch.setattr(module, name, cache(getattr(module, name)))
+    """The record of that run in a store. Tests may alter it."""
+    return stored_copy(submitted, tmp_path)
 
 
 def test_a_finished_run_and_a_stored_record_are_verified(finished: Path, stored: Path) -> None:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from alterations import alterations, names, sealed_anew
 from record_values import DECOUPLED, boxes_alone
+from stored_records import stored_copy
 
 from lt_bench.leaderboard import read
 from lt_bench.leaderboard.dumped_config import config_text, read_config
 from lt_bench.leaderboard.files import files_of
 from lt_bench.leaderboard.results import load_results
 from lt_bench.leaderboard.submission import submit
-from lt_bench.leaderboard.verification import by_config, by_evidence
 from lt_bench.leaderboard.verify import is_verified, verify
 
 # What nothing but the seal, and of the second group also the file's name, knows of such a record.
@@ -36,16 +35,8 @@ def submitted(finished_probe: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def stored(submitted: Path, tmp_path: Path) -> Path:
-    """The record of that run in a store, with all that lies beside it. Tests may alter it."""
-    folder = shutil.copytree(submitted.parent, tmp_path / "glyphs" / submitted.parent.name)
-    return Path(folder) / submitted.name
-
-
-@pytest.fixture
-def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Evidence and config stay as they are while a record is altered: read them once."""
-    for module, name in ((by_evidence, "read_evidence"), (by_evidence, "evidence_metrics"), (by_config, "read_config")):
-        monkeypatch.setattr(module, name, cache(getattr(module, name)))
+    """The record of that run in a store. Tests may alter it."""
+    return stored_copy(submitted, tmp_path)
 
 
 def test_it_is_verified_and_lies_with_its_features(finished_probe: Path, stored: Path) -> None:
