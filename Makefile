@@ -1,11 +1,29 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run test check archive test-quick test-long test-install calibrate gpu lint types types-tests format venv
+.PHONY: run probe test check archive test-quick test-long test-install calibrate gpu lint types types-tests format venv
 
 # Sets everything up and runs the benchmark once: on LVIS if it is there, else on the embedded data set.
 run: venv
 	$(VENV) -m lt_bench run --loss ecm --backbone r50 --schedule 1x
+
+# From nothing to the decoupled tables of glyphs-lt, in work_dirs/leaderboards/glyphs-lt.md: trains one detector, stores its
+# RoI features, and trains the classifier alone with every loss and seed, plugins included, in both recipes. Interrupted,
+# it goes on when it is given again; finished, it says so.
+PROBE_DATA := glyphs-lt
+PROBE_ITERS := 600
+PROBE_STEPS := 2000
+PROBE_SEEDS := 10
+# More options of the detector's training.
+PROBE_DETECTOR :=
+probe: work = work_dirs/$(PROBE_DATA)
+probe: venv
+	$(VENV) -m lt_bench run --loss ce --dataset $(PROBE_DATA) --recipe plain --max-iters $(PROBE_ITERS) \
+		--work-dir $(work)/ce $(PROBE_DETECTOR)
+	$(VENV) -m lt_bench features $(work)/ce --out features/$(PROBE_DATA)
+	@status=0; for recipe in plain common; do $(VENV) -m lt_bench probe --features features/$(PROBE_DATA) --loss all \
+		--seeds $(PROBE_SEEDS) --steps $(PROBE_STEPS) --recipe $$recipe --work-dir $(work)/probe_$$recipe || status=1; \
+	done; exit $$status  # a loss that fails in one recipe keeps nothing from running in the other
 
 # Sets everything up and passes the tests, in one process per core; those of a file run in one process, in order.
 test: venv lint

@@ -20,7 +20,8 @@ LEADERBOARDS = Path("leaderboards")
 
 @click.command()
 @click.option("--folder", type=PATH, default=LEADERBOARDS, show_default=True, help="Holds results/ and the pages.")
-@click.option("--add", "runs", type=PATH, multiple=True, metavar="FOLDER", help="Verify a run and take it in first.")
+@click.option("--add", "runs", type=PATH, multiple=True, metavar="FOLDER",
+              help="Verify a run, or all runs in a folder, and take them in first.")  # fmt: skip
 @click.option("--annotations", type=PATH, help="With --add: validation annotations that the predictions are of.")
 @click.option("--check", is_flag=True, help="Only say whether the pages are what the records give.")
 @click.option("--strict", is_flag=True, help="Refuse records that do not verify, and tables with missing seeds.")

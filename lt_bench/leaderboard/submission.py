@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lt_bench.errors import RunFailedError, UserError
 from lt_bench.leaderboard.dumped_config import publishable
-from lt_bench.leaderboard.files import RESULT, files_of
+from lt_bench.leaderboard.files import RESULT, files_of, results_in
 from lt_bench.leaderboard.store import add, read, record_path
 from lt_bench.leaderboard.verify import Verification, verify
 
@@ -21,7 +21,8 @@ def submit(source: Path, results: Path, annotations: Path | None = None) -> Path
 def submissible(sources: Iterable[Path], results: Path, annotations: Path | None = None) -> dict[Path, Path]:
     """Verify runs that are to be stored below the folder `results`; returns where each belongs -> its record.
 
-    sources: the folder of a run, or a record with what lies beside it. A run needs its record, evidence, AP by class
+    sources: the folder of a run, a folder that holds such folders, of which the finished ones count, or a record with
+    what lies beside it. A run needs its record, evidence, AP by class
     and config; a record of an earlier version, which has no evidence, is taken as it is. annotations: as in `verify`.
     Nothing is written.
 
@@ -30,7 +31,7 @@ def submissible(sources: Iterable[Path], results: Path, annotations: Path | None
     """
     found: dict[Path, Path] = {}
     refusals = []
-    for source in sources:
+    for source in (one for given in sources for one in _runs(given)):
         record, verified = _verified(source, annotations)
         if verified.problems:
             refusals.append(refusal(verified))
@@ -48,6 +49,13 @@ def refusal(found: Verification) -> str:
     """Why a record is not taken."""
     lines = [f"  {problem}" for problem in found.problems]
     return "\n".join([f"{found.record} does not verify:", *lines])
+
+
+def _runs(source: Path) -> list[Path]:
+    """The folders of the runs in a folder of runs; `source` itself where it is anything else."""
+    if not source.is_dir() or (source / RESULT).exists():
+        return [source]
+    return [record.parent for record in results_in(source)] or [source]
 
 
 def _verified(source: Path, annotations: Path | None) -> tuple[Path, Verification]:

@@ -16,7 +16,7 @@ from lt_bench.cli import main
 from lt_bench.errors import RunFailedError, UserError
 from lt_bench.leaderboard import add, read, write
 from lt_bench.leaderboard.files import files_of
-from lt_bench.leaderboard.submission import submit
+from lt_bench.leaderboard.submission import submissible, submit
 from lt_bench.leaderboard.verify import verify
 
 OLD_RECORDS = Path(__file__).parent / "old_records"
@@ -102,6 +102,18 @@ def test_records_of_earlier_versions_are_taken_and_no_folder_without_evidence(fi
         submit(folder, tmp_path / "results")
     with pytest.raises(UserError, match="is no run's folder"):
         submit(tmp_path / "absent", tmp_path / "results")
+
+
+def test_a_folder_of_runs_stands_for_the_finished_ones_in_it(finished: Path, tmp_path: Path) -> None:
+    runs, results = tmp_path / "runs", tmp_path / "results"
+    for name in ("first", "unfinished"):
+        shutil.copytree(finished, runs / name)
+    (runs / "unfinished" / "result.json").unlink()
+    assert list(submissible([runs], results).values()) == [runs / "first" / "result.json"]
+    assert submit(runs, results).read_bytes() == (finished / "result.json").read_bytes()
+    (runs / "first" / "result.json").unlink()
+    with pytest.raises(UserError, match="is no run's folder"):
+        submissible([runs], results)
 
 
 class Crash(BaseException):
