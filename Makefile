@@ -1,7 +1,8 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run probe test check archive test-quick test-long test-install calibrate gpu lint types types-tests format venv
+.PHONY: run probe test check archive test-quick test-long test-install calibrate study study-runs gpu lint types \
+	types-tests format venv
 
 # Sets everything up and runs the benchmark once: on LVIS if it is there, else on the embedded data set.
 run: venv
@@ -65,6 +66,16 @@ test-install:
 calibrate: venv
 	$(VENV) -m benchmarks.calibration
 	$(VENV) -m benchmarks.calibration.seeds
+
+# The runs that the study has beside those of the boards: a grid of schedules in the decoupled tracks, on stored FEATURES.
+# Hours of two cores; what is finished is not repeated.
+FEATURES ?= features/glyphs-lt
+study-runs: venv
+	$(VENV) -m benchmarks.study.runs --features $(FEATURES)
+
+# docs/study.md, from committed records alone.
+study: venv
+	$(VENV) -m benchmarks.study
 
 # Sets everything up and checks it on the GPU.
 gpu: venv
