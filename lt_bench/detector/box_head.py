@@ -14,6 +14,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from lt_bench.detector.candidate_boxes import CandidateBoxes, DecodedBoxes, EncodedBoxes
+from lt_bench.detector.deltas import Deltas, GivenDeltas
 from lt_bench.detector.early_exit_nms import early_exit_nms, has_early_exit
 
 
@@ -65,26 +66,34 @@ class LongTailBBoxHead(Shared2FCBBoxHead):
         self,
         roi: Tensor,
         cls_score: Tensor,
-        bbox_pred: Tensor | None,
+        bbox_pred: Tensor | Deltas | None,
         img_meta: dict[str, Any],
         rescale: bool = False,
         rcnn_test_cfg: ConfigDict | None = None,
     ) -> InstanceData:
-        """As in mmdet: roi [N, 5], cls_score [N, K], bbox_pred [N, C * 4] or [N, 4]: bboxes, scores and labels."""
+        """As in mmdet: roi [N, 5], cls_score [N, K], bbox_pred [N, C * 4] or [N, 4]: bboxes, scores and labels.
+
+        bbox_pred may be Deltas as well, for N > 0.
+        """
         stock = super()._predict_by_feat_single
         cfg = rcnn_test_cfg
         if len(roi) and cfg is not None and cfg.max_per_img > 0 and has_early_exit(cfg.nms):
             boxes: CandidateBoxes
             if bbox_pred is not None and not self.reg_class_agnostic and type(self.bbox_coder) is DeltaXYWHBBoxCoder:
+                deltas = bbox_pred if isinstance(bbox_pred, Deltas) else GivenDeltas(bbox_pred)
                 scores = self.loss_cls.get_activation(cls_score)
                 scale = tuple(1 / factor for factor in img_meta["scale_factor"]) if rescale else None
-                boxes = EncodedBoxes(self.bbox_coder, roi[:, 1:], bbox_pred, img_meta["img_shape"], scale)
+                boxes = EncodedBoxes(self.bbox_coder, roi[:, 1:], deltas, img_meta["img_shape"], scale)
             else:  # no more than one box per RoI, or an encoding that isn't known
-                every = stock(roi, cls_score, bbox_pred, img_meta, rescale, None)
+                every = stock(roi, cls_score, _given(bbox_pred), img_meta, rescale, None)
                 scores = every.scores
                 boxes = DecodedBoxes(every.bboxes, self.num_classes)
             if found := early_exit_nms(boxes, scores, cfg.score_thr, cfg.nms, cfg.max_per_img):
                 detections, labels, _ = found
                 return InstanceData(bboxes=detections[:, :-1], scores=detections[:, -1], labels=labels)
-        results: InstanceData = stock(roi, cls_score, bbox_pred, img_meta, rescale, cfg)
+        results: InstanceData = stock(roi, cls_score, _given(bbox_pred), img_meta, rescale, cfg)
         return results
+
+
+def _given(deltas: Tensor | Deltas | None) -> Tensor | None:
+    return deltas.every() if isinstance(deltas, Deltas) else deltas

@@ -13,6 +13,8 @@ from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder
 from mmdet.structures.bbox import scale_boxes
 from torch import Tensor
 
+from lt_bench.detector.deltas import Deltas
+
 _FIRST_CHUNK = 8192  # candidates whose boxes are decoded first in the search for the largest coordinate
 _SAFE_INPUT = 1e15  # no RoI and no delta up to this decodes to NaN in float32
 
@@ -51,7 +53,7 @@ class DecodedBoxes(CandidateBoxes):
 class EncodedBoxes(CandidateBoxes):
     """Class-specific boxes, decoded when asked for, to what decoding all of them gives.
 
-    rois [N, 4] and deltas [N, C * 4], N > 0; max_shape: (height, width) of the image in pixels or None; scale: factors
+    rois [N, 4], N > 0, and their deltas; max_shape: (height, width) of the image in pixels or None; scale: factors
     (x, y) for the decoded boxes, or None.
     """
 
@@ -59,20 +61,20 @@ class EncodedBoxes(CandidateBoxes):
         self,
         coder: DeltaXYWHBBoxCoder,
         rois: Tensor,
-        deltas: Tensor,
+        deltas: Deltas,
         max_shape: Sequence[int] | None = None,
         scale: tuple[float, float] | None = None,
     ) -> None:
         self._coder = coder
         self._rois = rois
-        self._num_classes = deltas.shape[1] // 4
-        self._deltas = deltas.reshape(-1, 4)
+        self._num_classes = deltas.num_classes
+        self._deltas = deltas
         self._max_shape = max_shape
         self._scale = scale
 
     def __call__(self, candidates: Tensor) -> Tensor:
         rois = self._rois[torch.div(candidates, self._num_classes, rounding_mode="floor")]
-        return self._scaled(self._coder.decode(rois, self._deltas[candidates], max_shape=self._max_shape))
+        return self._scaled(self._coder.decode(rois, self._deltas(candidates), max_shape=self._max_shape))
 
     def largest(self, mask: Tensor) -> Tensor:
         """Looks at the RoIs that reach furthest first and ends with a box that reaches the border of the image."""
@@ -100,6 +102,6 @@ class EncodedBoxes(CandidateBoxes):
         height, width = self._max_shape[:2]
         # Rounded as the boxes are: clipped to the border, then scaled.
         corner = self._scaled(self._rois.new_tensor([[width, height, width, height]])).max()
-        input_size = torch.maximum(self._rois.abs().max(), self._deltas.abs().max())  # NaN if one of them is
+        input_size = torch.maximum(self._rois.abs().max(), self._deltas.bound())  # NaN if one of them is
         bound, size = torch.stack([corner.double(), input_size.double()]).tolist()
         return bound if size <= _SAFE_INPUT else None

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from lt_bench.evaluation.inputs.predictions import encode
 
 if TYPE_CHECKING:
     from lt_bench.detector.box_head import LongTailBBoxHead
+    from lt_bench.detector.deltas import Deltas
     from lt_bench.features.store import Split
 
 REPORT_EVERY = 10  # images
@@ -33,16 +35,18 @@ def predict(
 
     from lt_bench.detector.prediction_writer import detections_of
 
-    cfg = ConfigDict(test)
+    cfg, deltas_of = ConfigDict(test), _regression(head)
     for place, image in enumerate(np.asarray(split.image_ids).tolist()):
-        found = _detections(head, split, place, cfg)
+        found = _detections(head, deltas_of, split, place, cfg)
         yield encode(detections_of({"img_id": image, "pred_instances": found}, category_ids))
         if (place + 1) % REPORT_EVERY == 0:
             report(place + 1)
 
 
 @torch.inference_mode()
-def _detections(head: LongTailBBoxHead, split: Split, place: int, cfg: Any) -> Any:
+def _detections(
+    head: LongTailBBoxHead, deltas_of: Callable[[Tensor], Tensor | Deltas], split: Split, place: int, cfg: Any
+) -> Any:
     """mmdet's InstanceData of one image: bboxes, scores, labels."""
     device = head.fc_cls.weight.device
     rows = slice(int(split.first[place]), int(split.first[place + 1]))
@@ -53,5 +57,16 @@ def _detections(head: LongTailBBoxHead, split: Split, place: int, cfg: Any) -> A
         "scale_factor": tuple(np.asarray(split.scales[place]).tolist()),
     }
     rois = torch.nn.functional.pad(boxes, (1, 0))  # all of image 0
-    scores, deltas = head.fc_cls(features), head.fc_reg(features)
-    return head.predict_by_feat((rois,), (scores,), (deltas,), [meta], cfg, rescale=True)[0]
+    scores = head.fc_cls(features)
+    return head.predict_by_feat((rois,), (scores,), (deltas_of(features),), [meta], cfg, rescale=True)[0]
+
+
+def _regression(head: LongTailBBoxHead) -> Callable[[Tensor], Tensor | Deltas]:
+    """The layer that gives an image's deltas from its features; on a CPU, where that takes time, those that matter."""
+    from lt_bench.detector.deltas import LinearDeltas
+
+    layer: nn.Linear = head.fc_reg
+    if layer.weight.device.type != "cpu" or head.reg_class_agnostic:
+        return layer
+    longest = LinearDeltas.longest_row(layer)
+    return lambda features: LinearDeltas(features, layer, longest) if len(features) else layer(features)

@@ -14,6 +14,7 @@ from nms_cases import IMAGE, assert_same_bits
 
 from lt_bench.detector import candidate_boxes
 from lt_bench.detector.candidate_boxes import EncodedBoxes
+from lt_bench.detector.deltas import GivenDeltas
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -36,7 +37,7 @@ def test_a_part_decodes_as_the_whole(seed: int, count: int, rescale: bool, broke
     scale = (0.6, 0.61) if rescale else None
     if broken:
         deltas.view(-1)[int(torch.randint(0, deltas.numel(), (1,), generator=generator))] = float("nan")
-    boxes = EncodedBoxes(head.bbox_coder, rois[:, 1:], deltas, IMAGE, scale)
+    boxes = EncodedBoxes(head.bbox_coder, rois[:, 1:], GivenDeltas(deltas), IMAGE, scale)
     every = head.bbox_coder.decode(rois[:, 1:].repeat_interleave(3, 0), deltas.view(-1, 4), max_shape=IMAGE)
     if scale is not None:
         every = every * torch.tensor([scale * 2])
@@ -54,5 +55,7 @@ def test_the_border_is_no_bound_without_clipping() -> None:
     rois = torch.tensor([[0.0, 0.0, 128.0, 96.0], [0.0, 0.0, 100.0, 96.0]])
     deltas = torch.tensor([[0.0, 0.0, 0.0, 0.0], [9.0, 0.0, 0.0, 0.0]])
     with mock.patch.object(candidate_boxes, "_FIRST_CHUNK", 1):
-        largest = EncodedBoxes(head.bbox_coder, rois, deltas, IMAGE).largest(torch.ones(2, 1, dtype=torch.bool))
+        largest = EncodedBoxes(head.bbox_coder, rois, GivenDeltas(deltas), IMAGE).largest(
+            torch.ones(2, 1, dtype=torch.bool)
+        )
     torch.testing.assert_close(largest, torch.tensor(190.0))  # 100 pixels, moved by 9 * 0.1 of their width
