@@ -62,8 +62,10 @@ def _same_data(table: Table, other: Table) -> bool:
 
 
 def _agreement(table: Table, pairs: Sequence[tuple[Row, Row]], metric: str) -> Agreement:
-    sides = [[loss_runs(str(place), pair[side], table.kind) for place, pair in enumerate(pairs)] for side in (0, 1)]
-    return agreement(*sides, metric)
+    own, other = (
+        [loss_runs(str(place), pair[side], table.kind) for place, pair in enumerate(pairs)] for side in (0, 1)
+    )
+    return agreement(own, other, metric)
 
 
 def _tau(found: Agreement, table: Table, doubted: Collection[str]) -> str:
