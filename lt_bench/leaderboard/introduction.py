@@ -70,8 +70,8 @@ def introduction(dataset: str, made: Sequence[Table]) -> list[str]:
             "**What this page is:** small runs on synthetic data that the package makes itself: rendered glyphs with "
             "a long tail. They show that the whole path works, from data to table, and how the losses behave on a "
             f"toy long tail. {kept if right else ''}"
-            "**What it is not:** a ranking of the losses. Their order here says nothing about their "
-            "order on LVIS."
+            "**What it is not:** a ranking of the losses on LVIS, where nothing on this page was measured. How far "
+            "orders on such data agree with published ones on LVIS was measured apart and is in docs/study.md."
         )
     if dataset in FULL_SIZE:
         classes, images = FULL_SIZE[dataset]

@@ -16,6 +16,7 @@ from lt_bench.leaderboard.published import DATASET as PUBLISHED
 from lt_bench.leaderboard.published import all_published, beside_measured
 from lt_bench.leaderboard.store import read_all, slug
 from lt_bench.leaderboard.tables import DELTA, Table, tables
+from lt_bench.leaderboard.trust import trust
 from lt_bench.leaderboard.verified import verified_run
 from lt_bench.utils.files import write_atomic
 
@@ -66,6 +67,7 @@ def render(dataset: str, made: Sequence[Table]) -> str:
             *caption(table),
             markdown.table(table.frame, left={"loss", DELTA, "evidence"}),
             *findings(table.rows, table.standing, toy=is_toy(dataset)),
+            *trust(table, made),
             *beside_measured(table.rows),
             *_further(table),
         ]

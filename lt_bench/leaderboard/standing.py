@@ -15,6 +15,7 @@ from lt_bench.evaluation.comparison.resampled_ap import COMPARED
 from lt_bench.evaluation.comparison.runs import LossRuns
 from lt_bench.evaluation.comparison.total import Difference, without_intervals
 from lt_bench.evaluation.comparison.widened_metrics import cached_images, widened_metrics
+from lt_bench.evaluation.terms import BoxOrMask
 from lt_bench.leaderboard.cells import ABSENT, points
 from lt_bench.leaderboard.rows import Row, baselines, values
 
@@ -81,7 +82,7 @@ class Standing:
 
 def standing(rows: Sequence[Row]) -> Standing:
     """What can be said of the rows of a table. Resampled metrics are computed once per evidence file, and kept."""
-    runs = [_loss_runs(str(place), row) for place, row in enumerate(rows)]
+    runs = [loss_runs(str(place), row, row.kind) for place, row in enumerate(rows)]
     doubted = _doubts(rows, runs)
     pairs = {metric: all_pairs(runs, metric, pooled=POOLED) for metric in METRICS}
     for metric in doubted.keys() & pairs.keys():
@@ -91,21 +92,22 @@ def standing(rows: Sequence[Row]) -> Standing:
     return Standing(_ranks(runs, pairs["AP"]), tuple(places), differences, pairs, doubted)
 
 
+def loss_runs(name: str, row: Row, kind: BoxOrMask) -> LossRuns:
+    """A row's COMPARED of boxes or of masks, as numbers. name: what the loss is called in what is computed of them."""
+    measured = np.stack([values(row.records, ("metrics", kind, metric)) for metric in COMPARED], axis=1)
+    return LossRuns(name, row.seeds, measured, _resampled(row, kind))
+
+
 def interval_text(interval: Interval) -> str:
     return f"[{points(interval.low)}, {points(interval.high)}]"
 
 
-def _loss_runs(name: str, row: Row) -> LossRuns:
-    measured = np.stack([values(row.records, ("metrics", row.kind, metric)) for metric in COMPARED], axis=1)
-    return LossRuns(name, row.seeds, measured, _resampled(row))
-
-
-def _resampled(row: Row) -> NDArray[np.float64] | None:
+def _resampled(row: Row, kind: BoxOrMask) -> NDArray[np.float64] | None:
     """float64 [S, B, M]; None with a run that has no evidence, and for a single run, of which no interval is given."""
     paths = [run.evidence for run in row.runs if run.evidence is not None]
     if len(row.runs) < 2 or len(paths) < len(row.runs):
         return None
-    return np.stack([widened_metrics(path, row.kind, RESAMPLES, SEED) for path in paths])
+    return np.stack([widened_metrics(path, kind, RESAMPLES, SEED) for path in paths])
 
 
 def _doubts(rows: Sequence[Row], runs: Sequence[LossRuns]) -> dict[str, str]:
