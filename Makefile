@@ -8,9 +8,9 @@ VENV := .venv/bin/python
 run: venv
 	$(VENV) -m lt_bench run --loss ecm --backbone r50 --schedule 1x
 
-# From nothing to the decoupled tables of glyphs-lt, in work_dirs/leaderboards/glyphs-lt.md: trains one detector, stores its
-# RoI features, and trains the classifier alone with every loss and seed, plugins included, in both recipes. Interrupted,
-# it goes on when it is given again; finished, it says so.
+# From nothing to the decoupled tables of glyphs-lt, in work_dirs/leaderboards/glyphs-lt.md: trains one detector, stores
+# its RoI features, and trains the classifier alone with every loss and seed, plugins included, in both recipes.
+# Interrupted, it goes on when it is given again; finished, it says so.
 PROBE_DATA := glyphs-lt
 PROBE_ITERS := 600
 PROBE_STEPS := 2000

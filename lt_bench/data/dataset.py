@@ -73,6 +73,17 @@ def find(dataset: str, data_root: Path | None) -> DataPaths:
     return lvis.DataPaths(dataset, folder / "lvis_v1_train.json", folder / "lvis_v1_val.json", root)
 
 
+def val_annotations(dataset: str) -> Path:
+    """The validation annotations of `dataset`; of an embedded one that is not there they alone are made, not images.
+
+    Raises DataNotFoundError when they are not there, OSError when those of an embedded one can't be written.
+    """
+    from lt_bench.data import glyphs, lvis
+    from lt_bench.data.glyphs.truth import val_file
+
+    return val_file(glyphs.PRESETS[dataset]) if dataset in glyphs.PRESETS else lvis.find(dataset, None).val
+
+
 def load(paths: DataPaths) -> Dataset:
     """Read both annotation files and log which form was found. Raises UserError for a damaged one."""
     from lt_bench.data import lvis

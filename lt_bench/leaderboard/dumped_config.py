@@ -25,6 +25,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path, PurePath
 from pprint import pformat
@@ -78,7 +79,8 @@ def config_text(config: Mapping[str, Any]) -> str:
 
     Raises ValueError for what is no literal: an infinite number, an object.
     """
-    text = "".join(f"{name} = {pformat(value, width=110, sort_dicts=False)}\n" for name, value in config.items())
+    parts = ((name, pformat(value, width=110, compact=True, sort_dicts=False)) for name, value in config.items())
+    text = "".join(f"{name} = {part}\n" for name, part in parts)
     try:
         back = {name: _value(node) for name, node in _assignments(ast.parse(text))}
     except (SyntaxError, ValueError, TypeError) as error:
@@ -91,7 +93,8 @@ def config_text(config: Mapping[str, Any]) -> str:
 def publishable(path: Path) -> str:
     """The text of a config with words for the places on the machine that it was made on.
 
-    Its fingerprint stays the same. Raises UserError when the file is no dumped config, or names another such place.
+    Its fingerprint stays the same. That of a classifier alone is laid out anew, many numbers on a line: a board has
+    hundreds of such runs. Raises UserError when the file is no dumped config, or names another such place.
     """
     text = _text(path)
     lines = text.encode().splitlines(keepends=True)
@@ -106,6 +109,9 @@ def publishable(path: Path) -> str:
     for start, node, value in sorted(changes, key=lambda change: -change[0]):
         end = _offset(lines, node.end_lineno or 0, node.end_col_offset or 0)
         content = content[:start] + repr(value).encode() + content[end:]
+    with suppress(ValueError, TypeError, RecursionError):  # not plain values: its own check names it
+        values = {name: _value(node) for name, node in _assignments(ast.parse(content))}
+        return config_text(values) if is_probe(values) else content.decode()
     return content.decode()
 
 

@@ -124,6 +124,17 @@ def test_the_config_of_a_probe_is_read_as_it_was_written(tmp_path: Path, make_re
     assert probe_fingerprint(published) == probe_fingerprint(config)
 
 
+def test_the_config_of_a_probe_is_published_with_many_numbers_on_a_line(tmp_path: Path, make_record: Any) -> None:
+    config = probe_config(make_record())
+    config["loss"] |= {"image_count": list(range(150)), "instance_count": list(range(150))}
+    path = tmp_path / "config.py"
+    path.write_text("".join(f"{name} = {value!r}\n".replace(", ", ",\n ") for name, value in config.items()))
+    assert path.read_text().count("\n") > 300
+    path.write_text(text := publishable(path), encoding="utf-8")
+    assert text.count("\n") < 50 and read_config(path) == config
+    assert publishable(path) == text
+
+
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), object()])
 def test_what_is_no_plain_value_is_no_config(value: object) -> None:
     with pytest.raises(ValueError, match="plain values"):

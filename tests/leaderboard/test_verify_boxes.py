@@ -50,6 +50,16 @@ def test_it_is_verified_and_lies_with_its_features(finished_probe: Path, stored:
     assert set(load_results(stored.parent, per_class=True).kind) == {"bbox"}
 
 
+def test_no_data_set_is_drawn(
+    finished_probe: Path, stored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a stored record nothing has to be made; of a run whose annotations are not here, these alone."""
+    monkeypatch.setenv("LT_BENCH_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setattr("lt_bench.data.glyphs.make", None)
+    assert verify(stored).headline == "verified" and not (tmp_path / "empty").exists()
+    assert "predictions" in verify(finished_probe / "result.json").checked
+
+
 def test_every_single_alteration_is_named(stored: Path, remembered: None) -> None:
     record = read(stored)
     walked = list(alterations(record))

@@ -19,7 +19,15 @@ import numpy as np
 from PIL import Image
 
 from lt_bench.data.glyphs.font import Glyph, choose
-from lt_bench.data.glyphs.lvis_form import Mask, file_name, lvis_annotations, lvis_categories, lvis_document, lvis_mask
+from lt_bench.data.glyphs.lvis_form import (
+    Mask,
+    dumped,
+    file_name,
+    lvis_annotations,
+    lvis_categories,
+    lvis_document,
+    lvis_mask,
+)
 from lt_bench.data.glyphs.plan import TRAIN, VAL, ImagePlan, plan
 from lt_bench.data.glyphs.presets import PRESETS, Preset
 from lt_bench.data.glyphs.render import render
@@ -49,7 +57,7 @@ def make(preset: str, cache: Path | None = None, progress: Progress | None = Non
 
 def make_preset(preset: Preset, cache: Path, workers: int | None = None, progress: Progress | None = None) -> Path:
     """`make` for a preset of one's own; the number of worker processes does not change a byte."""
-    root = cache / f"{preset.name}-v{GENERATOR_VERSION}-seed{preset.seed}"
+    root = cache / name_of(preset)
     try:
         with locked(cache / f".{root.name}.lock"):
             if not is_intact(root):
@@ -66,6 +74,11 @@ def make_preset(preset: Preset, cache: Path, workers: int | None = None, progres
             "Set LT_BENCH_CACHE to a folder that can be written and has room.",
         ) from error
     return root
+
+
+def name_of(preset: Preset) -> str:
+    """The name of the data set's folder in a cache: another one for other bytes."""
+    return f"{preset.name}-v{GENERATOR_VERSION}-seed{preset.seed}"
 
 
 def digest(root: Path) -> str:
@@ -111,7 +124,7 @@ def build(preset: Preset, root: Path, workers: int | None = None, progress: Prog
             categories = categories or lvis_categories(glyphs, annotations)  # the training set's counts, in both files
             document = lvis_document(preset, folder, zip(ids, images, strict=True), annotations, categories)
             path = f"annotations/lvis_v1_{name}.json"
-            content = _dump(document)
+            content = dumped(document)
             (root / path).write_bytes(content)
             digests[path] = hashlib.sha256(content).hexdigest()
             first_id += len(images)
@@ -122,7 +135,7 @@ def build(preset: Preset, root: Path, workers: int | None = None, progress: Prog
         "annotations": digests,
         "digest": digest(root),
     }
-    (root / MANIFEST).write_bytes(_dump(manifest))
+    (root / MANIFEST).write_bytes(dumped(manifest))
 
 
 def classes(preset: Preset) -> list[Glyph]:
@@ -160,7 +173,3 @@ def _make_image(
     Image.fromarray(pixels).save(folder / file_name(image_id))
     pairs = zip(image.objects, masks, strict=True)
     return [lvis_mask(label, mask) for (label, annotated), mask in pairs if annotated]
-
-
-def _dump(document: object) -> bytes:
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()

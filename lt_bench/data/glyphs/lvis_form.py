@@ -6,6 +6,7 @@ LVIS itself has polygons, which cannot hold a letter's holes exactly. Everything
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -122,3 +123,8 @@ def lvis_document(
         ],
         "annotations": annotations,
     }
+
+
+def dumped(document: object) -> bytes:
+    """JSON, as all of a data set's files have it."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()

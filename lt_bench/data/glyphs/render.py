@@ -56,7 +56,12 @@ def render(
         _paint(image, stamp, rng)
     grain = int(rng.integers(2, 14))
     image += rng.integers(-grain, grain + 1, image.shape)
-    return np.clip(image, 0, 255).astype(np.uint8), [owner == index for index in range(len(stamps))]
+    return np.clip(image, 0, 255).astype(np.uint8), masks(stamps, owner)
+
+
+def masks(stamps: Sequence[Stamp], owner: NDArray[np.int64]) -> list[NDArray[np.bool_]]:
+    """What is visible of each glyph of a `layout`: bool [S, S]."""
+    return [owner == index for index in range(len(stamps))]
 
 
 def turned(glyph: NDArray[np.uint8], size: int, degrees: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -43,13 +43,13 @@ def find_annotations(record: ResultRecord, files: Files) -> Path | None:
 
 
 def _candidates(record: ResultRecord, files: Files) -> Iterator[Path]:
-    """Where the annotations may be, one by one: to find those of a data set that is drawn may mean to draw it."""
+    """Where the annotations may be, one by one: those of a data set that is drawn may have to be made."""
     with suppress(UserError, KeyError, TypeError):  # a config that can't be read is named by its own check
         config = read_config(files.config)
         named = config if is_probe(config) else innermost_dataset(config["test_dataloader"])
         yield Path(named["ann_file"])
-    with suppress(UserError):  # the data set is not here
-        yield datasets.find(record.track.dataset, None).val
+    with suppress(UserError, OSError):  # the data set is not here, or nothing can be written
+        yield datasets.val_annotations(record.track.dataset)
 
 
 def check_annotations(record: ResultRecord, annotations: Path, evidence: Path) -> None:
