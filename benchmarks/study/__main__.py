@@ -21,7 +21,7 @@ from benchmarks.common import CHECKOUT
 from benchmarks.common.command import SETTINGS, dump
 from benchmarks.study import STUDY
 from benchmarks.study.load import best_runs, tracks
-from benchmarks.study.over_grid import best_of, grids
+from benchmarks.study.over_grid import best_of, grids, unlike_board
 from benchmarks.study.page import Study, numbers, render
 from benchmarks.study.roles import missing, sections
 from benchmarks.study.tail import tails
@@ -66,6 +66,7 @@ def study(results: Path, own: Path) -> Study:
     runs = best_runs(own / "best")
     over = [(grid, best_of(grid, runs)) for grid in grids(own, found)]
     lacking = [*missing(found), *_grids_missing(over)]
+    left_out += unlike_board(own, found)
     return Study(found, sections(found), over, tails(found), lacking, left_out)
 
 

@@ -30,8 +30,8 @@ class Pairs:
     """How many pairs of losses there are, and which differ significantly, the better loss first.
 
     Significant is meant as in the bounds of tau: after Holm's correction, at half of 5 % in each of two measured
-    orders. Published values are taken as they are, and all differ. kept: of those of the first order, the ones that have the
-    same sign in the second one's means, significant or not. same, opposite: of those significant in both orders.
+    orders. Published values are taken as they are, and all differ. kept: of those of the first order, the ones that
+    have the same sign in the second one's means, significant or not. same, opposite: of those significant in both.
     """
 
     total: int

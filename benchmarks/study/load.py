@@ -58,8 +58,9 @@ class Track:
 
     @property
     def name(self) -> str:
-        """Short, for a table's cell."""
-        return f"{self.dataset} {self.recipe}, {'full' if self.features is None else f'features {self.features}'}"
+        """Short, for a table's cell; of features without the digest of their checkpoint."""
+        how = "full" if self.features is None else f"decoupled ({self.features.rpartition('_')[0] or self.features})"
+        return f"{self.dataset} {self.recipe}, {how}"
 
     @property
     def kinds(self) -> tuple[BoxOrMask, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.study.agreements import METRICS, Comparison, compare_runs
 from benchmarks.study.grid import Cell, best
 from benchmarks.study.load import Track, cell_of, loss_runs, with_seeds
-from benchmarks.study.rows import Row, read_rows
+from benchmarks.study.rows import DIGITS, Row, read_rows, row_of
 from lt_bench.evaluation.comparison.runs import LossRuns
 from lt_bench.evaluation.comparison.tau import tau_b
 from lt_bench.evaluation.comparison.total import Difference, difference
@@ -85,6 +85,19 @@ def grid_of(track: Track, rows: Sequence[Row]) -> GridOf:
         again={metric: _again(track, val[metric].get(own, {}), len(seeds), seeds, metric) for metric in METRICS},
         chosen=_chosen(held_out["AP"], own, len(cells)),
     )
+
+
+def unlike_board(folder: Path, tracks: Sequence[Track]) -> list[str]:
+    """Rows of the grid that say something else than the board's record of the same run."""
+    found = []
+    for path in sorted((folder / "grid").glob("*.csv")):
+        for track in tracks:
+            board = {record.identity()[:DIGITS]: record for record in track.records}
+            for row in read_rows(path):
+                record = board.get(row.identity)
+                if record is not None and row_of(record, row.cell, row.evaluated) != row:
+                    found.append(f"{path.name}: {row.loss}, seed {row.seed}, {row.cell}: not as on the board")
+    return found
 
 
 def centre(cells: Iterable[Cell]) -> Cell:

@@ -51,9 +51,9 @@ def render(study: Study, conclusions: str) -> str:
         MARK,
         "# Can a cheap order of losses be trusted?",
         "Training a detector in full with every loss and seed is dear; training the classifier alone on stored "
-        "features ([probe.md](probe.md)) takes seconds. This page holds the orders of the losses against each other: decoupled "
-        "against full training, one detector's features against another's, one recipe and schedule against others, "
-        "and each against published numbers of LVIS.",
+        "features ([probe.md](probe.md)) takes seconds. This page holds the orders of the losses against each other: "
+        "decoupled against full training, one detector's features against another's, one recipe and schedule against "
+        "others, and each against published numbers of LVIS.",
         "## What follows",
         conclusions.strip(),
         "### In numbers",
@@ -65,7 +65,7 @@ def render(study: Study, conclusions: str) -> str:
         "nothing else is said: the classifier alone has no masks.",
     ]
     if detectors := tables.of_detectors(study.tracks):
-        parts += ["The detectors behind the features:", detectors]
+        parts += ["The detectors behind the features, by full runs of the same loss and seed:", detectors]
     if study.missing:
         parts.append(f"**Missing**, so that this page says nothing of it: {'; '.join(study.missing)}.")
     if study.left_out:
@@ -84,9 +84,11 @@ def numbers(study: Study) -> list[str]:
     """What the numbers say, a sentence each."""
     lines = []
     for section in study.sections:
+        rare = {(one.first, one.second): one.agreement.tau for one in section.comparisons if one.metric == "APr"}
         for one in section.comparisons:
             if one.metric == "AP":
-                lines.append(f"{section.heading}. {one.first} and {one.second}: {_tau(one)}{verdict(one)}.")
+                tau = _tau(one, rare.get((one.first, one.second)))
+                lines.append(f"{section.heading}. {one.first} and {one.second}: {tau}{verdict(one)}.")
                 if section.heading != PUBLISHED and (told := prediction(one)):
                     lines[-1] += f" {told}"
     for grid, best in study.grids:
@@ -101,13 +103,15 @@ def bullets(lines: Sequence[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _tau(one: Comparison) -> str:
+def _tau(one: Comparison, rare_tau: float | None) -> str:
+    """rare_tau: that of APr in the same two orders."""
     if one.agreement.tau is None:
         return ""
     found = one.agreement.bounds
     bounds = "" if found is None else f", bounds [{found.low:.2f}, {found.high:.2f}]"
     chance = "" if one.chance is None else f", by chance in {100 * one.chance:.1f} %"
-    return f"tau {one.agreement.tau:.2f}{bounds}{chance}; "
+    rare = "" if rare_tau is None else f" (APr {rare_tau:.2f})"
+    return f"tau {one.agreement.tau:.2f}{rare}{bounds}{chance}; "
 
 
 def _agreements(study: Study) -> list[str]:
@@ -180,8 +184,8 @@ def _tails(found: Sequence[Tail]) -> list[str]:
     parts = [
         "## The tail",
         "The recipe common differs from plain in two things at once, repeat factors and a normalised classifier; "
-        "which of them does how much can't be told from these runs. Intervals are for other seeds and other images, "
-        "one at a time. That of a value itself holds the true one somewhat less often than 95 % "
+        "which of them does how much can't be told from these runs. Each interval is for other seeds and other images, "
+        "and by itself holds with 95 %. That of a value itself holds the true one somewhat less often than 95 % "
         "([calibration.md](calibration.md)).",
     ]
     for one in found:

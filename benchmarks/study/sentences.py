@@ -89,12 +89,12 @@ def gaining(found: BestOf, metric: str = "AP") -> str:
     lost = {name: one[metric] for name, one in found.gains.items() if _below(one[metric])}
     open_ones = sorted(found.gains.keys() - sure.keys() - lost.keys())
     parts = []
-    for word, group in (("gain", sure), ("lose", lost)):
+    for word, group in (("these gain", sure), ("these lose", lost)):
         if group:
-            parts.append(f"{', '.join(f'{name} {change(one)}' for name, one in group.items())} {word} {metric}")
+            parts.append(f"{word}: {', '.join(f'{name} {change(one)}' for name, one in group.items())}")
     if open_ones:
-        parts.append(f"open for {', '.join(open_ones)}")
-    return f"With its best cell instead of the recipe's: {'; '.join(parts)}."
+        parts.append(f"open: {', '.join(open_ones)}")
+    return f"{metric} with each loss's best cell instead of the recipe's; {'; '.join(parts)}."
 
 
 def tail_sentences(one: Tail) -> list[str]:
@@ -117,7 +117,8 @@ def tail_sentences(one: Tail) -> list[str]:
                 f"its APf changes by {change(by_metric['APf'])}."
             )
     lifted = [name for name, found in one.changes.items() if _above(found["APr"])]
-    lines.append(f"APr rises with 95 % confidence for {len(lifted)} of {len(one.changes)} losses, one at a time.")
+    rising = f"APr rises for {len(lifted)} of {len(one.changes)} losses: their intervals exclude 0."
+    lines.append(rising)
     return lines
 
 

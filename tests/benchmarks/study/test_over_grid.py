@@ -12,8 +12,8 @@ from study_records import FEATURES, SKILLS, write_track
 from benchmarks.study.grid import Cell, cells
 from benchmarks.study.grid_tables import of_best, of_cells
 from benchmarks.study.load import best_runs, tracks
-from benchmarks.study.over_grid import best_of, centre, grid_of, grids
-from benchmarks.study.rows import Row, table_path, write_rows
+from benchmarks.study.over_grid import best_of, centre, grid_of, grids, unlike_board
+from benchmarks.study.rows import Row, row_of, table_path, write_rows
 from benchmarks.study.sentences import gaining, stability
 
 OWN = Cell(0.02, 2000, 5.0)
@@ -77,10 +77,21 @@ def test_the_best_cells_are_compared_on_the_same_seeds(board: Path) -> None:
     assert (
         gain.value == pytest.approx(float((found.best[0].values - found.own[0].values)[:, 0].mean())) and gain.value > 0
     )
-    assert gaining(found).startswith("With its best cell instead of the recipe's: ce +")
+    assert gaining(found).startswith("AP with each loss's best cell instead of the recipe's; these gain: ce +")
     (one, _) = found.comparisons
     assert one.agreement.tau is not None and one.agreement.tau < 1 and one.agreement.seeds is None
     assert "| ce " in of_best(grid, found) and "rate 0.06, 4,000 steps, clip 5" in of_best(grid, found)
+
+
+def test_a_row_that_is_not_the_boards_run_is_named(board: Path, tmp_path: Path) -> None:
+    (track,) = tracks(board / "results")[0]
+    record = track.records[0]
+    right = row_of(record, OWN, "val")
+    write_rows(table_path(tmp_path, FEATURES, "plain"), [right, row("ce", HOT, 0.5)])
+    assert unlike_board(tmp_path, [track]) == []
+    write_rows(table_path(tmp_path, FEATURES, "plain"), [replace(right, AP=0.5)])
+    (line,) = unlike_board(tmp_path, [track])
+    assert f"{record.loss.name}, seed {record.seed}, {OWN}: not as on the board" in line
 
 
 def test_a_best_cell_without_runs_is_named(board: Path) -> None:
