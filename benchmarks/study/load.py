@@ -7,18 +7,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.study.grid import Cell
 from lt_bench.evaluation.comparison.intervals import doubts
-from lt_bench.evaluation.comparison.resampled_ap import COMPARED
 from lt_bench.evaluation.comparison.runs import LossRuns
-from lt_bench.evaluation.comparison.widened_metrics import cached_images, widened_metrics
+from lt_bench.evaluation.comparison.widened_metrics import cached_images
 from lt_bench.evaluation.terms import BoxOrMask
 from lt_bench.leaderboard.comparison.settings import title
-from lt_bench.leaderboard.rows import OWN, Row, Run, in_tables, values
+from lt_bench.leaderboard.rows import OWN, Row, Run, in_tables
 from lt_bench.leaderboard.schema import ResultRecord
-from lt_bench.leaderboard.standing import RESAMPLES, SEED
+from lt_bench.leaderboard.standing import loss_runs
 from lt_bench.leaderboard.store import read_all
 from lt_bench.leaderboard.verified import verified_run
 
@@ -90,16 +87,6 @@ class Track:
             if row.runs[0].evidence is not None:
                 return doubts(*cached_images(row.runs[0].evidence))
         return {}
-
-
-def loss_runs(name: str, row: Row, kind: BoxOrMask) -> LossRuns:
-    """With resampled values where all runs have evidence: those that the boards are made of."""
-    measured = np.stack([values(row.records, ("metrics", kind, metric)) for metric in COMPARED], axis=1)
-    paths = [run.evidence for run in row.runs if run.evidence is not None]
-    if len(paths) < len(row.runs):
-        return LossRuns(name, row.seeds, measured)
-    resampled = np.stack([widened_metrics(path, kind, RESAMPLES, SEED) for path in paths])
-    return LossRuns(name, row.seeds, measured, resampled)
 
 
 def with_seeds(runs: LossRuns, seeds: Iterable[int]) -> LossRuns:

@@ -11,13 +11,14 @@ import numpy as np
 
 from benchmarks.study.agreements import METRICS, Comparison, compare_runs
 from benchmarks.study.grid import Cell, best
-from benchmarks.study.load import Track, cell_of, loss_runs, with_seeds
+from benchmarks.study.load import Track, cell_of, with_seeds
 from benchmarks.study.rows import DIGITS, Row, read_rows, row_of
 from lt_bench.evaluation.comparison.runs import LossRuns
 from lt_bench.evaluation.comparison.tau import tau_b
 from lt_bench.evaluation.comparison.total import Difference, difference
 from lt_bench.leaderboard.rows import Row as TableRow
 from lt_bench.leaderboard.rows import Run
+from lt_bench.leaderboard.standing import loss_runs
 
 Values = Mapping[str, float]  # by loss, in [0, 1]; NaN where the loss diverged
 

@@ -93,6 +93,10 @@ def test_all_questions_are_asked_and_what_is_missing_is_named(board: Path, tmp_p
     made = study(board, tmp_path)
     asked = {section.heading: len(section.comparisons) for section in made.sections}
     assert asked == {DECOUPLED_FULL: 4, DETECTORS: 2, RECIPES: 2, PUBLISHED: 5, BOX_MASK: 2}
+    (recipes,) = [section for section in made.sections if section.heading == RECIPES]
+    assert {(one.first.split(",")[0], one.second.split(",")[0]) for one in recipes.comparisons} == {
+        ("glyphs-lt plain", "glyphs-lt common")
+    }
     assert missing(made.tracks)[:2] == [
         "full training on glyphs with the recipe common",
         "decoupled training on glyphs with the recipe common",
