@@ -8,7 +8,7 @@ from benchmarks.common.table import table
 from benchmarks.study.agreements import METRICS
 from benchmarks.study.grid import Cell
 from benchmarks.study.over_grid import BestOf, GridOf
-from benchmarks.study.sentences import change, own
+from benchmarks.study.sentences import change, own, tau_text
 from benchmarks.study.tables import by_ap, rank, ranks
 from benchmarks.study.tail import GROUPS, Tail
 from lt_bench.leaderboard.cells import ABSENT, mean_and_deviation
@@ -81,4 +81,4 @@ def _percent(value: float) -> str:
 
 
 def _tau(value: float | None) -> str:
-    return ABSENT if value is None or not np.isfinite(value) else f"{value:.2f}"
+    return ABSENT if value is None or not np.isfinite(value) else tau_text(value)

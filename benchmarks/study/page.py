@@ -11,7 +11,7 @@ from benchmarks.study.load import Track
 from benchmarks.study.over_grid import BestOf, GridOf
 from benchmarks.study.reported import SCHEDULES, reported
 from benchmarks.study.roles import PUBLISHED, Section
-from benchmarks.study.sentences import gaining, prediction, stability, tail_sentences, verdict
+from benchmarks.study.sentences import gaining, prediction, stability, tail_sentences, tau_text, verdict
 from benchmarks.study.tail import Tail
 
 MARK = (
@@ -108,10 +108,10 @@ def _tau(one: Comparison, rare_tau: float | None) -> str:
     if one.agreement.tau is None:
         return ""
     found = one.agreement.bounds
-    bounds = "" if found is None else f", bounds [{found.low:.2f}, {found.high:.2f}]"
+    bounds = "" if found is None else f", bounds [{tau_text(found.low)}, {tau_text(found.high)}]"
     chance = "" if one.chance is None else f", by chance in {100 * one.chance:.1f} %"
-    rare = "" if rare_tau is None else f" (APr {rare_tau:.2f})"
-    return f"tau {one.agreement.tau:.2f}{rare}{bounds}{chance}; "
+    rare = "" if rare_tau is None else f" (APr {tau_text(rare_tau)})"
+    return f"tau {tau_text(one.agreement.tau)}{rare}{bounds}{chance}; "
 
 
 def _agreements(study: Study) -> list[str]:

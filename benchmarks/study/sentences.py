@@ -45,9 +45,9 @@ def verdict(one: Comparison) -> str:
 
 def _whole(bounds: Interval | None) -> str:
     if bounds is not None and bounds.low > 0:
-        return f"on the whole they agree: tau is at least {bounds.low:.2f}, however the close pairs lie"
+        return f"on the whole they agree: tau is at least {tau_text(bounds.low)}, however the close pairs lie"
     if bounds is not None and bounds.high < 0:
-        return f"on the whole they disagree: tau is at most {bounds.high:.2f}, however the close pairs lie"
+        return f"on the whole they disagree: tau is at most {tau_text(bounds.high)}, however the close pairs lie"
     return ""
 
 
@@ -68,14 +68,14 @@ def stability(grid: GridOf, metric: str) -> str:
     if not taus:
         return ""
     low = min(taus, key=lambda cell: (taus[cell], str(cell)))
-    text = f"{metric}: tau with the order of the recipe's cell lies between {taus[low]:.2f} ({low}) and "
-    text += f"{max(taus.values()):.2f}."
+    text = f"{metric}: tau with the order of the recipe's cell lies between {tau_text(taus[low])} ({low}) and "
+    text += f"{tau_text(max(taus.values()))}."
     again = grid.again[metric]
     if not again:
         return f"{text} What other seeds of the recipe's cell would give is not known."
     floor = min(again)
     below = sum(tau < floor for tau in taus.values())
-    text += f" Other seeds of the recipe's own cell give {floor:.2f} to {max(again):.2f}; "
+    text += f" Other seeds of the recipe's own cell give {tau_text(floor)} to {tau_text(max(again))}; "
     if not below:
         return f"{text}no cell is below that: the schedule changes the order no more than seeds do."
     return f"{text}{below} of {len(taus)} cells are below that: there the schedule changes the order."
@@ -141,6 +141,10 @@ def own(one: Difference) -> str:
 
 def span(interval: Interval) -> str:
     return f"[{points(interval.low)}, {points(interval.high)}]"
+
+
+def tau_text(tau: float) -> str:
+    return f"{round(tau, 2) + 0.0:.2f}"  # + 0.0: no minus before a zero
 
 
 def listed(pairs: Sequence[Pair], most: int = 6) -> str:

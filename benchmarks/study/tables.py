@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.common.table import table
 from benchmarks.study.agreements import METRICS, Comparison, ceilings
 from benchmarks.study.load import BASELINE, Track
-from benchmarks.study.sentences import change, verdict
+from benchmarks.study.sentences import change, tau_text, verdict
 from benchmarks.study.tail import GROUPS
 from lt_bench.evaluation.comparison.intervals import Interval
 from lt_bench.evaluation.comparison.ranking import all_pairs, rank_ranges
@@ -95,7 +95,7 @@ def of_comparisons(found: Iterable[Comparison]) -> str:
                 one.second,
                 one.metric,
                 len(one.losses),
-                ABSENT if agreement.tau is None else f"{agreement.tau:.2f}",
+                ABSENT if agreement.tau is None else tau_text(agreement.tau),
                 interval(agreement.bounds),
                 interval(agreement.seeds),
                 interval(agreement.total),
@@ -115,7 +115,7 @@ def of_ceilings(tracks: Sequence[Track]) -> str:
     for track in tracks:
         for one in ceilings(track):
             middle, runs = one.middle(), str(one.runs[0]) if one.runs[0] == one.runs[1] else "{}-{}".format(*one.runs)
-            rows.append([track.name, one.metric, runs, f"{one.mean():.2f}", interval(middle)])
+            rows.append([track.name, one.metric, runs, tau_text(one.mean() or 0.0), interval(middle)])
     return table(["order", "metric", "seeds in a half", "mean tau", "middle 95 %"], rows, "llr") if rows else ""
 
 
@@ -142,4 +142,4 @@ def by_ap(runs: Sequence[LossRuns]) -> list[str]:
 
 
 def interval(interval: Interval | None) -> str:
-    return ABSENT if interval is None else f"[{interval.low:.2f}, {interval.high:.2f}]"
+    return ABSENT if interval is None else f"[{tau_text(interval.low)}, {tau_text(interval.high)}]"
