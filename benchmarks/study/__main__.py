@@ -24,6 +24,7 @@ from benchmarks.study.load import best_runs, tracks
 from benchmarks.study.over_grid import best_of, grids, unlike_board
 from benchmarks.study.page import Study, numbers, render
 from benchmarks.study.roles import missing, sections
+from benchmarks.study.tables import at_a_glance
 from benchmarks.study.tail import tails
 from lt_bench.errors import UserError
 from lt_bench.evaluation.comparison.intervals import Interval
@@ -56,7 +57,7 @@ def main(results: Path, own: Path, docs: Path, check: bool) -> None:
     except UserError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
-    click.echo("\n".join(numbers(made)))
+    click.echo("\n".join([at_a_glance(made.sections), *numbers(made)]))
     click.echo(f"wrote {docs / 'study.md'} and study.json")
 
 

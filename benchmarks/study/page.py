@@ -11,7 +11,7 @@ from benchmarks.study.load import Track
 from benchmarks.study.over_grid import BestOf, GridOf
 from benchmarks.study.reported import SCHEDULES, reported
 from benchmarks.study.roles import PUBLISHED, Section
-from benchmarks.study.sentences import gaining, prediction, stability, tail_sentences, tau_text, verdict
+from benchmarks.study.sentences import gaining, prediction, stability, tail_sentences
 from benchmarks.study.tail import Tail
 
 MARK = (
@@ -57,8 +57,12 @@ def render(study: Study, conclusions: str) -> str:
         "## What follows",
         conclusions.strip(),
         "### In numbers",
-        "These sentences are made from the records by fixed rules (`benchmarks/study/sentences.py`).",
-        bullets(numbers(study)),
+        "Made from the records by fixed rules (`benchmarks/study/sentences.py`). *tau*: Kendall's, 1 for the same "
+        "order. *bounds*: all taus that are possible, given which pairs of losses differ significantly; they are what counts. "
+        "*pairs kept*: of the pairs that differ significantly in the first order, those that lie the same way in the "
+        "second's means; with nothing in common it would be half of them.",
+        tables.at_a_glance(study.sections),
+        *([bullets(lines)] if (lines := numbers(study)) else []),
         "## What was run",
         tables.of_tracks(study.tracks) if study.tracks else "Nothing yet.",
         "Each row is on the boards, with its records ([../leaderboards](../leaderboards)). AP here is of boxes if "
@@ -81,37 +85,17 @@ def render(study: Study, conclusions: str) -> str:
 
 
 def numbers(study: Study) -> list[str]:
-    """What the numbers say, a sentence each."""
+    """What the schedules and the tail show, a sentence each."""
     lines = []
-    for section in study.sections:
-        rare = {(one.first, one.second): one.agreement.tau for one in section.comparisons if one.metric == "APr"}
-        for one in section.comparisons:
-            if one.metric == "AP":
-                tau = _tau(one, rare.get((one.first, one.second)))
-                lines.append(f"{section.heading}. {one.first} and {one.second}: {tau}{verdict(one)}.")
-                if section.heading != PUBLISHED and (told := prediction(one)):
-                    lines[-1] += f" {told}"
     for grid, best in study.grids:
-        lines.append(f"Schedule. {grid.track.name}: {stability(grid, 'AP')}")
+        lines.append(f"Schedule, {grid.track.name}. {stability(grid, 'AP')}")
         if best is not None and (told := gaining(best)):
-            lines.append(f"Schedule. {grid.track.name}: {told}")
-    lines += [f"Tail. {line}" for one in study.tails for line in tail_sentences(one)]
-    return lines or ["No two orders are there yet."]
+            lines.append(f"Schedule, {grid.track.name}. {told}")
+    return lines + [f"Tail. {line}" for one in study.tails for line in tail_sentences(one)]
 
 
 def bullets(lines: Sequence[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
-
-
-def _tau(one: Comparison, rare_tau: float | None) -> str:
-    """rare_tau: that of APr in the same two orders."""
-    if one.agreement.tau is None:
-        return ""
-    found = one.agreement.bounds
-    bounds = "" if found is None else f", bounds [{tau_text(found.low)}, {tau_text(found.high)}]"
-    chance = "" if one.chance is None else f", by chance in {100 * one.chance:.1f} %"
-    rare = "" if rare_tau is None else f" (APr {tau_text(rare_tau)})"
-    return f"tau {tau_text(one.agreement.tau)}{rare}{bounds}{chance}; "
 
 
 def _agreements(study: Study) -> list[str]:
@@ -121,6 +105,8 @@ def _agreements(study: Study) -> list[str]:
         if section.heading == PUBLISHED:
             parts += _published()
         parts.append(tables.of_comparisons(section.comparisons) if section.comparisons else "No records yet.")
+        if told := [_about(one) for one in section.comparisons if prediction(one)]:
+            parts.append(bullets(told))
     if ceilings := tables.of_ceilings(study.tracks):
         parts += [
             "### How well an order agrees with itself",
@@ -129,6 +115,10 @@ def _agreements(study: Study) -> list[str]:
             ceilings,
         ]
     return parts
+
+
+def _about(one: Comparison) -> str:
+    return f"{one.first} and {one.second}, {one.metric}: {prediction(one)}"
 
 
 def _published() -> list[str]:

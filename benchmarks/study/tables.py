@@ -9,6 +9,7 @@ import numpy as np
 from benchmarks.common.table import table
 from benchmarks.study.agreements import METRICS, Comparison, ceilings
 from benchmarks.study.load import BASELINE, Track
+from benchmarks.study.roles import Section
 from benchmarks.study.sentences import change, tau_text, verdict
 from benchmarks.study.tail import GROUPS
 from lt_bench.evaluation.comparison.intervals import Interval
@@ -83,6 +84,23 @@ def of_order(track: Track) -> str:
     return table(heads, rows, "rrl" + "r" * (5 + masks) + "l")
 
 
+def at_a_glance(sections: Sequence[Section]) -> str:
+    """A line for each two orders: tau of both metrics, and what follows in AP."""
+    rows = []
+    for section in sections:
+        rare = {(one.first, one.second): one for one in section.comparisons if one.metric == "APr"}
+        for one in section.comparisons:
+            if one.metric == "AP":
+                both = [one, *([rare[one.first, one.second]] if (one.first, one.second) in rare else [])]
+                taus = [_tau_and_bounds(found) for found in both]
+                kept = [_kept(found) for found in both]
+                filled = [*taus, ABSENT][:2] + [*kept, ABSENT][:2]
+                rows.append([section.heading, one.first, one.second, len(one.losses), *filled, verdict(one)])
+    heads = ["question", "first order", "second order", "losses", "tau of AP [bounds]", "tau of APr [bounds]"]
+    heads += ["pairs kept, AP", "pairs kept, APr", "what follows in AP"]
+    return table(heads, rows, "lllrrrrrl") if rows else "No two orders are there yet."
+
+
 def of_comparisons(found: Iterable[Comparison]) -> str:
     """A line for each metric of two orders."""
     rows = []
@@ -117,6 +135,18 @@ def of_ceilings(tracks: Sequence[Track]) -> str:
             middle, runs = one.middle(), str(one.runs[0]) if one.runs[0] == one.runs[1] else "{}-{}".format(*one.runs)
             rows.append([track.name, one.metric, runs, tau_text(one.mean() or 0.0), interval(middle)])
     return table(["order", "metric", "seeds in a half", "mean tau", "middle 95 %"], rows, "llr") if rows else ""
+
+
+def _tau_and_bounds(one: Comparison) -> str:
+    found = one.agreement
+    if found.tau is None:
+        return ABSENT
+    return tau_text(found.tau) + ("" if found.bounds is None else f" {interval(found.bounds)}")
+
+
+def _kept(one: Comparison) -> str:
+    """Of the first order's significant pairs, how many lie the same way in the second's means."""
+    return ABSENT if one.doubted else f"{len(one.pairs.kept)} of {len(one.pairs.first)}"
 
 
 def _from_ce(runs: Sequence[LossRuns], metric: str) -> list[tuple[str, Difference]]:

@@ -14,10 +14,10 @@ from study_records import FEATURES, SECOND, SKILLS, write_track
 from benchmarks.study.__main__ import main, study
 from benchmarks.study.agreements import by_chance, compare_tracks
 from benchmarks.study.load import Track, tracks
-from benchmarks.study.page import numbers
 from benchmarks.study.reported import reported
 from benchmarks.study.roles import BOX_MASK, DECOUPLED_FULL, DETECTORS, PUBLISHED, RECIPES, main_features, missing
 from benchmarks.study.sentences import prediction, tail_sentences, verdict
+from benchmarks.study.tables import at_a_glance
 from benchmarks.study.tail import own_value
 from benchmarks.study.tail import tails as tails_of
 
@@ -102,7 +102,9 @@ def test_all_questions_are_asked_and_what_is_missing_is_named(board: Path, tmp_p
         "decoupled training on glyphs with the recipe common",
     ]
     assert "features of a second detector" not in made.missing and "the grid on glyphs-lt, plain" in made.missing
-    assert any("2 losses come in the same order by chance in 1 of 2 cases" in line for line in numbers(made))
+    glance = at_a_glance(made.sections).splitlines()
+    assert len(glance) == 2 + sum(one.metric == "AP" for section in made.sections for one in section.comparisons)
+    assert any("2 losses come in the same order by chance in 1 of 2 cases" in line for line in glance)
 
 
 def test_only_rows_with_the_recipes_settings_are_reported() -> None:
