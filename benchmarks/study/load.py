@@ -97,15 +97,16 @@ def with_seeds(runs: LossRuns, seeds: Iterable[int]) -> LossRuns:
 
 
 def tracks(results: Path) -> tuple[list[Track], list[str]]:
-    """Of the built-in losses in the recipes as they are, and what was left out.
+    """Of the built-in losses, and what was left out.
 
-    Of several tables of one track (other fingerprints, say) the one with the most losses and runs is taken.
+    A classifier alone counts in the recipes as they are; in full, a detector may have been trained for fewer steps. Of
+    several tables of one track (other fingerprints, say) the one with the most losses and runs is taken.
     """
     found, problems = _runs(results)
-    changed = sum(bool(run.record.overrides) for run in found)
-    if changed:
-        problems.append(f"{changed} runs in which the recipe was changed by hand")
-    tables, left_out = in_tables(run for run in found if not run.record.overrides)
+    kept = [run for run in found if run.record.track.features is None or not run.record.overrides]
+    if changed := len(found) - len(kept):
+        problems.append(f"{changed} runs of a classifier alone in which the recipe was changed by hand")
+    tables, left_out = in_tables(kept)
     made = [Track(_by_name(table)) for table in tables]
     best: dict[tuple[str | None, ...], Track] = {}
     for one in sorted(made, key=lambda track: (-len(track.rows), -len(track.records))):

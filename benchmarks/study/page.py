@@ -58,8 +58,8 @@ def render(study: Study, conclusions: str) -> str:
         conclusions.strip(),
         "### In numbers",
         "Made from the records by fixed rules (`benchmarks/study/sentences.py`). *tau*: Kendall's, 1 for the same "
-        "order. *bounds*: all taus that are possible, given which pairs of losses differ significantly; they are what counts. "
-        "*pairs kept*: of the pairs that differ significantly in the first order, those that lie the same way in the "
+        "order. *bounds*: all taus that are possible, given which pairs of losses differ significantly; they are what "
+        "counts. *pairs kept*: of the pairs that differ significantly in the first order, those that lie the same way in the "
         "second's means; with nothing in common it would be half of them.",
         tables.at_a_glance(study.sections),
         *([bullets(lines)] if (lines := numbers(study)) else []),

@@ -29,7 +29,7 @@ def of_tracks(tracks: Sequence[Track]) -> str:
             track.recipe,
             len(track.rows),
             track.seeds(),
-            f"{track.first.iterations:,}",
+            f"{track.first.iterations:,}" + (f" ({said})" if (said := ", ".join(track.first.overrides)) else ""),
             f"{track.first.data.classes} / {track.first.data.train_images:,} / {track.first.data.val_images:,}",
             "yes" if all(run.evidence for row in track.rows.values() for run in row.runs) else "not all",
         ]
