@@ -21,8 +21,8 @@ MARK = (
 GLANCE = """\
 Made from the records by fixed rules (`benchmarks/study/sentences.py`). *tau*: Kendall's, 1 for the same order.
 *bounds*: all taus that are possible, given which pairs of losses differ significantly; they are what counts. *pairs
-kept*: of the pairs that differ significantly in the first order, those that lie the same way in the second's means; with
-nothing in common it would be half of them."""
+kept*: of the pairs that differ significantly in the first order, those that lie the same way in the second's means;
+with nothing in common it would be half of them."""
 HOW_TO_READ = """\
 - *First and second order*: losses by their mean box AP or APr over the seeds, if nothing else is said.
 - *tau*: Kendall's tau-b of the means; 1 for the same order, -1 for the reverse, 0 for none in common.
