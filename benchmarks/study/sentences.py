@@ -23,11 +23,12 @@ def verdict(one: Comparison) -> str:
     found, pairs = one.agreement, one.pairs
     if found.tau is None:
         return "no tau: an order ties all losses"
-    if len(one.losses) < FEW:
-        chance = math.factorial(len(one.losses))
-        return f"nothing follows: {len(one.losses)} losses come in the same order by chance in 1 of {chance} cases"
     if one.doubted:
         return "nothing follows: no interval can be trusted"
+    if len(one.losses) < FEW:
+        chance = math.factorial(len(one.losses))
+        counts = f"{_pairs(len(pairs.same))} the same way round, {len(pairs.opposite)} reversed for sure"
+        return f"{counts}; but {len(one.losses)} losses come in the same order by chance in 1 of {chance} cases"
     text = _whole(found.bounds)
     if pairs.opposite:
         reverse = (
