@@ -34,6 +34,7 @@ test: venv lint
 check: venv
 	$(VENV) -m lt_bench leaderboard --check
 	$(VENV) -m lt_bench verify --all
+	$(VENV) -m benchmarks.study --check
 
 # A frozen copy of the leaderboards at this version, once.
 archive: venv
