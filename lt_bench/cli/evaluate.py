@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lt_bench.cli.common import METRICS_HELP, PATH
+from lt_bench.cli.evaluate_record import record_asked_for, record_folder, write_record
 from lt_bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ logger = logging.getLogger(__name__)
 @click.argument("targets", metavar="TARGET [MASKS]", nargs=-1, required=True, type=PATH)
 @click.option("--annotations", type=PATH, help="Annotation JSON that the predictions are of.")
 @click.option("--config", type=PATH, help="Config of a checkpoint. Default: config.py beside it.")
-@click.option("--out", type=PATH, help="Folder for a checkpoint's predictions. Default: eval/ beside it.")
+@click.option("--out", type=PATH, help="Folder for a checkpoint's predictions (default: eval/ beside it), or for the "
+              "record of --as record (default: below work_dirs/elsewhere/).")  # fmt: skip
 @click.option("--evaluator", type=click.Choice(["vernier", "lvis"]), default="vernier", show_default=True)
 @click.option("--box-only", is_flag=True, help="Only boxes. Without, whatever the predictions have.")
 @click.option("--mask-only", is_flag=True, help="Only masks.")
@@ -38,6 +41,12 @@ logger = logging.getLogger(__name__)
 @click.option("--metrics", default="ap", show_default=True, help=METRICS_HELP)
 @click.option("--csv", type=PATH, help="File for the AP of every class.")
 @click.option("--evidence", type=PATH, help="File for what AP is computed from (.parquet).")
+@click.option("--as", "form", type=click.Choice(["record"]), help="Write a record of predictions made elsewhere.")
+@click.option("--name", help="With --as record: what the predictions are called in tables.")
+@click.option("--dataset", help="With --as record: the data set that the annotations are of.")
+@click.option("--run", type=click.IntRange(min=0), default=0, show_default=True,
+              help="With --as record: which of several runs of that name (its seed, say).")  # fmt: skip
+@click.option("--source", help="With --as record: where the predictions are from, in words or as an address.")
 def evaluate(
     targets: tuple[Path, ...],
     annotations: Path | None,
@@ -51,11 +60,17 @@ def evaluate(
     metrics: str,
     csv: Path | None,
     evidence: Path | None,
+    form: str | None,
+    name: str | None,
+    dataset: str | None,
+    run: int,
+    source: str | None,
 ) -> None:
     """LVIS AP and further metrics of TARGET: a predictions file (.json) or a checkpoint (.pth).
 
     Predictions may be made elsewhere: those of detectron2, mmdet, ultralytics and torchmetrics are taken as they are,
     packed with gzip or as JSON lines too. Boxes and masks may be in a file each (mmdet's .bbox.json and .segm.json).
+    With --as record they can be verified and stand on a board, in a table of their own.
     """
     from lt_bench.evaluation.evidence.file import write_evidence
     from lt_bench.evaluation.inputs.reading import Reading
@@ -67,6 +82,7 @@ def evaluate(
     kinds = _asked_kinds(box_only, mask_only)
     check_metrics(asked, kinds or ("bbox", "segm"), evaluator)
     _check_targets(targets, kinds)
+    named = record_asked_for(form, name, dataset, run, source, targets, asked, kinds)
     if csv is not None and not any(metric.has_classes for metric in chosen(asked)):
         raise UserError("--csv is for AP by class, and no AP was asked for", "add ap to --metrics")
     if evidence is not None:
@@ -83,12 +99,21 @@ def evaluate(
     if annotations is None:
         raise UserError("predictions alone do not say what is true", "give the annotation file with --annotations")
     _check_outputs(csv, evidence, {**inputs, "--annotations": annotations})  # before hours of predicting
+    folder = None if named is None else record_folder(named, out)
     if config is not None and target.suffix == ".pth":
         targets = (_predict(target, config, predicted, detections_per_image(asked) or 0),)
     reading = Reading(image_ids, category_ids)
+    started = time.perf_counter()
     measured = _measured(
-        annotations, targets, kinds, metrics=asked, evaluator=evaluator, evidence=evidence is not None, reading=reading
+        annotations,
+        targets,
+        kinds,
+        metrics=asked,
+        evaluator=evaluator,
+        evidence=evidence is not None or named is not None,
+        reading=reading,
     )
+    seconds = time.perf_counter() - started
     for note in measured.notes:
         logger.warning(f"note: {note}")
     for warning in measured.warnings():
@@ -100,6 +125,8 @@ def evaluate(
     if evidence is not None and measured.evidence is not None:
         write_evidence(measured.evidence, evidence)
         logger.info(f"evidence: {evidence}, {evidence.stat().st_size / 1e6:.2f} MB")
+    if named is not None and folder is not None:
+        write_record(folder, named, targets, annotations, measured, evaluator, reading, seconds)
 
 
 def _asked_kinds(box_only: bool, mask_only: bool) -> tuple[BoxOrMask, ...] | None:
