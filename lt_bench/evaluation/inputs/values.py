@@ -36,7 +36,7 @@ def problem_of_mask(mask: Any) -> Problem | None:
     """None for a compressed RLE, as far as its form shows."""
     wrong = "segmentation is no compressed RLE"
     if isinstance(mask, list):
-        return f"{wrong} but polygons", mask
+        return f"{wrong} but a list of numbers (polygons or pixels)", mask
     if not isinstance(mask, dict):
         return wrong, mask
     counts, size = mask.get("counts"), mask.get("size")

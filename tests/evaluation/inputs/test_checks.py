@@ -47,7 +47,11 @@ BOTH: tuple[IouType, ...] = ("bbox", "segm")
         (lambda row: row.update(bbox=[0, 0, 1]), "1 x bbox is no list", BOTH),
         (lambda row: row.update(bbox="[0 0 1 1]"), r"1 x bbox is the text '\[0 0 1 1\]'; it must be a list", BOTH),
         (lambda row: row.update(bbox=["0.0", "0.0", "1.0", "1.0"]), "1 x bbox has the text '0.0' in it", BOTH),
-        (lambda row: row.update(segmentation=[[0, 0, 1, 1, 1, 0]]), "no compressed RLE but polygons", ("segm",)),
+        (
+            lambda row: row.update(segmentation=[[0, 0, 1, 1, 1, 0]]),
+            r"no compressed RLE but a list of numbers \(polygons",
+            ("segm",),
+        ),
         (lambda row: row["segmentation"].update(counts=[32000]), "no compressed RLE but one with its", ("segm",)),
         (lambda row: row["segmentation"].update(counts="b'04'"), "text of Python's bytes, b'04'; decode", ("segm",)),
         (lambda row: row["segmentation"].update(size=[200, 160]), "1 x mask size is not its image's", ("segm",)),

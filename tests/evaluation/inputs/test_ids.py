@@ -94,7 +94,7 @@ def test_an_id_that_may_be_a_files_number_is_named(truth) -> None:
 
 
 def test_a_file_name_beside_the_id_is_believed(truth) -> None:
-    """ultralytics writes it since August 2025."""
+    """Newer versions of ultralytics write it."""
     images, _, notes = read(truth, rows_of([5], file_name="000000000005.jpg") + rows_of([11], file_name="frame_a.jpg"))
     assert images == [30, 11]
     assert "the file_name of 1 detections is that of another image than their image_id" in notes
