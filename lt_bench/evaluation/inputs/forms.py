@@ -34,12 +34,18 @@ def detections_in(stream: JSONStream) -> Iterator[dict[str, Any]]:
     Raises ValueError or RecursionError for what is none of the forms.
     """
     for place, value in enumerate(_values(stream)):
-        if not isinstance(value, dict):
+        if isinstance(value, _State):
+            yield from _of_state(value)
+        elif not isinstance(value, dict):
             raise ValueError(f"element {place} is a {type(value).__name__}, not a detection")
-        if "boxes" in value or "masks" in value:
+        elif "boxes" in value or "masks" in value:
             yield from _of_image(value, place)
         else:
             yield value
+
+
+class _State(dict[str, Any]):
+    """torchmetrics' state."""
 
 
 def _values(stream: JSONStream) -> Iterator[Any]:
@@ -62,7 +68,7 @@ def _values(stream: JSONStream) -> Iterator[Any]:
         else:
             first[key] = stream.value().value
     if any(key.startswith(STATE) for key in first):
-        yield from _of_state(first)
+        yield _State(first)
     elif not by_image and _ROW.isdisjoint(first):
         held = ", ".join(map(repr, list(first)[:5]))[:200]
         raise ValueError(f"it is a JSON object with {held or 'nothing'} in it, not a detection")
@@ -73,46 +79,59 @@ def _values(stream: JSONStream) -> Iterator[Any]:
     stream.end()
 
 
-def _of_state(state: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
-    """An entry per image, without corners: torchmetrics keeps x, y, width and height."""
+def _of_state(state: _State) -> Iterator[dict[str, Any]]:
+    """torchmetrics keeps x, y, width and height, whatever corners it was given."""
     columns = {
         name: state[f"{STATE}{key}"]
         for name, key in (("bbox", "box"), ("segmentation", "mask"), ("score", "scores"), ("category_id", "labels"))
         if state.get(f"{STATE}{key}")
     }
-    if len({len(column) for column in columns.values()}) > 1:
-        counts = ", ".join(f"{len(column)} of {name}" for name, column in columns.items())
-        raise ValueError(f"torchmetrics' state has entries of {counts}; they must be as many")
-    for place in range(len(next(iter(columns.values()), ()))):
+    counts = _lengths(columns, "torchmetrics' state")
+    for place in range(max(counts, default=0)):
         lists = {name: column[place] for name, column in columns.items()}
+        _lengths(lists, f"image {place} of torchmetrics' state")
         if "segmentation" in lists:
-            lists["segmentation"] = [{"size": size, "counts": counts} for size, counts in lists["segmentation"]]
-        yield {"boxes": None, "lists": lists, "image_id": Place(place)}
+            lists["segmentation"] = [_rle(mask) for mask in lists["segmentation"]]
+        yield from _rows(lists, {"image_id": Place(place)})
 
 
 def _of_image(entry: Mapping[str, Any], place: int) -> Iterator[dict[str, Any]]:
-    lists = entry.get("lists") or {
+    lists = {
         name: entry[key]
         for name, key in (("bbox", "boxes"), ("segmentation", "masks"), ("score", "scores"), ("category_id", "labels"))
         if entry.get(key) is not None
     }
-    if not all(isinstance(values, list) for values in lists.values()):
-        raise ValueError(f"element {place}: boxes, masks, scores and labels of an image must be lists")
-    if len({len(values) for values in lists.values()}) > 1:
+    _lengths(lists, f"element {place}")
+    if "bbox" in lists:
+        lists["bbox"] = [_sides(box) for box in lists["bbox"]]
+    known = {"image_id": Place(place)} | {key: entry[key] for key in ("image_id", "file_name") if key in entry}
+    yield from _rows(lists, known)
+
+
+def _lengths(lists: Mapping[str, Any], where: str) -> set[int]:
+    """How many each has. Raises ValueError for what is no list, and where they are not as many."""
+    other = next((name for name, values in lists.items() if not isinstance(values, list)), None)
+    if other is not None:
+        raise ValueError(f"{where}: what gives {other} is no list")
+    found = {len(values) for values in lists.values()}
+    if len(found) > 1:
         counts = ", ".join(f"{len(values)} of {name}" for name, values in lists.items())
-        raise ValueError(f"element {place} has {counts}; they must be as many")
-    known = {"image_id": entry.get("image_id", Place(place))}
-    if "file_name" in entry:
-        known["file_name"] = entry["file_name"]
+        raise ValueError(f"{where} has {counts}; they must be as many")
+    return found
+
+
+def _rows(lists: Mapping[str, list[Any]], known: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for values in zip(*lists.values(), strict=True):
-        row = known | dict(zip(lists, values, strict=True))
-        if entry["boxes"] is not None and "bbox" in row:
-            row["bbox"] = _sides(row["bbox"])
-        yield row
+        yield {**known, **dict(zip(lists, values, strict=True))}
+
+
+def _rle(mask: Any) -> Any:
+    """The object for a pair of size and counts. What is none stays as it is, to be named when it is checked."""
+    return {"size": mask[0], "counts": mask[1]} if isinstance(mask, list) and len(mask) == 2 else mask
 
 
 def _sides(box: Any) -> Any:
-    """x, y, width, height of corners. What is no box stays as it is, to be named when it is checked."""
+    """x, y, width, height of corners. What is no box stays as it is."""
     if not (isinstance(box, list) and len(box) == 4 and all(type(value) in (int, float) for value in box)):
         return box
     return [box[0], box[1], box[2] - box[0], box[3] - box[1]]

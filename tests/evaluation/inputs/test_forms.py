@@ -85,8 +85,8 @@ def test_torchmetrics_state_has_places_for_image_ids(tmp_path: Path) -> None:
             [{"boxes": [[0, 0, 1, 1]], "scores": [], "labels": [1]}],
             "element 0 has 1 of bbox, 0 of score, 1 of category",
         ),
-        ([{"boxes": {}, "scores": [], "labels": []}], "element 0: boxes, masks, scores and labels of an image must be"),
-        ({**STATE, "detection_scores": [[0.5, 0.25]]}, "entries of 3 of bbox, 1 of score, 3 of category_id"),
+        ([{"boxes": {}, "scores": [], "labels": []}], "element 0: what gives bbox is no list"),
+        ({**STATE, "detection_scores": [[0.5, 0.25]]}, "state has 3 of bbox, 1 of score, 3 of category_id"),
     ],
 )
 def test_what_is_none_is_named_for_what_it_is(tmp_path: Path, content: Any, message: str) -> None:
