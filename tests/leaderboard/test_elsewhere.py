@@ -93,7 +93,7 @@ def test_they_are_compared_with_trained_runs_only_when_asked(board: Path) -> Non
 
     theirs, other = add_elsewhere(board, "theirs", "ecm"), add_elsewhere(board, "other", "ce")
     trained = next(path for path, record in read_all(board / "results")[0] if record.elsewhere is None)
-    with pytest.raises(UserError, match=r"differ in more than the loss: .*training"):
+    with pytest.raises(UserError, match=r"differ in more than the loss: .*training elsewhere and in full"):
         gather([named(theirs), named(trained)])
     _, notes = gather([named(theirs), named(trained)], across_tracks=True)
     assert any(note.startswith("ACROSS TRACKS") for note in notes)
