@@ -3,54 +3,86 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lt_bench.cli.common import METRICS_HELP, PATH
+from lt_bench.cli.evaluate_record import record_asked_for, record_folder, write_record
 from lt_bench.errors import UserError
 
 if TYPE_CHECKING:
     from lt_bench.evaluation.ap.average_precision import Evaluator
+    from lt_bench.evaluation.inputs.reading import CategoryIds, ImageIds
+    from lt_bench.evaluation.metrics import Measured
     from lt_bench.evaluation.terms import BoxOrMask
 
 logger = logging.getLogger(__name__)
 
 
 @click.command("eval")
-@click.argument("target", type=PATH)
-@click.option("--annotations", type=PATH, help="LVIS annotation JSON that the predictions are of.")
+@click.argument("targets", metavar="TARGET [MASKS]", nargs=-1, required=True, type=PATH)
+@click.option("--annotations", type=PATH, help="Annotation JSON that the predictions are of.")
 @click.option("--config", type=PATH, help="Config of a checkpoint. Default: config.py beside it.")
-@click.option("--out", type=PATH, help="Folder for a checkpoint's predictions. Default: eval/ beside it.")
+@click.option("--out", type=PATH, help="Folder for a checkpoint's predictions (default: eval/ beside it), or for the "
+              "record of --as record (default: below work_dirs/elsewhere/).")  # fmt: skip
 @click.option("--evaluator", type=click.Choice(["vernier", "lvis"]), default="vernier", show_default=True)
-@click.option("--box-only", is_flag=True, help="Only boxes, for predictions without masks.")
+@click.option("--box-only", is_flag=True, help="Only boxes. Without, whatever the predictions have.")
+@click.option("--mask-only", is_flag=True, help="Only masks.")
+@click.option("--image-ids", type=click.Choice(["annotations", "file-names", "from-0"]), default="annotations",
+              help="What image_id is: the annotations' id, the file's name or its number, or the place in the "
+              "annotation file.  [default: annotations]")  # fmt: skip
+@click.option("--category-ids", type=click.Choice(["annotations", "from-0", "from-1"]), default="annotations",
+              help="What category_id is: the annotations' id, or the place among the categories by id.  "
+              "[default: annotations]")  # fmt: skip
 @click.option("--metrics", default="ap", show_default=True, help=METRICS_HELP)
 @click.option("--csv", type=PATH, help="File for the AP of every class.")
 @click.option("--evidence", type=PATH, help="File for what AP is computed from (.parquet).")
+@click.option("--as", "form", type=click.Choice(["record"]), help="Write a record of predictions made elsewhere.")
+@click.option("--name", help="With --as record: what the predictions are called in tables.")
+@click.option("--dataset", help="With --as record: the data set that the annotations are of.")
+@click.option("--run", type=click.IntRange(min=0), default=0, show_default=True,
+              help="With --as record: which of several runs of that name (its seed, say).")  # fmt: skip
+@click.option("--source", help="With --as record: where the predictions are from, in words or as an address.")
 def evaluate(
-    target: Path,
+    targets: tuple[Path, ...],
     annotations: Path | None,
     config: Path | None,
     out: Path | None,
     evaluator: Evaluator,
     box_only: bool,
+    mask_only: bool,
+    image_ids: ImageIds,
+    category_ids: CategoryIds,
     metrics: str,
     csv: Path | None,
     evidence: Path | None,
+    form: str | None,
+    name: str | None,
+    dataset: str | None,
+    run: int,
+    source: str | None,
 ) -> None:
-    """LVIS AP and further metrics of TARGET: a predictions file (.json) or a checkpoint (.pth)."""
+    """LVIS AP and further metrics of TARGET: a predictions file (.json) or a checkpoint (.pth).
+
+    Predictions may be made elsewhere: those of detectron2, mmdet, ultralytics and torchmetrics are taken as they are,
+    packed with gzip or as JSON lines too. Boxes and masks may be in a file each (mmdet's .bbox.json and .segm.json).
+    With --as record they can be verified and stand on a board, in a table of their own.
+    """
     from lt_bench.evaluation.evidence.file import write_evidence
-    from lt_bench.evaluation.metrics import check_metrics, chosen, detections_per_image, measure, parse_metrics
+    from lt_bench.evaluation.inputs.reading import Reading
+    from lt_bench.evaluation.metrics import check_metrics, chosen, detections_per_image, parse_metrics
     from lt_bench.evaluation.report import class_rows, results_table, write_per_class
     from lt_bench.run.folder import RunFolder
 
     asked = parse_metrics(metrics)
-    kinds: tuple[BoxOrMask, ...] = ("bbox",) if box_only else ("bbox", "segm")
-    check_metrics(asked, kinds, evaluator)
-    if not target.is_file():
-        raise UserError(f"{target} is no file", "give a predictions file (.json) or a checkpoint (.pth)")
+    kinds = _asked_kinds(box_only, mask_only)
+    check_metrics(asked, kinds or ("bbox", "segm"), evaluator)
+    _check_targets(targets, kinds)
+    named = record_asked_for(form, name, dataset, run, source, targets, asked, kinds)
     if csv is not None and not any(metric.has_classes for metric in chosen(asked)):
         raise UserError("--csv is for AP by class, and no AP was asked for", "add ap to --metrics")
     if evidence is not None:
@@ -58,7 +90,8 @@ def evaluate(
             raise UserError("--evidence is what AP is computed from, and no ap was asked for", "add ap to --metrics")
         if evidence.suffix != ".parquet":
             raise UserError(f"--evidence {evidence}: evidence is a Parquet file", "give a name that ends in .parquet")
-    inputs, predicted = {"TARGET": target}, out or target.parent / "eval"
+    target, predicted = targets[0], out or targets[0].parent / "eval"
+    inputs = dict(zip(("TARGET", "MASKS"), targets, strict=False))
     if target.suffix == ".pth":
         inputs["--config"] = config = config or RunFolder(target.parent).config
         inputs["the predictions in --out"] = RunFolder(predicted).predictions
@@ -66,9 +99,23 @@ def evaluate(
     if annotations is None:
         raise UserError("predictions alone do not say what is true", "give the annotation file with --annotations")
     _check_outputs(csv, evidence, {**inputs, "--annotations": annotations})  # before hours of predicting
+    folder = None if named is None else record_folder(named, out)
     if config is not None and target.suffix == ".pth":
-        target = _predict(target, config, predicted, detections_per_image(asked) or 0)
-    measured = measure(annotations, target, asked, kinds, evaluator, evidence=evidence is not None)
+        targets = (_predict(target, config, predicted, detections_per_image(asked) or 0),)
+    reading = Reading(image_ids, category_ids)
+    started = time.perf_counter()
+    measured = _measured(
+        annotations,
+        targets,
+        kinds,
+        metrics=asked,
+        evaluator=evaluator,
+        evidence=evidence is not None or named is not None,
+        reading=reading,
+    )
+    seconds = time.perf_counter() - started
+    for note in measured.notes:
+        logger.warning(f"note: {note}")
     for warning in measured.warnings():
         logger.warning(f"warning: {warning}")
     click.echo(results_table(measured.blocks()))
@@ -78,6 +125,44 @@ def evaluate(
     if evidence is not None and measured.evidence is not None:
         write_evidence(measured.evidence, evidence)
         logger.info(f"evidence: {evidence}, {evidence.stat().st_size / 1e6:.2f} MB")
+    if named is not None and folder is not None:
+        write_record(folder, named, targets, annotations, measured, evaluator, reading, seconds)
+
+
+def _asked_kinds(box_only: bool, mask_only: bool) -> tuple[BoxOrMask, ...] | None:
+    """None where nothing was asked for: then it is what the predictions have."""
+    if box_only and mask_only:
+        raise UserError("--box-only and --mask-only leave nothing", "give one of them, or none for both")
+    return ("bbox",) if box_only else ("segm",) if mask_only else None
+
+
+def _check_targets(targets: tuple[Path, ...], kinds: Collection[BoxOrMask] | None) -> None:
+    """Raises UserError for files that are not there, or more of them than there is use for."""
+    for target in targets:
+        if not target.is_file():
+            raise UserError(f"{target} is no file", "give a predictions file (.json) or a checkpoint (.pth)")
+    if len(targets) > 1 and any(target.suffix == ".pth" for target in targets):
+        raise UserError("several files were named, one of them a checkpoint", "give the checkpoint alone")
+    if len(targets) > 2 or (len(targets) == 2 and kinds):
+        given = f"{len(targets)} files were named" + (" for one of boxes and masks" if kinds else "")
+        raise UserError(given, "give one predictions file, or one with boxes and one with masks")
+
+
+def _measured(
+    annotations: Path, targets: tuple[Path, ...], kinds: tuple[BoxOrMask, ...] | None, **options: Any
+) -> Measured:
+    from lt_bench.evaluation.inputs.kinds import kinds_in
+    from lt_bench.evaluation.metrics import measure
+    from lt_bench.evaluation.terms import PLURALS
+    from lt_bench.evaluation.two_files import boxes_and_masks, measure_two
+
+    if len(targets) == 2:
+        return measure_two(annotations, *boxes_and_masks((targets[0], targets[1])), **options)
+    found = kinds or kinds_in(targets[0]) or ("bbox", "segm")
+    if not kinds and len(found) == 1:
+        other = "masks" if found == ("bbox",) else "boxes"
+        logger.warning(f"note: {targets[0]} has no {other}: {PLURALS[found[0]]} alone are measured")
+    return measure(annotations, targets[0], kinds=found, **options)
 
 
 def _check_outputs(csv: Path | None, evidence: Path | None, inputs: Mapping[str, Path]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from lt_bench.evaluation import metrics as registry
 from lt_bench.leaderboard import markdown
 from lt_bench.leaderboard.caption import caption
+from lt_bench.leaderboard.elsewhere import NO_SUCH_TABLE, elsewhere
 from lt_bench.leaderboard.findings import findings
 from lt_bench.leaderboard.introduction import introduction, is_toy
 from lt_bench.leaderboard.markdown import escape
@@ -59,18 +60,24 @@ def stale(folder: Path, made: Collection[Path]) -> list[Path]:
 
 def render(dataset: str, made: Sequence[Table]) -> str:
     """The page of one data set."""
-    parts = [MARK, f"# Leaderboard: {escape(dataset)}", *introduction(dataset, made)]
-    if not made:
-        parts.append("**Nothing was measured on this data set yet.**")
-    for table in made:
+    trained = [table for table in made if not table.elsewhere]
+    parts = [MARK, f"# Leaderboard: {escape(dataset)}", *introduction(dataset, trained)]
+    if not trained:
+        parts.append(f"**Nothing was {'trained' if made else 'measured'} on this data set yet.**")
+    if len(trained) < len(made):
+        parts.append(NO_SUCH_TABLE)
+    for table in trained:
         parts += [
             *caption(table),
             markdown.table(table.frame, left={"loss", DELTA, "evidence"}),
             *findings(table.rows, table.standing, toy=is_toy(dataset)),
-            *trust(table, made),
+            *trust(table, trained),
             *beside_measured(table.rows),
             *_further(table),
         ]
+    for table in made:
+        if table.elsewhere:
+            parts += [*elsewhere(dataset, table), *_further(table)]
     if dataset == PUBLISHED:
         parts += all_published()
     return "\n\n".join(parts) + "\n"

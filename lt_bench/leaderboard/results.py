@@ -23,7 +23,7 @@ RUN_COLUMNS = (
 CLASS_COLUMNS = ("class_id", "class_name", "frequency", "image_count", "instance_count")
 VALUE_COLUMNS = ("kind", "metric", "value")
 SOURCE_COLUMNS = (
-    *("fingerprint", "init", "amp", "train_images", "val_images", "iterations"),
+    *("fingerprint", "init", "amp", "train_images", "val_images", "iterations", "elsewhere"),
     *("evidence", "started", "path"),
 )
 
@@ -56,8 +56,9 @@ def load_results(folder: str | Path, per_class: bool = False) -> pd.DataFrame:
           what each kind of error costs (dAP50_classification_all and so on, with AP50_all; all, r, c and f are groups
           of classes).
         - value: in [0, 1], NaN where there is no ground truth. A dAP50 is a difference, in [-1, 1].
-        - fingerprint, init ("pretrained" or "random"), amp, train_images, val_images: only runs in which these are
-          equal are comparable; iterations.
+        - fingerprint, init ("pretrained", "random" or "unknown"), amp, train_images, val_images: only runs in which
+          these are equal are comparable; iterations.
+        - elsewhere: whether the predictions were made elsewhere; what is not known of them then is "unknown" or 0.
         - evidence: sha256 of the run's evidence, None without; started: UTC; path: of the record.
 
         With `per_class` there are also class_id, class_name, frequency (r, c or f), and image_count and instance_count
@@ -152,6 +153,7 @@ def _run(path: Path, record: ResultRecord) -> dict[str, Any]:
         "train_images": record.data.train_images,
         "val_images": record.data.val_images,
         "iterations": record.iterations,
+        "elsewhere": record.elsewhere is not None,
         "evidence": getattr(record, "evidence", None),
         "started": record.started,
         "path": str(path),

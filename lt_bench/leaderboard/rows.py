@@ -145,7 +145,7 @@ def _labels(losses: Sequence[ResultRecord]) -> list[str]:
     for record in losses:
         loss = record.loss
         shown = settings.telling_parameters(record, losses)
-        if loss.distribution != OWN or len(own_versions) > 1:
+        if record.elsewhere is None and (loss.distribution != OWN or len(own_versions) > 1):
             shown.append(f"{loss.distribution} {loss.distribution_version}")
         labels.append(escape(loss.name + (f" ({', '.join(shown)})" if shown else "")))
     return labels

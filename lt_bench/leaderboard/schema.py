@@ -3,7 +3,8 @@
 The schema is closed (an unknown field is an error), bounded (no string or list can be huge) and versioned. A field
 that is added, removed or read differently makes a new `schema_version`. Version 2 added the metrics on request,
 version 3 the evidence and the seal, version 4 runs of a classifier alone on stored features, and records of boxes
-without masks; a record of an earlier version has none of them and is read and written as ever.
+without masks, version 5 predictions that were made elsewhere; a record of an earlier version has none of them and is
+read and written as ever.
 """
 
 from __future__ import annotations
@@ -12,12 +13,19 @@ import hashlib
 import json
 from collections.abc import Iterator
 from datetime import timezone
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from lt_bench.evaluation import metrics as registry
+from lt_bench.evaluation.inputs.reading import CategoryIds, ImageIds
 from lt_bench.evaluation.terms import BoxOrMask
+from lt_bench.leaderboard.not_known import (
+    NOT_KNOWN,
+    contradictions,
+    with_what_is_not_known,
+    without_what_is_not_known,
+)
 from lt_bench.leaderboard.schema_base import (
     AveragePrecision,
     Count,
@@ -35,7 +43,7 @@ from lt_bench.leaderboard.schema_base import (
     since,
 )
 
-CURRENT: Final = 4  # version
+CURRENT: Final = 5  # version
 BOXES_ALONE_SINCE = 4
 PROBE = "probe"  # the schedule of a classifier that is trained alone
 
@@ -75,9 +83,11 @@ class Track(Extended):
 
 
 class Init(Model):
-    """description: the weights' file name or digest, or how random weights were drawn."""
+    """description: the weights' file name or digest, or how random weights were drawn. kind: unknown of predictions
+    that were made elsewhere, and of no others.
+    """
 
-    kind: Literal["pretrained", "random"]
+    kind: Literal["pretrained", "random", "unknown"]
     description: Text
 
 
@@ -194,8 +204,20 @@ class Data(Model):
     val_images: Count
 
 
+class Elsewhere(Extended):
+    """Predictions that were made by whatever program, and measured here. file: their name. image_ids, category_ids: how
+    they were read (see `lt_bench.evaluation.inputs.reading`). source: where they are from, in words or as an address.
+    """
+
+    file: Text
+    image_ids: ImageIds
+    category_ids: CategoryIds
+    source: Text | None = None
+
+
 class ResultRecord(Extended):
-    """One run: one loss, one seed, one track.
+    """One run: one loss, one seed, one track; or, with `elsewhere`, predictions of which nothing else is known: there
+    the loss's name is what the predictions are called, and the fields in `not_known.NOT_KNOWN` are not in the file.
 
     metrics: LVIS AP, at 300 detections per image. ap_fixed: AP with the best 10,000 detections of each class instead.
     ap_boundary: LVIS AP by boundary IoU. errors: what costs how much AP. detections_per_image: how many the model was
@@ -204,7 +226,7 @@ class ResultRecord(Extended):
     `lt_bench.leaderboard.seal`).
     """
 
-    schema_version: Literal[1, 2, 3, 4] = CURRENT
+    schema_version: Literal[1, 2, 3, 4, 5] = CURRENT
     loss: Loss
     track: Track
     fingerprint: Sha256
@@ -232,7 +254,21 @@ class ResultRecord(Extended):
     errors: BoxAndMaskErrors | None = None
     detections_per_image: Annotated[int, Field(strict=True, ge=1)] | None = None
     evidence: Sha256 | None = None
+    elsewhere: Elsewhere | None = None
     seal: Annotated[dict[Text, Seal], Field(max_length=1000)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled(cls, content: Any) -> Any:
+        return with_what_is_not_known(content)
+
+    def _in_full(self) -> dict[str, Any]:
+        """As plain values, with those that stand for nothing."""
+        blocks = {name: getattr(self, name) for name in NOT_KNOWN}
+        return {name: value.model_dump() if isinstance(value, Model) else value for name, value in blocks.items()}
+
+    def _written(self, content: dict[str, Any]) -> dict[str, Any]:
+        return content if self.elsewhere is None else without_what_is_not_known(content)
 
     @model_validator(mode="after")
     def _consistent(self) -> ResultRecord:
@@ -242,6 +278,10 @@ class ResultRecord(Extended):
                 raise ValueError(f"schema_version {self.schema_version} has no {key}")
         if self.schema_version >= since("features") and (self.track.features is None) == (self.track.schedule == PROBE):
             raise ValueError(f"track.features and track.schedule do not fit: features go with the schedule {PROBE!r}")
+        if (self.elsewhere is None) != (self.init.kind != "unknown"):
+            raise ValueError("init.kind is unknown of predictions made elsewhere, and of no others")
+        if self.elsewhere is not None and (known := contradictions(self._in_full())):
+            raise ValueError(f"{known[0]} can't be known of predictions made elsewhere")
         if self.started.utcoffset() != timezone.utc.utcoffset(None):
             raise ValueError("started is not in UTC")
         ids = {entry.id for entry in self.per_class}

@@ -26,7 +26,7 @@ HyperParameter = Flag | Annotated[int, Field(strict=True)] | Annotated[float, Fi
 
 # The version that brought a field that may be absent; all others came with version 2. Masks were there from the start,
 # and may be absent since version 4.
-SINCE = {"segm": 1, "evidence": 3, "seal": 3, "features": 4}
+SINCE = {"segm": 1, "evidence": 3, "seal": 3, "features": 4, "elsewhere": 5}
 
 
 def _in_unit_interval_or_absent(value: float) -> float:
@@ -50,7 +50,11 @@ class Extended(Model):
     def _without_what_is_absent(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         content: dict[str, Any] = serialize(self)
         absent = {key for key in self._may_be_absent() if getattr(self, key) is None}
-        return {key: value for key, value in content.items() if key not in absent}
+        return self._written({key: value for key, value in content.items() if key not in absent})
+
+    def _written(self, content: dict[str, Any]) -> dict[str, Any]:
+        """What is written of all that is there."""
+        return content
 
     def extensions(self) -> list[str]:
         """The fields that version 1 did not have and that this model has."""

@@ -19,6 +19,7 @@ from lt_bench.errors import UserError
 from lt_bench.leaderboard.dumped_config import publishable
 from lt_bench.leaderboard.files import evidence_path as evidence_path
 from lt_bench.leaderboard.files import files_of, is_plain
+from lt_bench.leaderboard.not_known import ELSEWHERE
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.seal import seal
 from lt_bench.utils.files import locked, write_atomic, write_together
@@ -114,12 +115,15 @@ def add(source: Path, results: Path) -> Path:
 
 def record_path(record: ResultRecord) -> PurePosixPath:
     """Where a record belongs: <dataset>/<detector>_<backbone>_<schedule>_<recipe>/<loss>_seed<k>_<identity>.json, where
-    of a classifier alone the folder is decoupled_<detector>_<backbone>_<recipe>_<features>.
+    of a classifier alone the folder is decoupled_<detector>_<backbone>_<recipe>_<features>, and of predictions made
+    elsewhere it is elsewhere.
     """
     track = record.track
     words = [track.detector, track.backbone, track.schedule, track.recipe]
     if track.features is not None:
         words = ["decoupled", track.detector, track.backbone, track.recipe, track.features]
+    if record.elsewhere is not None:
+        words = [ELSEWHERE]
     setting = "_".join(map(slug, words))
     name = f"{slug(record.loss.name)}_seed{record.seed}_{record.identity()[:12]}.json"
     return PurePosixPath(slug(track.dataset), setting, name)

@@ -22,8 +22,8 @@ def submissible(sources: Iterable[Path], results: Path, annotations: Path | None
     """Verify runs that are to be stored below the folder `results`; returns where each belongs -> its record.
 
     sources: the folder of a run, a folder that holds such folders, of which the finished ones count, or a record with
-    what lies beside it. A run needs its record, evidence, AP by class
-    and config; a record of an earlier version, which has no evidence, is taken as it is. annotations: as in `verify`.
+    what lies beside it. A run needs its record, evidence, AP by class and config, of which predictions made elsewhere
+    have none; a record of an earlier version, which has no evidence, is taken as it is. annotations: as in `verify`.
     Nothing is written.
 
     Raises UserError when something is missing or two sources are the same run, and RunFailedError with every field of
@@ -65,7 +65,7 @@ def _verified(source: Path, annotations: Path | None) -> tuple[Path, Verificatio
         raise UserError(f"{source} is no run's folder and no record", "name the folder that `run` wrote")
     record = read(files.record)
     if source.is_dir() or record.schema_version >= 3:
-        needed = (files.evidence, files.per_class, files.config)
+        needed = [files.evidence, files.per_class, *[files.config] * (record.elsewhere is None)]
         missing = [path.name for path in needed if not path.is_file()]
         if record.evidence is None:
             missing.append(f"the evidence in {files.record.name}")

@@ -42,6 +42,11 @@ class Table:
         return self.rows[0].records[0].track.features is not None
 
     @property
+    def elsewhere(self) -> bool:
+        """Whether the predictions were made elsewhere."""
+        return self.rows[0].records[0].elsewhere is not None
+
+    @property
     def records(self) -> tuple[ResultRecord, ...]:
         return tuple(record for row in self.rows for record in row.records)
 

@@ -29,7 +29,7 @@ from lt_bench.utils.files import sha256_of
 @dataclass(frozen=True)
 class Verification:
     """problems: what does not hold. checked: what the record was held against. unchecked: why not against the rest.
-    has_evidence: whether its metrics could be computed again.
+    has_evidence: whether its metrics could be computed again. needed: the files that it should have been held against.
     """
 
     record: Path
@@ -37,6 +37,7 @@ class Verification:
     checked: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
     has_evidence: bool = False
+    needed: tuple[str, ...] = ("config", "AP by class")
 
     @property
     def status(self) -> str:
@@ -46,7 +47,7 @@ class Verification:
     @property
     def headline(self) -> str:
         """The status, and what a record that is verified was not held against though it should be there."""
-        missing = [name for name in ("config", "AP by class") if name not in self.checked]
+        missing = [name for name in self.needed if name not in self.checked]
         if self.status == "verified" and missing:
             return f"verified, but for: {', '.join(missing)} (not there)"
         return "unverified (no evidence)" if self.status == "unverified" else self.status
@@ -86,6 +87,8 @@ def verify(record: Path, given: Files | None = None, annotations: Path | None = 
         ("run.json", files.manifest, by_manifest),
         ("training.json", files.summary, by_summary),
     ):
+        if content.elsewhere is not None and check is not by_per_class:
+            continue  # whatever lies there, it is not of these predictions
         if path and path.is_symlink() and path in (files.per_class, files.config):
             problems.append(Problem(name, path.name, "a link, which leads out of the store"))
         elif path and path.is_file():
@@ -104,7 +107,9 @@ def verify(record: Path, given: Files | None = None, annotations: Path | None = 
     else:
         unchecked.append("predictions: they are not here")
     problems = list(_once(unexplained(content, problems)))
-    return Verification(record, tuple(problems), tuple(checked), tuple(unchecked), content.evidence is not None)
+    needed = Verification.needed if content.elsewhere is None else ("AP by class",)
+    found = tuple(problems), tuple(checked), tuple(unchecked)
+    return Verification(record, *found, content.evidence is not None, needed)
 
 
 def is_verified(record: Path) -> bool:

@@ -29,6 +29,7 @@ ABSENT: dict[str, Any] = {  # fields that a record may not have
     "per_class.0.segm": 0.5,
     "ap_fixed": {"bbox": metrics(0.5), "segm": metrics(0.5)},
     "ap_boundary": metrics(0.5),
+    "elsewhere": {"file": "p.json", "image_ids": "annotations", "category_ids": "annotations"},
     "errors": errors(),
     "detections_per_image": 1000,
     "loss.hyper_parameters.surprise": 1.5,

@@ -10,7 +10,10 @@ from typing import Any
 from lt_bench.data.rle import mask_pixels
 from lt_bench.errors import UserError
 from lt_bench.evaluation.inputs.ground_truth import GroundTruth, is_box, is_finite, load_ground_truth
+from lt_bench.evaluation.inputs.ids import Ids
 from lt_bench.evaluation.inputs.predictions import REMEDY, read_predictions
+from lt_bench.evaluation.inputs.reading import AS_ANNOTATED, Reading
+from lt_bench.evaluation.inputs.values import problem_of_box, problem_of_mask, problem_of_number
 from lt_bench.evaluation.terms import IouType
 
 BATCH = 512  # detections whose masks are measured at once
@@ -18,22 +21,31 @@ EXAMPLES = 3  # of each kind of mistake
 
 
 class Mistakes:
-    """Mistakes by kind: how many, and the first few."""
+    """Mistakes by kind: how many, and the first few. The first value stands in place of {} in a kind."""
 
     def __init__(self) -> None:
         self._count: dict[str, int] = {}
-        self._examples: dict[str, list[str]] = {}
+        self._examples: dict[str, list[tuple[str, int]]] = {}
 
     def add(self, kind: str, where: int, value: Any) -> None:
         self._count[kind] = self._count.get(kind, 0) + 1
         examples = self._examples.setdefault(kind, [])
         if len(examples) < EXAMPLES:
-            examples.append(f"{str(value)[:60]} (detection {where})")
+            examples.append((str(value)[:60], where))
 
-    def raise_any(self, path: Path) -> None:
+    def raise_any(self, path: Path, hints: Iterable[str] = ()) -> None:
+        """Raises UserError if there is one. hints: what is behind them, if that is known."""
         if self._count:
-            lines = [f"  {count} x {kind}: {', '.join(self._examples[kind])}" for kind, count in self._count.items()]
-            raise UserError(f"{path}: the predictions cannot be evaluated:\n" + "\n".join(lines), REMEDY)
+            lines = [f"  {count} x {self._line(kind)}" for kind, count in self._count.items()]
+            remedy = "\n".join(hints) or REMEDY
+            raise UserError(f"{path}: the predictions cannot be evaluated:\n" + "\n".join(lines), remedy)
+
+    def _line(self, kind: str) -> str:
+        examples = self._examples[kind]
+        if "{}" in kind:
+            places = ", ".join(str(where) for _, where in examples)
+            return f"{kind.replace('{}', examples[0][0])} (detection{'s' * (len(examples) > 1)} {places})"
+        return f"{kind}: {', '.join(f'{value} (detection {where})' for value, where in examples)}"
 
 
 def check_predictions(predictions: Path, annotations: Path, iou_type: IouType) -> int:
@@ -47,61 +59,57 @@ def check_predictions(predictions: Path, annotations: Path, iou_type: IouType) -
     return sum(1 for _ in checked_predictions(predictions, load_ground_truth(annotations), masks, not masks))
 
 
-def checked_predictions(path: Path, truth: GroundTruth, masks: bool, boxes: bool) -> Iterator[dict[str, Any]]:
-    """Yield the detections of `path`, each with `pixels`, the area of its mask, when `masks` are asked for.
+def checked_predictions(
+    path: Path,
+    truth: GroundTruth,
+    masks: bool,
+    boxes: bool,
+    reading: Reading = AS_ANNOTATED,
+    notes: list[str] | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Yield the detections of `path`, with the annotations' ids, each with `pixels`, the area of its mask, when `masks`
+    are asked for.
 
-    Mistakes are collected over the whole file; UserError is raised after the last detection, so a consumer must read
-    to the end.
+    notes: where it is written down, at the end, how the ids were read if not as the annotations' own. Mistakes are
+    collected over the whole file; UserError is raised after the last detection, so a consumer must read to the end.
+    Raises OtherReading instead where all would be right if it were read in another way.
     """
-    mistakes = Mistakes()
-    sound = _sound(path, truth, masks, boxes, mistakes)
+    mistakes, ids = Mistakes(), Ids(truth, reading)
+    sound = _sound(path, ids, masks, boxes, mistakes)
     if masks:
         yield from _with_pixels(sound, truth, mistakes)
     else:
         yield from (detection for _, detection in sound)
-    mistakes.raise_any(path)
+    ids.refuse_if_otherwise()
+    mistakes.raise_any(path, ids.hints())
+    if notes is not None:
+        notes += ids.notes()
 
 
-def _sound(
-    path: Path, truth: GroundTruth, masks: bool, boxes: bool, mistakes: Mistakes
-) -> Iterator[tuple[int, dict[str, Any]]]:
+def _sound(path: Path, ids: Ids, masks: bool, boxes: bool, mistakes: Mistakes) -> Iterator[tuple[int, dict[str, Any]]]:
     """The detections without a mistake that shows in themselves, numbered."""
     required = ["image_id", "category_id", "score", *["bbox"] * boxes, *["segmentation"] * masks]
-    images, categories = frozenset(truth.image_ids.tolist()), frozenset(truth.category_ids)
     for where, detection in enumerate(read_predictions(path)):
-        missing = [key for key in required if key not in detection]
-        found = [(f"{key} missing", detection) for key in missing]
-        found = found or list(_wrong_values(detection, images, categories, masks))
+        found = [(f"{key} missing", detection) for key in required if key not in detection]
+        if not found:
+            image, category, found = ids.resolve(detection)
+            found += _wrong_values(detection, masks, boxes)
+            if not found:
+                yield where, {**detection, "image_id": image, "category_id": category}
         for kind, value in found:
             mistakes.add(kind, where, value)
-        if not found:
-            yield where, detection
 
 
-def _wrong_values(
-    detection: dict[str, Any], images: frozenset[int], categories: frozenset[int], masks: bool
-) -> Iterator[tuple[str, Any]]:
-    image, category, score = detection["image_id"], detection["category_id"], detection["score"]
-    box = detection.get("bbox", [0, 0, 0, 0])
-    if type(image) is not int or image not in images:
-        yield "unknown image id", image
-    if type(category) is not int or category not in categories:
-        yield "unknown category id", category
+def _wrong_values(detection: dict[str, Any], masks: bool, boxes: bool) -> list[tuple[str, Any]]:
+    found = []
+    score, box = detection["score"], detection.get("bbox")
     if not is_finite(score):
-        yield "score is no finite number", score
-    if not is_box(box):
-        yield "bbox is no list of four finite numbers", box
-    if masks and not _is_compressed_rle(detection["segmentation"]):
-        yield "segmentation is no compressed RLE", detection["segmentation"]
-
-
-def _is_compressed_rle(mask: Any) -> bool:
-    return (
-        isinstance(mask, dict)
-        and isinstance(mask.get("counts"), str)
-        and isinstance(mask.get("size"), list)
-        and len(mask["size"]) == 2
-    )
+        found.append(problem_of_number("score", score))
+    if not is_box(box) and (boxes or box is not None):
+        found.append(problem_of_box(box))
+    if masks and (problem := problem_of_mask(detection["segmentation"])):
+        found.append(problem)
+    return found
 
 
 def _with_pixels(

@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 
 from lt_bench.evaluation.inputs.checks import checked_predictions
 from lt_bench.evaluation.inputs.chunk_reader import Chunk, Irregular, read_chunks, select
+from lt_bench.evaluation.inputs.facts import facts_of
 from lt_bench.evaluation.inputs.ground_truth import GroundTruth
+from lt_bench.evaluation.inputs.ids import OtherReading
+from lt_bench.evaluation.inputs.reading import AS_ANNOTATED, Reading
 
 BATCH = 1 << 14  # detections
 
@@ -29,7 +32,8 @@ class Detections:
     whose size is the image's, and pixels: int64 [N], its area; both None where no masks were asked for.
     image_rank, class_rank: int64 [N], the place by score, from 0, among all detections of the same image (over all
     categories) and of the same category (over the data set), also those that cannot count; ties go in the order of
-    the file. So LVIS AP is that of image_rank < 300. total: the number of detections in the file.
+    the file. So LVIS AP is that of image_rank < 300. total: the number of detections in the file. notes: what its user
+    should know of the file.
     """
 
     image: NDArray[np.int64]
@@ -41,6 +45,7 @@ class Detections:
     image_rank: NDArray[np.int64]
     class_rank: NDArray[np.int64]
     total: int
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.image)
@@ -61,16 +66,24 @@ class Detections:
         )
 
 
-def read_detections(path: Path, truth: GroundTruth, masks: bool, boxes: bool = True) -> Detections:
+def read_detections(
+    path: Path, truth: GroundTruth, masks: bool, boxes: bool = True, reading: Reading = AS_ANNOTATED
+) -> Detections:
     """Read and check a predictions file (see `lt_bench.evaluation.inputs.predictions`).
 
-    masks, boxes: whether every detection must have one. Raises UserError that names every kind of mistake with its
-    count and first examples.
+    masks, boxes: whether every detection must have one. reading: what its ids are. Raises UserError that names every
+    kind of mistake with its count and first examples.
     """
+    notes: list[str] = []
     try:
+        if reading != AS_ANNOTATED:
+            raise Irregular
         chunks = list(read_chunks(path, truth, masks, boxes))
     except (Irregular, OSError):
-        chunks = list(_chunks_one_by_one(path, truth, masks, boxes))
+        try:
+            chunks = list(_chunks_one_by_one(path, truth, masks, boxes, reading, notes))
+        except OtherReading as other:
+            chunks = list(_chunks_one_by_one(path, truth, masks, boxes, other.reading, notes))
     images, categories = (np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in ("image", "category"))
     scores = np.concatenate([chunk.score for chunk in chunks])
     starts = np.cumsum([0] + [len(chunk.image) for chunk in chunks[:-1]])
@@ -88,6 +101,7 @@ def read_detections(path: Path, truth: GroundTruth, masks: bool, boxes: bool = T
         image_rank=image_rank,
         class_rank=class_rank,
         total=len(scores),
+        notes=(*notes, *facts_of(truth, chunks, boxes)),
     )
 
 
@@ -103,9 +117,11 @@ def _rank_within(group: NDArray[np.int32], order: NDArray[np.int64]) -> NDArray[
     return rank
 
 
-def _chunks_one_by_one(path: Path, truth: GroundTruth, masks: bool, boxes: bool) -> Iterator[Chunk]:
-    """The file as Python reads it: slow, but it takes every layout of JSON and collects every mistake."""
-    rows = checked_predictions(path, truth, masks, boxes)
+def _chunks_one_by_one(
+    path: Path, truth: GroundTruth, masks: bool, boxes: bool, reading: Reading, notes: list[str]
+) -> Iterator[Chunk]:
+    """The file as Python reads it: slow, but it takes every form and collects every mistake."""
+    rows = checked_predictions(path, truth, masks, boxes, reading, notes)
     batch: list[dict[str, Any]] = []
     while not batch or len(batch) == BATCH:  # at least one chunk, so that there are columns
         batch = list(islice(rows, BATCH))
@@ -114,7 +130,7 @@ def _chunks_one_by_one(path: Path, truth: GroundTruth, masks: bool, boxes: bool)
             image=truth.image_indices(np.array([row["image_id"] for row in batch], dtype=np.int64)),
             category=truth.category_indices(np.array([row["category_id"] for row in batch], dtype=np.int64)),
             score=np.array([row["score"] for row in batch], dtype=np.float64),
-            box=np.array([row.get("bbox", (0, 0, 0, 0)) for row in batch], dtype=np.float64).reshape(-1, 4),
+            box=np.array([row.get("bbox") or (0, 0, 0, 0) for row in batch], dtype=np.float64).reshape(-1, 4),
             counts=pa.array([row["segmentation"]["counts"].encode() for row in batch], type=pa.large_binary())
             if masks
             else None,

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from lt_bench.data.json_stream import JSONStream
+from lt_bench.data.text_source import open_text_source
 from lt_bench.errors import RunFailedError, UserError
+from lt_bench.evaluation.inputs.forms import detections_in
 from lt_bench.utils.files import write_atomic
 
 PREDICTIONS_FILE = "predictions.json"  # in the folder of a run
@@ -75,17 +77,13 @@ ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plai
 def read_predictions(path: Path) -> Iterator[dict[str, Any]]:
     """The detections of a predictions file, one after the other, as they stand there.
 
-    Raises UserError when the file is missing, no JSON list of objects, or truncated; a truncated file raises after
-    its last complete detection.
+    It may be packed with gzip, in UTF-16 or with a byte order mark, and of any form in
+    `lt_bench.evaluation.inputs.forms`. Raises UserError when the file is missing, of no such form, or truncated; a
+    truncated file raises after its last complete detection.
     """
     try:
-        with path.open("rb", buffering=0) as content:
-            stream = JSONStream(content, BLOCK, LONGEST)
-            for index, element in enumerate(stream.elements()):
-                if not isinstance(element.value, dict):
-                    raise ValueError(f"element {index} is a {type(element.value).__name__}, not a detection")
-                yield element.value
-            stream.end()
+        with open_text_source(path) as content:
+            yield from detections_in(JSONStream(content, BLOCK, LONGEST))
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}", "Name a predictions file.") from error
     except RecursionError as error:

@@ -19,6 +19,7 @@ from lt_bench.utils.files import sha256_of
 if TYPE_CHECKING:
     from lt_bench.evaluation.ap.average_precision import APResult, Evaluator
     from lt_bench.evaluation.evidence.evidence import Evidence
+    from lt_bench.evaluation.inputs.reading import Reading
 
 METRICS: tuple[Metric, ...] = (AP, AP_FIXED, AP_BOUNDARY, ERROR_ANALYSIS)
 
@@ -26,12 +27,14 @@ METRICS: tuple[Metric, ...] = (AP, AP_FIXED, AP_BOUNDARY, ERROR_ANALYSIS)
 @dataclass(frozen=True, eq=False)
 class Measured:
     """found: what was asked for, by the metrics' names, in the order of METRICS. categories: the annotation file's, ids
-    ascending. evidence: of what was measured as LVIS AP, if it was wanted.
+    ascending. evidence: of what was measured as LVIS AP, if it was wanted. notes: what is to be known of the
+    predictions' files.
     """
 
     found: Mapping[str, Measurement]
     categories: Sequence[Mapping[str, Any]] = ()
     evidence: Evidence | None = None
+    notes: tuple[str, ...] = ()
 
     def blocks(self) -> dict[str, Block]:
         """Plain values under the names that a record has for them."""
@@ -86,6 +89,7 @@ def measure(
     kinds: Collection[BoxOrMask] = tuple(KINDS),
     evaluator: Evaluator = "vernier",
     evidence: bool = False,
+    reading: Reading | None = None,
 ) -> Measured:
     """Measure a predictions file (see `lt_bench.evaluation.inputs.predictions`) on an LVIS annotation file.
 
@@ -96,6 +100,7 @@ def measure(
         kinds: whether to evaluate boxes, masks or both.
         evaluator: "vernier" or "lvis".
         evidence: whether to keep what LVIS AP, which must be among the metrics, was computed from.
+        reading: what the predictions' ids are; those of the annotations without.
 
     Raises:
         UserError: a file cannot be used, or a metric cannot be had of these kinds or by this evaluator.
@@ -103,14 +108,19 @@ def measure(
     """
     from lt_bench.evaluation.inputs.detections import read_detections
     from lt_bench.evaluation.inputs.ground_truth import load_ground_truth
+    from lt_bench.evaluation.inputs.reading import AS_ANNOTATED
 
     check_metrics(metrics, kinds, evaluator)
     truth = load_ground_truth(annotations)
-    detections = read_detections(predictions, truth, masks="segm" in kinds, boxes="bbox" in kinds)
-    inputs = Inputs(truth, detections, kinds, evaluator, outcomes=evidence)
+    detections = read_detections(predictions, truth, "segm" in kinds, "bbox" in kinds, reading or AS_ANNOTATED)
+    return measure_inputs(Inputs(truth, detections, kinds, evaluator, outcomes=evidence), metrics, predictions)
+
+
+def measure_inputs(inputs: Inputs, metrics: Collection[str], predictions: Path) -> Measured:
+    """Measure what was read already. predictions: the file that the detections are from."""
     found = {metric.name: metric.measure(inputs) for metric in chosen(metrics)}
-    kept = _evidence(inputs, found[AP.name], predictions) if evidence else None
-    return Measured(found, truth.file.categories, kept)
+    kept = _evidence(inputs, found[AP.name], predictions) if inputs.outcomes else None
+    return Measured(found, inputs.truth.file.categories, kept, inputs.detections.notes)
 
 
 def _evidence(inputs: Inputs, measured: Measurement, predictions: Path) -> Evidence:

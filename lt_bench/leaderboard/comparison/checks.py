@@ -109,6 +109,16 @@ def decoupled_notes(records: Iterable[ResultRecord]) -> list[str]:
     ]
 
 
+def elsewhere_notes(records: Iterable[ResultRecord]) -> list[str]:
+    """What is not known of predictions that were made elsewhere."""
+    if all(record.elsewhere is None for record in records):
+        return []
+    return [
+        "predictions made elsewhere: how their models were trained is not known, so a difference is that of the "
+        "predictions, not of losses"
+    ]
+
+
 def refuse_other_truth(runs: Sequence[tuple[Path, Evidence]]) -> None:
     """Raises UserError when not all runs were measured on the same images, categories and objects."""
     path, evidence = runs[0]

@@ -14,6 +14,7 @@ from lt_bench.leaderboard.comparison.arguments import UNFINISHED, Named, Recorde
 from lt_bench.leaderboard.comparison.checks import (
     decoupled_notes,
     differences,
+    elsewhere_notes,
     refuse_broken_seals,
     refuse_one,
     refuse_other_truth,
@@ -70,7 +71,8 @@ def gather(arguments: Iterable[Named], across_tracks: bool = False) -> tuple[lis
     ]
     refuse_other_truth([(run.evidence_path, run.evidence) for loss in losses for run in loss.runs])
     notes += seed_notes({loss.name: [run.record.seed for run in loss.runs] for loss in losses})
-    return losses, [*notes, *decoupled_notes(run.record for loss in losses for run in loss.runs)]
+    records = [run.record for loss in losses for run in loss.runs]
+    return losses, [*notes, *decoupled_notes(records), *elsewhere_notes(records)]
 
 
 def kind_of(losses: Sequence[Loss], asked: BoxOrMask | None) -> tuple[BoxOrMask, list[str]]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
+from lt_bench.leaderboard.not_known import ELSEWHERE
 from lt_bench.leaderboard.schema import ResultRecord, Track
 
 AnyRun = TypeVar("AnyRun")
@@ -21,7 +22,7 @@ def setting(record: ResultRecord, digits: int | None = 12) -> dict[str, str]:
         "backbone": track.backbone,
         "schedule": track.schedule,
         "recipe": track.recipe,
-        "training": "in full" if track.features is None else f"decoupled, features of {track.features}",
+        "training": _training(record),
         "fingerprint": record.fingerprint[:digits],
         "training annotations": data.train_annotations[:digits],
         "validation annotations": data.val_annotations[:digits],
@@ -30,6 +31,13 @@ def setting(record: ResultRecord, digits: int | None = 12) -> dict[str, str]:
         "initialisation": record.init.kind,
         "mixed precision": "yes" if record.amp else "no",
     }
+
+
+def _training(record: ResultRecord) -> str:
+    if record.elsewhere is not None:
+        return "elsewhere"
+    features = record.track.features
+    return "in full" if features is None else f"decoupled, features of {features}"
 
 
 def loss_key(record: ResultRecord) -> tuple[str, ...]:
@@ -65,6 +73,8 @@ def heading(record: ResultRecord) -> str:
 
 def title(track: Track) -> str:
     """A track in words, without its data set."""
+    if track.schedule == ELSEWHERE:
+        return "measured from predictions made elsewhere"
     detector = f"{track.detector} {track.backbone}"
     if track.features is not None:
         return f"decoupled, features of {track.features}, recipe {track.recipe}, {detector}"

@@ -18,6 +18,7 @@ from lt_bench.evaluation.evidence.evidence import Evidence, Outcomes
 from lt_bench.evaluation.evidence.file import read_evidence
 from lt_bench.evaluation.inputs.detections import read_detections
 from lt_bench.evaluation.inputs.ground_truth import load_ground_truth
+from lt_bench.evaluation.inputs.reading import AS_ANNOTATED, Reading
 from lt_bench.evaluation.metrics import Measured, chosen
 from lt_bench.evaluation.metrics.metric import Inputs
 from lt_bench.leaderboard.dumped_config import is_probe, read_config
@@ -76,7 +77,7 @@ def by_predictions(record: ResultRecord, predictions: Path, annotations: Path, e
     evaluator: Evaluator = next((known for known in EVALUATORS if known == named), "vernier")
     try:
         truth = load_ground_truth(annotations)
-        detections = read_detections(predictions, truth, masks="segm" in record.kinds)
+        detections = read_detections(predictions, truth, masks="segm" in record.kinds, reading=_reading(record))
         inputs = Inputs(truth, detections, record.kinds, evaluator)
         measured = Measured({metric.name: metric.measure(inputs) for metric in chosen(record.measured())})
         made = collect(truth, inputs.best, record.kinds, evaluator, sha256_of(predictions))
@@ -90,6 +91,11 @@ def by_predictions(record: ResultRecord, predictions: Path, annotations: Path, e
         yield from differences(recorded, found, "per_class.")
     if evidence.is_file():
         yield from _other_evidence(evidence, made)
+
+
+def _reading(record: ResultRecord) -> Reading:
+    other = record.elsewhere
+    return AS_ANNOTATED if other is None else Reading(other.image_ids, other.category_ids)
 
 
 def by_digest(record: ResultRecord, predictions: Path) -> Iterator[Problem]:

@@ -1,0 +1,68 @@
+"""What the user of a predictions file should know of it, though it can be evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lt_bench.evaluation.inputs.chunk_reader import Chunk
+from lt_bench.evaluation.inputs.ground_truth import GroundTruth
+from lt_bench.evaluation.inputs.shifted import shift_of_categories
+
+OUTSIDE = 0.05  # of an image's side: so far may a box reach beyond it
+CORNERS = 0.25  # share of boxes beyond their images from which on they are taken for corners
+
+
+def facts_of(truth: GroundTruth, chunks: Sequence[Chunk], boxes: bool) -> list[str]:
+    """Sentences about the detections of a file. boxes: whether each has a box."""
+    image, score = (np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in ("image", "score"))
+    found = [*_of_images(truth, image), *_of_scores(score)]
+    if boxes and len(image):
+        found += _of_boxes(truth, chunks, len(image))
+    return found
+
+
+def _of_images(truth: GroundTruth, image: NDArray[np.int32]) -> Iterator[str]:
+    count = len(truth.image_ids)
+    without = np.ones(count, dtype=bool)
+    without[image] = False
+    if without.any() and not without.all():
+        objects = int((truth.positive.any(axis=1) & without).sum())
+        yield (
+            f"there are detections in {count - without.sum():,} of {count:,} images; the other {without.sum():,}, of "
+            f"which {objects:,} have objects, count as images without a detection"
+        )
+    elif without.all():
+        yield "there is no detection in the file"
+
+
+def _of_scores(score: NDArray[np.float64]) -> Iterator[str]:
+    outside = np.flatnonzero((score < 0) | (score > 1))
+    if len(outside):
+        yield (
+            f"the scores of {len(outside):,} of {len(score):,} detections are outside [0, 1], e.g. "
+            f"{score[outside[0]]:g}: AP takes them for an order alone"
+        )
+    if len(score) > 1 and (score == score[0]).all():
+        yield f"all {len(score):,} scores are {score[0]:g}, so that AP depends on the order of the file"
+
+
+def _of_boxes(truth: GroundTruth, chunks: Sequence[Chunk], total: int) -> Iterator[str]:
+    empty = sum(chunk.empty for chunk in chunks)
+    if empty:
+        yield f"{empty:,} of {total:,} boxes are empty or have a negative side; such a box is right for no object"
+    box = np.concatenate([chunk.sample for chunk in chunks])
+    image, category = (
+        np.concatenate([getattr(chunk, name)[: len(chunk.sample)] for chunk in chunks])
+        for name in ("image", "category")
+    )
+    size = truth.image_size[image, ::-1].astype(np.float64)
+    beyond = (box[:, :2] + box[:, 2:] > size * (1 + OUTSIDE) + 1).any(axis=1)
+    if beyond.mean() >= CORNERS:
+        yield (
+            f"{100 * beyond.mean():.0f} % of the boxes reach beyond their images: bbox must be [x, y, width, height], "
+            "not corners [x1, y1, x2, y2]"
+        )
+    yield from shift_of_categories(truth, image, category, box)

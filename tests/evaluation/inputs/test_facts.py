@@ -1,0 +1,93 @@
+"""What is said of predictions that can be evaluated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lt_bench.evaluation.inputs.detections import read_detections
+from lt_bench.evaluation.inputs.ground_truth import load_ground_truth
+from lt_bench.evaluation.inputs.predictions import write_predictions
+
+
+@pytest.fixture(params=["in chunks", "one by one"])
+def notes(request: pytest.FixtureRequest, write) -> Any:
+    """The notes of predictions that are written as the package does, or as json does."""
+
+    def read(truth: Any, rows: Any) -> str:
+        annotations, path = write("truth.json", truth), Path(write("rows.json", rows))
+        if request.param == "in chunks":
+            write_predictions(path, rows)
+        return "\n".join(read_detections(path, load_ground_truth(annotations), masks=False).notes)
+
+    return read
+
+
+def test_nothing_is_said_of_sound_predictions(made_set, notes) -> None:
+    for seed in range(3):
+        assert notes(*made_set(seed)) == ""
+
+
+def test_a_subset_of_the_images_is_said_with_its_count(made_set, notes) -> None:
+    truth, rows = made_set(0)
+    images = sorted({row["image_id"] for row in rows})
+    some = [row for row in rows if row["image_id"] in images[:9]]
+    assert notes(truth, some) == (
+        "there are detections in 9 of 12 images; the other 3, of which 3 have objects, count as images without a "
+        "detection"
+    )
+    assert notes(truth, []) == "there is no detection in the file"
+
+
+def test_empty_and_negative_boxes_are_counted(made_set, notes) -> None:
+    truth, rows = made_set(0)
+    for row, sides in zip(rows, ([0, 5], [5, -1], [-3, -3], [0, 0]), strict=False):
+        row["bbox"][2:] = sides
+    assert f"4 of {len(rows)} boxes are empty or have a negative side" in notes(truth, rows)
+
+
+def test_scores_that_are_no_probabilities_are_said(made_set, notes) -> None:
+    truth, rows = made_set(0)
+    for row in rows:
+        row["score"] *= 100
+    assert "are outside [0, 1], e.g. " in notes(truth, rows)
+    for row in rows:
+        row["score"] = 1.0
+    assert notes(truth, rows) == f"all {len(rows)} scores are 1, so that AP depends on the order of the file"
+
+
+def test_corners_in_place_of_sides_are_said(made_set, notes) -> None:
+    truth, rows = made_set(0)
+    for row in rows:
+        x, y, width, height = row["bbox"]
+        row["bbox"] = [x + 30, y + 30, x + 30 + width, y + 30 + height]
+    assert "% of the boxes reach beyond their images: bbox must be [x, y, width, height], not corners" in notes(
+        truth, rows
+    )
+
+
+@pytest.mark.parametrize(("shift", "first"), [(-1, "from-0"), (1, "from-1")])
+def test_categories_that_are_shifted_though_known_are_said(made_set, notes, shift: int, first: str) -> None:
+    """No detection is of the category that would be unknown, so that ids alone show nothing."""
+    truth, rows = made_set(0)
+    order = sorted(category["id"] for category in truth["categories"])
+    shifted = []
+    for row in rows:
+        place = order.index(row["category_id"]) + shift
+        if 0 <= place < len(order):
+            shifted.append({**row, "category_id": order[place]})
+    said = notes(truth, shifted)
+    assert "the category ids look shifted by one" in said and f"--category-ids {first}" in said
+
+
+def test_a_bad_classifier_is_not_called_shifted(made_set, notes) -> None:
+    truth, rows = made_set(0)
+    order = sorted(category["id"] for category in truth["categories"])
+    for index, row in enumerate(rows):
+        row["category_id"] = order[index % len(order)]
+    assert "shifted" not in notes(truth, rows)
+    for row in rows:
+        row["category_id"] = order[2]
+    assert "shifted" not in notes(truth, rows)
