@@ -37,9 +37,14 @@ def run_command(features: Path, work: Path, *options: str) -> dict[str, Any]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        while process.poll() is None:
-            memory = max(memory, session_memory(process.pid))
-            time.sleep(EVERY)
+        try:
+            while process.poll() is None:
+                memory = max(memory, session_memory(process.pid))
+                time.sleep(EVERY)
+        finally:
+            if process.poll() is None:  # this was interrupted; the command ends its runs
+                process.terminate()
+                process.wait()
     seconds = time.perf_counter() - begin
     if process.returncode:
         raise RunFailedError(f"lt_bench probe failed:\n{log.read_text()[-3000:]}")
