@@ -38,7 +38,8 @@ one seed of each loss. Seconds are medians over the repetitions.
   the losses; where fewer steps were taken, the training is scaled to {steps:,}.
 - with all val images: the same with evaluation scaled to the validation images of the real data set. Prediction grows
   with their number; that the rest of the evaluation does as well is a guess
-  ([evidence.md](evidence.md) has it measured).
+  ([evidence.md](evidence.md) has it measured). A classifier that took few steps scores nearly alike whatever it
+  sees, which makes NMS slower than a trained one does.
 - memory: the most that all processes of the command held of their own. Pages of the mapped features, which the
   system can drop, are not counted here, but are in a run's own peak in the second table, as in its record.
 - load: how many processes wanted the machine before (the command adds {parallel})."""
@@ -112,20 +113,21 @@ def _peer(data: Mapping[str, Any]) -> list[str]:
     peer = data["peer"]
     if not peer:
         return []
-    ours = next((result for result in data["results"] if result["size"] == DATASET), None)
     rows, whole = [], data["settings"]["whole_steps"]
+    comparable = (result for result in data["results"] if result["size"] == DATASET and result["steps"] == whole)
+    ours = next(comparable, None)
     for name in ("frozen", "whole"):
         step = median(peer[f"{name}_step_seconds"])
         image = median(peer[f"{name}_batch_seconds"]) / peer["batch"]
         total = whole * step + peer["val_images"] * image
-        ratio = "" if ours is None else f"{total / seconds_per_run(ours):.0f} x"
+        ratio = "-" if ours is None else f"{total / seconds_per_run(ours):.0f} x"
         rows.append((name, f"{step:.2f} s", f"{1000 * image:.0f} ms", f"{total / 60:.0f} min", ratio))
     headers = (
         "detector",
         "step of 16 images",
         "val image",
         f"{whole:,} steps and {peer['val_images']} images",
-        "probe",
+        "over the probe",
     )
     said = PEER.format(threads=peer["threads"], pass_steps=peer["train_images"] / 16)
     return ["## Without stored features", said, table(headers, rows, "lr")]

@@ -37,7 +37,7 @@ CLASSIFIER = "roi_head.bbox_head.fc_cls."
 def predicted_by_the_detector(run: Path, path: Path, ids: list[int]) -> None:
     """What `run` writes after its training."""
     source = of_run(run)
-    model = build(source.cfg, source.checkpoint, any_classifier=False)
+    model: Any = build(source.cfg, source.checkpoint, any_classifier=False)
     found = []
     for _, data in images_of_test(source.cfg).batches(0):
         with torch.inference_mode():
@@ -90,9 +90,9 @@ def test_a_track_with_masks_is_another(finished: Path, stored: FeatureSet, tmp_p
 
 def test_held_out_images_have_masks_too(finished: Path, stored: FeatureSet) -> None:
     masks, split = Masks(finished, stored, HELD_OUT, torch.device("cpu")), stored.split(HELD_OUT)
-    head = build(of_run(finished).cfg, finished / "iter_2.pth", any_classifier=False).roi_head.bbox_head
+    model: Any = build(of_run(finished).cfg, finished / "iter_2.pth", any_classifier=False)
     ids = [category.id for category in stored.manifest.categories]
-    images = list(predict(head, split, stored.manifest.head.rcnn, ids, masks=masks))
+    images = list(predict(model.roi_head.bbox_head, split, stored.manifest.head.rcnn, ids, masks=masks))
     assert len(images) == len(split) and all(b"segmentation" in image for image in images)
 
 

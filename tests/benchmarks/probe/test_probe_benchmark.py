@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,13 +49,13 @@ def test_the_sizes_are_those_they_name() -> None:
     assert large.train_counts().total_bytes(1024, "float16") == pytest.approx(13.6e9, rel=0.02)
 
 
-def made(seconds: float) -> dict[str, object]:
+def made(seconds: float) -> dict[str, Any]:
     run = {"training_seconds": 8.0, "evaluation_seconds": 2.0, "peak_bytes": 10**9, "AP": 0.1}
     sample = {"seconds": seconds, "memory_bytes": 2 * 10**9, "load_before": 0.5, "runs": {"ce": run, "ecm": run}}
     small = {"size": "glyphs-lt", "classes": 150, "train_images": 3000, "val_images": 400, "all_val": 400}
     small |= {"proposals": 100, "bytes": 4 * 10**8, "steps": 2000, "samples": [sample]}
     large = {**small, "size": "lvis", "val_images": 200, "all_val": 20_000, "steps": 200}
-    peer = {"threads": 2, "batch": 8, "train_images": 3000, "val_images": 400, "peak_bytes": 10**9}
+    peer: dict[str, object] = {"threads": 2, "batch": 8, "train_images": 3000, "val_images": 400, "peak_bytes": 10**9}
     peer |= {"frozen_step_seconds": [1.0], "frozen_batch_seconds": [0.8]}
     peer |= {"whole_step_seconds": [3.0], "whole_batch_seconds": [1.6]}
     settings = {"recipe": "common", "parallel": 2, "whole_steps": 2000, "device": "cpu"}
@@ -73,6 +74,10 @@ def test_the_page_scales_and_judges(tmp_path: Path) -> None:
     assert ["frozen", "1.00 s", "100 ms", "34 min", "170 x"] in rows  # 2,040 s over 12 s
     assert "is kept: 12.0 s" in text
     assert "is missed: 20.0 s" in "".join(page.parts(made(40.0)))
+    shorter = made(24.0)
+    shorter["results"][0]["steps"] = 100
+    text = "".join(page.parts(shorter))
+    assert "The target" not in text and " x |" not in text  # nothing to judge, or to compare with 2,000 steps
 
 
 @pytest.mark.slow
