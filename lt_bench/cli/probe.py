@@ -37,6 +37,9 @@ logger = logging.getLogger(__name__)
     "--clip", type=click.FloatRange(0), help="Most L2 norm of the gradient, 0 for any. Default: the recipe's."
 )
 @click.option("--evaluate", type=click.Choice(["val", "held_out"]), default="val", show_default=True)
+@click.option(
+    "--masks", type=PATH, metavar="RUN|CHECKPOINT", help="What the features are of: its mask head adds masks. Slow."
+)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--parallel", type=click.IntRange(1), help="Runs at a time. Default: one a core; one on a GPU.")
 @click.option("--plot", type=PATH, metavar="FILE", help="AP and APr against the grid's values: .png, .svg or .pdf.")
@@ -54,6 +57,7 @@ def probe(
     rate: float | None,
     clip: float | None,
     evaluate: Evaluated,
+    masks: Path | None,
     device: DeviceKind,
     parallel: int | None,
     plot: Path | None,
@@ -68,6 +72,9 @@ def probe(
 
     With --evaluate held_out the training images that the features hold out are evaluated, and not trained on: to
     choose a hyper-parameter without looking at the validation images. Such runs go on no board.
+
+    With --masks the images pass the detector again, for masks of the boxes that each run keeps; that takes longer than
+    the run itself, and such runs have a table of their own.
     """
     from lt_bench.features.store import open_features
     from lt_bench.probe.choice import ALL
@@ -82,7 +89,7 @@ def probe(
 
     choices, grid = _choose(loss, loss_grid, loss_set, plot)
     chosen_seeds = parse_seeds(seeds)
-    settings = Settings(recipe, steps, rate, clip, evaluate)
+    settings = Settings(recipe, steps, rate, clip, evaluate, masks)
     opened = open_features(features)
     planner, manifest = Planner(opened, settings), opened.manifest
     runs_in = folder_of_runs(work_dir, manifest, settings)
@@ -161,8 +168,13 @@ def _show(groups: Mapping[Any, Sequence[ResultRecord]], grid: Grid | None, plot:
     if not groups:
         return
     title = "loss" if grid is None else f"{grid.loss}: {grid.name}"
+    named = {str(name): group for name, group in groups.items()}
+    metrics = GRID_METRICS if grid else METRICS
     click.echo(f"\nbox AP in percent, mean ± standard deviation over the seeds; {about}")
-    click.echo(table({str(name): group for name, group in groups.items()}, title, GRID_METRICS if grid else METRICS))
+    click.echo(table(named, title, metrics))
+    if all(record.metrics.segm for group in groups.values() for record in group):
+        click.echo("\nmask AP")
+        click.echo(table(named, title, metrics, "segm"))
     if any(len(group) == 1 for group in groups.values()):
         click.echo("One seed shows no spread: nothing follows from a small difference.")
     if grid is not None and plot is not None:

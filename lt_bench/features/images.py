@@ -42,6 +42,10 @@ class Images(Dataset[Any]):
     def data_list(self) -> DataList:
         return self.dataset.data_list
 
+    def image_ids(self) -> list[int]:
+        ids: list[int] = self.data_list.file.columns["image_id"][self.data_list.rows].tolist()
+        return ids
+
     def truths(self) -> list[int]:
         """The number of ground-truth boxes of each image."""
         return [len(self.data_list.annotations_of(index)) for index in range(len(self))]

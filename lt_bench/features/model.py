@@ -21,8 +21,8 @@ _SHOWN = 12  # keys that a message lists
 _HEAD_REMEDY = "features are those of mmdet's Mask R-CNN with shared fully connected layers"
 
 
-def build(cfg: Config, checkpoint: Path, any_classifier: bool) -> nn.Module:
-    """The model in eval mode on the device that a run would use.
+def build(cfg: Config, checkpoint: Path, any_classifier: bool, device: torch.device | None = None) -> nn.Module:
+    """The model in eval mode. device: None for the one that a run would use.
 
     any_classifier: do without the classifier's weights, where the checkpoint lacks them or has others.
     Raises UserError for a checkpoint that can't be loaded or is of another model, with the keys that are at fault.
@@ -46,7 +46,7 @@ def build(cfg: Config, checkpoint: Path, any_classifier: bool) -> nn.Module:
         )
     model.load_state_dict(weights, strict=False)
     model.eval().requires_grad_(False)
-    device = choose_device()
+    device = device or choose_device()
     if device.type == "cpu" and in_use().reads_channels_last:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model.to(device)

@@ -109,7 +109,7 @@ def make_plan(source: DetectorSource, settings: Settings) -> Plan:
         if not chosen:
             raise UserError(f"--held-out {settings.held_out} of {len(ids)} images is none", "hold out a larger share")
         subsets[HELD_OUT_ANNOTATIONS] = subset(train, data.rows[chosen].tolist())
-        images[HELD_OUT] = partial(_open_held_out, cfg)
+        images[HELD_OUT] = partial(open_held_out, cfg)
         sizes[HELD_OUT] = most([truths[place] for place in chosen], head.proposals)
     dimension = int(cfg.model.roi_head.bbox_head.get("fc_out_channels", 1024))
     return Plan(source, settings, head, dimension, train, val, images, sizes, subsets)
@@ -121,7 +121,8 @@ def _open_training(cfg: Any, seed: int, epoch: int, _: Path) -> Images:
     return training_images(cfg, seed, epoch)
 
 
-def _open_held_out(cfg: Any, folder: Path) -> Images:
+def open_held_out(cfg: Any, folder: Path) -> Images:
+    """The images of `held_out`. folder: of the features, where their annotations are."""
     from lt_bench.features.images import test_images
 
     root = cfg.train_dataloader.dataset

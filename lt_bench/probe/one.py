@@ -22,6 +22,7 @@ from lt_bench.features.store import FeatureSet, read_manifest
 from lt_bench.leaderboard.dumped_config import config_text
 from lt_bench.leaderboard.store import read, write
 from lt_bench.probe.head import build_head, trained_parameters
+from lt_bench.probe.masks import Masks
 from lt_bench.probe.plan import ProbeRun
 from lt_bench.probe.predict import predict
 from lt_bench.probe.record import Training, make_record
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 DeviceKind = Literal["cpu", "cuda"]
 Report = Callable[[float], None]
 
-KINDS: tuple[BoxOrMask, ...] = ("bbox",)  # what is evaluated
 _TRAINED, _PREDICTED = 0.7, 0.95  # of a run's time, about
 
 
@@ -59,8 +59,9 @@ def run_probe(run: ProbeRun, device: DeviceKind = "cpu", report: Report = lambda
         features = _open(run)
         head, training = _train(run, features, device, lambda share: report(_TRAINED * share))
         evaluation = time.perf_counter()
-        _predict(run, features, head, lambda share: report(_TRAINED + (_PREDICTED - _TRAINED) * share))
-        measured = measure(run.annotations, folder.predictions, kinds=KINDS, evidence=True)
+        _predict(run, features, head, device, lambda share: report(_TRAINED + (_PREDICTED - _TRAINED) * share))
+        kinds: tuple[BoxOrMask, ...] = ("bbox",) if run.masks is None else ("bbox", "segm")
+        measured = measure(run.annotations, folder.predictions, kinds=kinds, evidence=True)
         assert measured.evidence is not None
         evidence = write_evidence(measured.evidence, folder.evidence)
         seconds = time.perf_counter() - evaluation
@@ -153,13 +154,14 @@ def _batches(run: ProbeRun, features: FeatureSet) -> tuple[Batches, int]:
     return Batches(splits, order, samplers, run.seed), len(order)
 
 
-def _predict(run: ProbeRun, features: FeatureSet, head: LongTailBBoxHead, report: Report) -> None:
+def _predict(run: ProbeRun, features: FeatureSet, head: LongTailBBoxHead, device: DeviceKind, report: Report) -> None:
     test = run.config["probe"]["test"]
     split = features.split(test["split"])
     head.eval()
     ids = [category.id for category in features.manifest.categories]
     images = max(1, len(split))
-    batches = predict(head, split, test["rcnn"], ids, lambda done: report(done / images))
+    masks = None if run.masks is None else Masks(run.masks, features, test["split"], torch.device(device))
+    batches = predict(head, split, test["rcnn"], ids, lambda done: report(done / images), masks)
     write_encoded(RunFolder(run.folder).predictions, batches)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.api.registry import build_loss, get_info, resolve_hyper_parameters
 from lt_bench.errors import UserError
+from lt_bench.probe.masks import detector_of
 from lt_bench.probe.settings import Recipe, Settings, resolve
 from lt_bench.run.record import non_default, plain_value
 
@@ -27,6 +28,7 @@ NOTE_LENGTH = 1000  # characters; a record holds no longer ones
 class ProbeRun:
     """One loss, one seed. features: their folder. annotations: what is evaluated on. config: what is written beside
     the record. given: the hyper-parameters that are set, as the loss takes them. folder: of the run.
+    masks: the detector whose mask head is used, None for boxes alone.
     """
 
     features: Path
@@ -35,6 +37,7 @@ class ProbeRun:
     given: Mapping[str, Any]
     folder: Path
     notes: tuple[str, ...] = ()
+    masks: Path | None = None
 
     @property
     def loss(self) -> str:
@@ -48,7 +51,8 @@ class ProbeRun:
 class Planner:
     """Makes the runs of one track.
 
-    Raises UserError when the annotations that are evaluated on are not there any more, or were changed.
+    Raises UserError when the annotations that are evaluated on are not there any more, or were changed, or the detector
+    that is to give masks is not that of the features.
     """
 
     def __init__(self, features: FeatureSet, settings: Settings) -> None:
@@ -56,6 +60,9 @@ class Planner:
         self.features = features.path.resolve()
         self.annotations = features.annotations(settings.evaluate).resolve()
         self.recipe: Recipe = resolve(settings, manifest)
+        self.masks = None if settings.masks is None else settings.masks.resolve()
+        if settings.masks is not None:
+            detector_of(settings.masks, manifest)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             self.stats = ClassStats(manifest.image_count, manifest.instance_count, manifest.num_images)
@@ -95,7 +102,7 @@ class Planner:
             "features_folder": str(self.features),
         }
         folder = runs / f"{loss}_seed{seed}_{digest(config, f'{info.distribution} {info.version}')[:12]}"
-        return ProbeRun(self.features, self.annotations, config, given, folder.resolve(), self.notes)
+        return ProbeRun(self.features, self.annotations, config, given, folder.resolve(), self.notes, self.masks)
 
 
 def digest(config: Mapping[str, Any], distribution: str) -> str:

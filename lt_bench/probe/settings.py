@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lt_bench.api.auto import frequency_of_common
@@ -25,7 +26,8 @@ Evaluated = Literal["val", "held_out"]
 @dataclass(frozen=True)
 class Settings:
     """steps: of the optimizer. rate, clip: None for the recipe's; a clip of 0 is none. evaluate: what is evaluated,
-    the validation images or the training images that are held out for it (and then not trained on).
+    the validation images or the training images that are held out for it (and then not trained on). masks: the run or
+    the checkpoint that the features are of, whose mask head gives masks; None for boxes alone.
     """
 
     recipe: str = "common"
@@ -33,6 +35,7 @@ class Settings:
     rate: float | None = None
     clip: float | None = None
     evaluate: Evaluated = "val"
+    masks: Path | None = None
 
     def __post_init__(self) -> None:
         if self.recipe not in RECIPES:
@@ -121,6 +124,7 @@ def resolve(settings: Settings, manifest: Manifest) -> Recipe:
             "coder": {"target_means": list(head.box_means), "target_stds": list(head.box_stds)},
             "class_agnostic": head.class_agnostic,
             "rcnn": head.rcnn,
+            **({"masks": True} if settings.masks else {}),  # absent in the tracks of boxes alone, which came first
         },
     }
     overrides = _overrides(settings, probe["optimizer"], sgd["lr"], clip)
@@ -138,4 +142,6 @@ def _overrides(settings: Settings, optimizer: Mapping[str, Any], rate: float, cl
         lines.append(f"--clip {optimizer['clip'] or 0:g}")
     if settings.evaluate != "val":
         lines.append(f"--evaluate {settings.evaluate}")
+    if settings.masks:
+        lines.append("--masks")
     return lines

@@ -1,4 +1,4 @@
-"""What came out, as tables for a terminal: box AP by loss, or by value of a hyper-parameter, over the seeds."""
+"""What came out, as tables for a terminal: AP by loss, or by value of a hyper-parameter, over the seeds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from lt_bench.evaluation.terms import BoxOrMask
 from lt_bench.leaderboard.over_seeds import Spread, over_seeds
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.probe.workers import Outcome
@@ -16,16 +17,21 @@ METRICS = ("AP", "APr", "APc", "APf")
 GRID_METRICS = ("AP", "APr")
 
 
-def spreads(records: Sequence[ResultRecord]) -> dict[str, Spread]:
-    """Box AP over the seeds: metric -> mean and standard deviation."""
-    return {name: spread for (kind, name), spread in over_seeds(records).items() if kind == "bbox"}
+def spreads(records: Sequence[ResultRecord], of: BoxOrMask = "bbox") -> dict[str, Spread]:
+    """AP over the seeds: metric -> mean and standard deviation."""
+    return {name: spread for (kind, name), spread in over_seeds(records).items() if kind == of}
 
 
-def table(groups: Mapping[str, Sequence[ResultRecord]], title: str, metrics: Sequence[str] = METRICS) -> str:
+def table(
+    groups: Mapping[str, Sequence[ResultRecord]],
+    title: str,
+    metrics: Sequence[str] = METRICS,
+    of: BoxOrMask = "bbox",
+) -> str:
     """A row for each group, which has one record or more. title: what the groups are."""
     rows = []
     for name, records in groups.items():
-        found = spreads(records)
+        found = spreads(records, of)
         rows.append([name, *(_cell(found[metric]) for metric in metrics), str(len(records))])
     headers = [title, *metrics, "seeds"]
     alignment = ("left", *["right"] * (len(headers) - 1))

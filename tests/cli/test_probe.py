@@ -149,6 +149,7 @@ def test_of_all_losses_those_that_cant_be_built_are_left_out(
         (("--loss", "ce", "--seeds", "0"), "asks for no run"),
         (("--loss", "ce", "--recipe", "paper"), "no recipe 'paper'"),
         (("--loss", "ce", "--device", "cuda"), "needs a GPU"),
+        (("--loss", "ce", "--masks", "no_run"), "--masks no_run: there is no such run"),
         (("--loss-grid", "federated:num_sample_cats=auto,1"), "two values are the same"),
     ],
 )

@@ -11,6 +11,7 @@ import torch
 
 from lt_bench.errors import UserError
 from lt_bench.evaluation.metrics import measure
+from lt_bench.evaluation.terms import BoxOrMask
 from lt_bench.features.store import FeatureSet
 from lt_bench.leaderboard.verify import verify
 from lt_bench.probe import one
@@ -19,6 +20,7 @@ from lt_bench.probe.plan import Planner, ProbeRun
 from lt_bench.probe.settings import Settings
 from lt_bench.run.folder import RunFolder
 
+BOXES: tuple[BoxOrMask, ...] = ("bbox",)
 BUILT_IN = ("ce", "ecm", "eql", "eqlv2", "federated", "focal", "seesaw")
 
 
@@ -34,7 +36,7 @@ def test_records_of_all_losses_verify(loss: str, planner: Planner, tmp_path: Pat
     found = verify(RunFolder(run.folder).result)
     assert found.status == "verified" and found.problems == ()
     assert {"config", "evidence", "AP by class", "predictions", "seal"} <= set(found.checked)
-    measured = measure(run.annotations, RunFolder(run.folder).predictions, kinds=one.KINDS, evaluator="lvis")
+    measured = measure(run.annotations, RunFolder(run.folder).predictions, kinds=BOXES, evaluator="lvis")
     assert measured.blocks()["metrics"]["bbox"] == record.metrics.bbox.model_dump()
     assert record.metrics.segm is None and record.track.features == "ce_0_abcdef01"
     assert record.iterations == 30 and record.seed == 1 and record.overrides == ("--steps 30",)
