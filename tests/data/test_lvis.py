@@ -15,7 +15,7 @@ import pytest
 
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.data import lvis
-from lt_bench.data.lvis import ImageFinder
+from lt_bench.data.image_files import ImageFinder
 from lt_bench.errors import DataNotFoundError, UserError
 
 URL = "http://images.cocodataset.org/"
@@ -124,7 +124,7 @@ def drop(key: str, index: int, name: str) -> Callable[[dict[str, Any]], None]:
         (change("categories", 1, "image_count", True), "'image_count' is bool"),
         (change("categories", 1, "frequency", "x"), "frequency is 'x'"),
         (change("images", 0, "width", "40"), r"images\[0\]: 'width' is str"),
-        (change("images", 0, "coco_url", None), r"images\[0\]: 'coco_url' is null"),
+        (change("images", 0, "coco_url", None), r"images\[0\] has neither 'coco_url'"),
         (change("images", 0, "neg_category_ids", [[1]]), r"images\[0\]: neg_category_ids"),
         (change("annotations", 0, "bbox", [1, 2, 3]), r"annotations\[0\]: bbox"),
         (change("annotations", 0, "bbox", [1, 2, 3, "4"]), r"annotations\[0\]: bbox"),

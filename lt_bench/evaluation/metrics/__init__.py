@@ -28,7 +28,7 @@ METRICS: tuple[Metric, ...] = (AP, AP_FIXED, AP_BOUNDARY, ERROR_ANALYSIS)
 class Measured:
     """found: what was asked for, by the metrics' names, in the order of METRICS. categories: the annotation file's, ids
     ascending. evidence: of what was measured as LVIS AP, if it was wanted. notes: what is to be known of the
-    predictions' files.
+    annotations, where they move the numbers and may not be meant to, and of the predictions' files.
     """
 
     found: Mapping[str, Measurement]
@@ -50,7 +50,7 @@ class Measured:
 
     def warnings(self) -> list[str]:
         """Why some numbers may not be what they seem."""
-        return [one.warning for one in self.found.values() if one.warning]
+        return [*self.notes, *(one.warning for one in self.found.values() if one.warning)]
 
 
 def chosen(names: Collection[str]) -> list[Metric]:
@@ -111,16 +111,19 @@ def measure(
     from lt_bench.evaluation.inputs.reading import AS_ANNOTATED
 
     check_metrics(metrics, kinds, evaluator)
-    truth = load_ground_truth(annotations)
+    truth = load_ground_truth(annotations, masks="segm" in kinds)
     detections = read_detections(predictions, truth, "segm" in kinds, "bbox" in kinds, reading or AS_ANNOTATED)
     return measure_inputs(Inputs(truth, detections, kinds, evaluator, outcomes=evidence), metrics, predictions)
 
 
 def measure_inputs(inputs: Inputs, metrics: Collection[str], predictions: Path) -> Measured:
     """Measure what was read already. predictions: the file that the detections are from."""
+    from lt_bench.data.notes import on_evaluation
+
     found = {metric.name: metric.measure(inputs) for metric in chosen(metrics)}
     kept = _evidence(inputs, found[AP.name], predictions) if inputs.outcomes else None
-    return Measured(found, inputs.truth.file.categories, kept, inputs.detections.notes)
+    file, notes = inputs.truth.file, inputs.detections.notes
+    return Measured(found, file.categories, kept, (*on_evaluation(file), *notes))
 
 
 def _evidence(inputs: Inputs, measured: Measurement, predictions: Path) -> Evidence:
