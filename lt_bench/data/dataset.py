@@ -8,7 +8,7 @@ import logging
 import os
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,10 +86,13 @@ def val_annotations(dataset: str) -> Path:
 
 
 def load(paths: DataPaths) -> Dataset:
-    """Read both annotation files and log which form was found. Raises UserError for a damaged one, and for two that
-    disagree on the categories."""
+    """Read both annotation files and log which form was found.
+
+    The classes are in the frequency groups of the validation file, as those are what is evaluated: where the training
+    file has others, that is logged. Raises UserError for a damaged file, and for two that disagree on the categories.
+    """
     from lt_bench.data import lvis
-    from lt_bench.data.agreement import disagreements
+    from lt_bench.data.agreement import disagreements, frequencies
     from lt_bench.data.problem import REMEDIES, described
 
     train, val = (lvis.load(path, cache_folder()) for path in (paths.train, paths.val))
@@ -99,6 +102,10 @@ def load(paths: DataPaths) -> Dataset:
             f"{paths.train} and {paths.val} list different categories: {described(wrong[0])} ({len(wrong)} such ids)",
             REMEDIES[wrong[0].kind],
         )
+    for note in frequencies(train, val):
+        logger.warning(f"note: {note}")
+        groups = {category["id"]: category["frequency"] for category in val.categories}
+        train = replace(train, categories=[{**own, "frequency": groups[own["id"]]} for own in train.categories])
     logger.info(
         f"data: {paths.dataset}, annotations in the form of LVIS {train.version}, {len(train.categories)} classes, "
         f"{len(train.images)} training and {len(val.images)} validation images in {shown(paths.image_root)}"

@@ -99,9 +99,9 @@ def _jpeg_size(content: bytes) -> tuple[int, int] | None:
 @contextmanager
 def silent() -> Iterator[None]:
     """OpenCV says nothing of what it can't decode: who calls it does."""
-    logging = cv2.utils.logging
-    before = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    before = cv2.getLogLevel()
+    cv2.setLogLevel(0)
     try:
         yield
     finally:
-        logging.setLogLevel(before)
+        cv2.setLogLevel(before)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from lt_bench.data.decoding import UndecodableError, decode, silent
 from lt_bench.data.image_files import ImageFinder
 from lt_bench.data.lvis import LVISFile
 from lt_bench.data.problem import AMBIGUOUS_IMAGE, IMAGE_SIZE, MISSING_IMAGE, UNREADABLE_IMAGE, Problem
@@ -36,13 +37,14 @@ def check_pictures(
 
     pool = ThreadPoolExecutor(max_workers=2 * (os.cpu_count() or 1) if read else 1)
     try:
-        for done, (image_id, relative, content, problem) in enumerate(pool.map(examine, images), start=1):
-            if problem is not None:
-                yield problem
-            if content:
-                contents.setdefault(content, []).append((image_id, relative))
-            if progress is not None:
-                progress(done, len(images))
+        with silent():
+            for done, (image_id, relative, content, problem) in enumerate(pool.map(examine, images), start=1):
+                if problem is not None:
+                    yield problem
+                if content:
+                    contents.setdefault(content, []).append((image_id, relative))
+                if progress is not None:
+                    progress(done, len(images))
     finally:
         pool.shutdown(cancel_futures=True)  # an interrupted check stops at once, not after 100,000 images
 
@@ -58,8 +60,6 @@ def _not_found(image_id: int, names: Mapping[str, Any], finder: ImageFinder) -> 
 
 def _decoded(image_id: int, path: Path, stated: list[int]) -> tuple[str, Problem | None]:
     """The digest of an image's file, "" if it can't be read, and what is wrong with it."""
-    from lt_bench.data.decoding import UndecodableError, decode
-
     where = f"image {image_id}"
     try:
         picture = decode(path)

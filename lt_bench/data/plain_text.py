@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lt_bench.data.annotation_index import FOLDER, digest_of, unreadable
-from lt_bench.data.cache import mark_used
 from lt_bench.data.text_source import BLOCK, is_plain, open_text_source
 from lt_bench.utils.files import locked, sha256_of, write_atomic
 
@@ -27,8 +26,9 @@ class Plain(NamedTuple):
 def plain_text(path: Path, cache: Path | None, rehash: bool = True) -> Iterator[Plain]:
     """The file at `path`, or a copy of it if it is packed by gzip or in another encoding than UTF-8.
 
-    The copy lies in the cache, under the digest of the file; without a cache it is gone after the context, but stays
-    readable for whoever has opened it. Raises UserError for a file that is missing, damaged, or in another form.
+    The copy lies in the cache, under the digest of the file, until it is dropped and made again; without a cache it is
+    gone after the context, but stays readable for whoever has opened it. Raises UserError for a file that is missing,
+    damaged, or in another form.
     """
     try:
         if is_plain(path):
@@ -44,7 +44,6 @@ def plain_text(path: Path, cache: Path | None, rehash: bool = True) -> Iterator[
         with suppress(OSError):  # a cache that can't be written
             copy = _in_cache(path, original, cache, rehash)
     if copy is not None:
-        mark_used(copy)
         yield Plain(copy, copy.name.split(".")[1], original)
         return
     with tempfile.TemporaryDirectory() as folder:
