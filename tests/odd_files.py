@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import gzip
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,9 +30,21 @@ OTHERS = (MISSING, None, True, False, "", "1", "é鹅", [], [1], {}, {"a": 1})
 SCALARS = st.sampled_from([*NUMBERS, *NOT_FINITE, *OTHERS])
 COORDINATES = st.sampled_from([*NUMBERS, *NOT_FINITE, None, "1", True, -3, 47.5, 49.5, 60])
 IDS = st.lists(st.sampled_from([1, 2, 5, 9, -1, 2**53 + 1, 1.0, "1", None, True]), max_size=3)
-NAMES = st.sampled_from(["1.jpg", "nowhere.jpg", "train2017\\1.jpg", "/1.jpg", "../1.jpg", "a/b/1.jpg", "", 5, None, "é.jpg"])
+NAMES = st.sampled_from(
+    ["1.jpg", "nowhere.jpg", "train2017\\1.jpg", "/1.jpg", "../1.jpg", "a/b/1.jpg", "", 5, None, "é.jpg"]
+)
 POLYGON = [4, 4, 30, 4, 30, 24, 4, 24]
-RUNS = [[100, 40, 1780], [0, WIDTH * HEIGHT], [WIDTH * HEIGHT], [10, 10], [100, 50, 19200], [-1, 1921], [1.5], ["1"], []]
+RUNS = [
+    [100, 40, 1780],
+    [0, WIDTH * HEIGHT],
+    [WIDTH * HEIGHT],
+    [10, 10],
+    [100, 50, 19200],
+    [-1, 1921],
+    [1.5],
+    ["1"],
+    [],
+]
 POLYGONS = st.lists(
     st.lists(COORDINATES, min_size=0, max_size=9) | st.just(POLYGON) | COORDINATES, max_size=3
 ) | st.builds(lambda place, value: [[*POLYGON[:place], value, *POLYGON[place + 1 :]]], st.integers(0, 7), COORDINATES)
@@ -131,13 +142,13 @@ def odd_files(draw: st.DrawFn) -> tuple[dict[str, Content], dict[str, str], list
 def _oddity(draw: st.DrawFn, contents: dict[str, Content]) -> Oddity:
     split, section = draw(st.sampled_from(["train", "val"])), draw(st.sampled_from([*FIELDS]))
     content = contents[split]
-    if not isinstance(content[section] if section in content else None, list) or draw(st.integers(0, 19)) == 0:
+    kind = draw(st.sampled_from(["field"] * 16 + ["entry", "twice", "copy", "section"]))
+    if not isinstance(content.get(section), list) or kind == "section":
         value = draw(SCALARS | st.just(copy.deepcopy(content.get(section))))
         _set(content, section, value)
         return Oddity(split, section, -1, "", value)
     entries = content[section]
     index = draw(st.integers(0, len(entries) - 1)) if entries else 0
-    kind = draw(st.sampled_from(["field"] * 12 + ["entry", "twice", "copy"]))
     if not entries or kind == "entry":
         value = draw(SCALARS.filter(lambda value: value is not MISSING))
         entries.insert(index, value)
@@ -145,7 +156,7 @@ def _oddity(draw: st.DrawFn, contents: dict[str, Content]) -> Oddity:
     entry = entries[index]
     if not isinstance(entry, dict) or kind == "twice":
         entries.append(copy.deepcopy(entry))
-        return Oddity(split, section, len(entries) - 1, "id", "twice")
+        return Oddity(split, section, len(entries) - 1, "id", [])
     field = draw(st.sampled_from([*FIELDS[section]]))
     value = draw(FIELDS[section][field])
     if kind == "copy":  # what another entry has

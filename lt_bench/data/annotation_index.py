@@ -12,7 +12,7 @@ import json
 import logging
 import os
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -245,7 +245,7 @@ class _Builder:
                 raise self._malformed(
                     f"images[{index}]: {key} holds something else than category ids: {wrong!r:.40}{_identity(image)}"
                 )
-            self._append(self.lists[key], ids, f"images[{index}]")
+            self._append(self.lists[key], ids, f"images[{index}]: {key}", image)
             self.lengths[key].append(len(ids))
         names = {key: image[key] for key in _NAMES if image.get(key) is not None}
         if names:
@@ -254,7 +254,7 @@ class _Builder:
             self._lack("images.name", f"images[{index}] has neither 'coco_url' (v1) nor 'file_name' (v0.5)")
         self.names.append({key: name for key, name in names.items() if type(name) is str})
         numbers = image["id"], image["width"], image["height"], piece.start, piece.end
-        self._append(self.images, numbers, f"images[{index}]")
+        self._append(self.images, numbers, f"images[{index}]: id, width or height", image)
 
     def _annotation(self, index: int, piece: Piece) -> None:
         annotation = self._entry("annotations", index, piece.value, _ANNOTATION, _OF_ANNOTATION)
@@ -264,8 +264,10 @@ class _Builder:
                 f"annotations[{index}]: bbox is {box!r:.60}, expected four numbers x, y, w, h{_identity(annotation)}"
             )
         numbers = annotation["id"], annotation["image_id"], annotation["category_id"], piece.start, piece.end
-        self._append(self.annotations, numbers, f"annotations[{index}]")
-        self._append(self.boxes, (*box, nan if area is None else area), f"annotations[{index}]")
+        self._append(self.annotations, numbers, f"annotations[{index}]: id, image_id or category_id", annotation)
+        self._append(
+            self.boxes, (*box, nan if area is None else area), f"annotations[{index}]: bbox or area", annotation
+        )
         self.flags.extend((bool(annotation.get("ignore")), bool(annotation.get("iscrowd"))))
         self.segmentations.add(annotation.get("segmentation"))
 
@@ -281,11 +283,14 @@ class _Builder:
             if type(entry.get(field)) not in types:
                 self._lack(f"{section}.{name or field}", f"{section}[{index}]{_wrong(entry, field, types)}")
 
-    def _append(self, column: array[Any], numbers: Iterable[Any], where: str) -> None:
+    def _append(self, column: array[Any], numbers: Collection[Any], where: str, entry: Mapping[str, Any]) -> None:
         try:
             column.extend(numbers)
         except OverflowError as error:
-            raise self._malformed(f"{where} holds a number that is too large: {error}") from error
+            largest = max(numbers, key=abs)
+            raise self._malformed(
+                f"{where} is a number that is too large: {largest!r:.40}{_identity(entry)}"
+            ) from error
 
     def _entry(self, section: str, index: int, entry: Any, fields: Fields, others: Fields) -> dict[str, Any]:
         """`entry`, an object with `fields` of the given types, and `others` of theirs where it has them."""

@@ -140,7 +140,7 @@ def _ids(file: LVISFile) -> Iterator[Problem]:
         ids = file.columns[f"{noun}_id"]
         _, first = np.unique(ids, return_index=True)
         for index in np.setdiff1d(np.arange(len(ids)), first).tolist():
-            detail = f"used before, again by {noun}s[{index}]"
+            detail = f"id is used before, again by {noun}s[{index}]"
             yield Problem(DUPLICATE_ID, f"{noun} {ids[index]}", detail, entries[index][image_key])
     for noun, ids in (("image", file.columns["image_id"]), ("category", np.array(file.category_ids))):
         for index in np.flatnonzero((ids > LARGEST_ID) | (ids < -LARGEST_ID)).tolist():

@@ -88,7 +88,8 @@ class ImageFinder:
     def where(self, image: Mapping[str, Any]) -> str:
         """What the image is called, and where it was looked for, in words."""
         url, file_name = image.get("coco_url") or "", image.get("file_name") or ""
-        names = " or ".join(filter(None, (file_name, url)))
+        given = {"file_name": file_name, "coco_url": url}
+        names = " or ".join(f"{field} {name}" for field, name in given.items() if name)
         for name in (file_name, url if "://" not in url else ""):
             if PurePosixPath(_forward(name)).is_absolute() or re.match(r"[A-Za-z]:[\\/]", name):
                 return f"{names} is an absolute path; name it relative to {self.image_root}"

@@ -52,7 +52,7 @@ def check_pictures(
 def _not_found(image_id: int, names: Mapping[str, Any], finder: ImageFinder) -> Problem:
     several = finder.candidates(names)
     if several:
-        called = names.get("file_name") or names.get("coco_url")
+        called = " or ".join(f"{field} {name}" for field, name in names.items())
         detail = f"{called} can be {', '.join(several)} below {finder.image_root}"
         return Problem(AMBIGUOUS_IMAGE, f"image {image_id}", detail, image_id)
     return Problem(MISSING_IMAGE, f"image {image_id}", finder.where(names), image_id)

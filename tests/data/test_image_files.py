@@ -183,11 +183,11 @@ def test_of_several_files_that_fit_none_is_taken(tmp_path: Path, files: list[str
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("1.jpg", "1.jpg not found below {root}: not in ./, train/, images/"),
-        ("cam1/1.jpg", "cam1/1.jpg not found below {root}: there is no cam1/, "),
-        ("/data/1.jpg", "/data/1.jpg is an absolute path; name it relative to {root}"),
-        ("C:\\data\\1.jpg", "C:\\data\\1.jpg is an absolute path; name it relative to {root}"),
-        ("../1.jpg", "../1.jpg is no name of a file below {root}"),
+        ("1.jpg", "file_name 1.jpg not found below {root}: not in ./, train/, images/"),
+        ("cam1/1.jpg", "file_name cam1/1.jpg not found below {root}: there is no cam1/, "),
+        ("/data/1.jpg", "file_name /data/1.jpg is an absolute path; name it relative to {root}"),
+        ("C:\\data\\1.jpg", "file_name C:\\data\\1.jpg is an absolute path; name it relative to {root}"),
+        ("../1.jpg", "file_name ../1.jpg is no name of a file below {root}"),
     ],
 )
 def test_it_says_where_it_looked(tmp_path: Path, name: str, words: str) -> None:
