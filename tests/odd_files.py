@@ -26,7 +26,7 @@ FORMS: dict[str, Callable[[str], bytes]] = {
 }
 NUMBERS = (0, -1, 1, 2, 0.5, 1.5, -0.0, 30, 1000, 1e5, 1e8, 2e10, -1e9, 1e300, 2**31, 2**53 + 1, 2**62, 10**20, 10**400)
 NOT_FINITE = (float("nan"), float("inf"), float("-inf"))
-OTHERS = (MISSING, None, True, False, "", "1", "é鹅", [], [1], {}, {"a": 1})
+OTHERS: tuple[Any, ...] = (MISSING, None, True, False, "", "1", "é鹅", [], [1], {}, {"a": 1})
 SCALARS = st.sampled_from([*NUMBERS, *NOT_FINITE, *OTHERS])
 COORDINATES = st.sampled_from([*NUMBERS, *NOT_FINITE, None, "1", True, -3, 47.5, 49.5, 60])
 IDS = st.lists(st.sampled_from([1, 2, 5, 9, -1, 2**53 + 1, 1.0, "1", None, True]), max_size=3)
@@ -89,7 +89,7 @@ class Oddity:
 def sound_content(split: str) -> Content:
     """Three classes with gaps between their ids, two images, five annotations."""
     first = {"train": 1, "val": 101}[split]
-    boxes = {1: [4, 4, 26, 20], 2: [20, 10, 12, 12.5], 5: [0, 0, 48, 40]}
+    boxes: dict[int, list[float]] = {1: [4, 4, 26, 20], 2: [20, 10, 12, 12.5], 5: [0, 0, 48, 40]}
     shown = [(first, 1), (first, 2), (first + 1, 1), (first + 1, 1), (first + 1, 5)]
     annotations = []
     for place, (image, category) in enumerate(shown):
@@ -180,7 +180,8 @@ def detections_on(content: Content) -> list[dict[str, Any]]:
         height, width = image["height"], image["width"]
         for place, category in enumerate(content["categories"]):
             for shift, score in ((0.0, 0.9 - place / 10), (3.5, 0.85 - place / 10)):
-                x, y, w, h = [[4, 4, 26, 20], [20, 10, 12, 12.5], [0, 0, 48, 40]][place % 3]
+                box: list[float] = [[4.0, 4, 26, 20], [20, 10, 12, 12.5], [0.0, 0, 48, 40]][place % 3]
+                x, y, w, h = box
                 pixels = height * width
                 runs = [min(100, pixels), min(400, pixels - min(100, pixels))]
                 runs.append(pixels - sum(runs))

@@ -25,8 +25,9 @@ from lt_bench.data.verify import check_both
 from lt_bench.errors import UserError
 from lt_bench.evaluation.ap import average_precision
 from lt_bench.evaluation.ap.average_precision import evaluate_all
+from lt_bench.evaluation.terms import IouType
 
-KINDS = ("bbox", "segm")
+KINDS: tuple[IouType, ...] = ("bbox", "segm")
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +49,12 @@ def write(root: Path, content: Content, split: str, form: str = "plain") -> Path
 def reported(root: Path, train: Path, val: Path) -> list[tuple[str, str]]:
     """What the check says, and what to do about it."""
     try:
-        files = [lvis.load(path) for path in (train, val)]
+        files = lvis.load(train), lvis.load(val)
     except UserError as error:
         return [(error.message, error.remedy)]
-    assert list(disagreements(*files)) == check_both(*files, root, read_images=False).problems["both"]
-    return [(described(problem), REMEDIES[problem.kind]) for problem in check_both(*files, root).all()]
+    found = check_both(files[0], files[1], root)
+    assert list(disagreements(*files)) == found.problems["both"]
+    return [(described(problem), REMEDIES[problem.kind]) for problem in found.all()]
 
 
 def evaluated(val: Path, rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -150,7 +150,7 @@ def _ids(file: LVISFile) -> Iterator[Problem]:
 
 def _sizes(file: LVISFile) -> Iterator[Problem]:
     sizes = file.columns["image_size"]
-    wrong = ((sizes < 1) | (sizes > LONGEST_SIDE)).any(axis=1)
+    wrong: Bools = np.any((sizes < 1) | (sizes > LONGEST_SIDE), axis=1, keepdims=True)[:, 0]
     wrong[~wrong] = sizes[~wrong].prod(axis=1) > MOST_PIXELS
     for row in np.flatnonzero(wrong).tolist():
         image_id, (width, height) = int(file.columns["image_id"][row]), sizes[row].tolist()

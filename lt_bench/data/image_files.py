@@ -121,12 +121,12 @@ class ImageFinder:
             yield [(url_folder, url_name)]
         given = [each for each in (url_name, unquote(url_name), name) if each]
         names = list(dict.fromkeys([*(_COCO_2014.sub("", each) for each in given), *given]))
-        own = self._own(url_folder, of_2014=any(map(_COCO_2014.match, given)))
-        if url_folder and self._is_own_folder(url_folder, own):
+        folders = self._own(url_folder, of_2014=any(map(_COCO_2014.match, given)))
+        if url_folder and self._is_own_folder(url_folder, folders):
             return
-        yield [(base, each) for base in own for each in names]
+        yield [(base, each) for base in folders for each in names]
         yield [(base, each) for base in SHARED for each in names]
-        if _COCO_HOST in url and all(self._listing(base) is None for base in own):
+        if _COCO_HOST in url and all(self._listing(base) is None for base in folders):
             yield [(base, each) for base in COCO_FOLDERS for each in names]
 
     def _own(self, folder: str, of_2014: bool = False) -> tuple[str, ...]:

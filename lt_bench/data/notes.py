@@ -43,7 +43,8 @@ def on_file(file: LVISFile, is_train: bool) -> Iterator[str]:
     if is_train:
         if columns["crowd"].any():
             yield f"{name}: {_some(file, columns['crowd'], 'iscrowd set')}: each is trained on as one object"
-        narrow = (columns["bbox"][:, 2:] > 0).all(axis=1) & (columns["bbox"][:, 2:] < 1).any(axis=1)
+        shorter = columns["bbox"][:, 2:].min(axis=1, initial=np.inf)
+        narrow = (shorter > 0) & (shorter < 1)
         if narrow.any():
             yield f"{name}: {_some(file, narrow, 'a box under a pixel wide or high')}: not trained on"
         small = columns["image_size"].min(axis=1) < SMALLEST_SIDE
@@ -99,9 +100,10 @@ def _repeated(file: LVISFile) -> NDArray[np.bool_]:
     columns = file.columns
     repeated = np.zeros(len(columns["area"]), dtype=bool)
     numbers = (columns["image_row"], columns["category_id"], *columns["bbox"].T, columns["area"])
-    keys = np.zeros(len(repeated), dtype=np.uint64)
+    keys: NDArray[np.uint64] = np.zeros(len(repeated), dtype=np.uint64)
     for column in numbers:  # equal keys where all are equal, and nearly only there
-        keys = keys * _PRIME ^ np.ascontiguousarray(column, dtype=np.float64).view(np.uint64)
+        keys *= _PRIME
+        keys ^= np.ascontiguousarray(column, dtype=np.float64).view(np.uint64)
         keys ^= keys >> np.uint64(29)
     order = np.argsort(keys, kind="stable")
     same = np.diff(keys[order]) == 0

@@ -40,7 +40,8 @@ def write(root: Path, change: Change) -> list[Path]:
 
 
 def check(root: Path, change: Change) -> Findings:
-    return check_both(*map(lvis.load, write(root, change)), root)
+    train, val = map(lvis.load, write(root, change))
+    return check_both(train, val, root)
 
 
 def test_a_sound_data_set_has_neither_problems_nor_notes(root: Path) -> None:
@@ -153,8 +154,8 @@ def test_an_area_that_hides_a_class_is_said_where_it_is_evaluated(root: Path) ->
 @pytest.mark.parametrize("read", [True, False])
 def test_a_picture_in_both_splits_is_said(root: Path, read: bool) -> None:
     shutil.copyfile(root / "train2017" / "2.jpg", root / "val2017" / "101.jpg")
-    files = list(map(lvis.load, write(root, lambda train, val: None)))
-    found = check_both(*files, root, read_images=read)
+    train, val = map(lvis.load, write(root, lambda train, val: None))
+    found = check_both(train, val, root, read_images=read)
     assert found.all() == []
     assert len(found.notes) == read
     if read:

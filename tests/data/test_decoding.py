@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from pathlib import Path
+from typing import Any
 
 import mmcv
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 
 from lt_bench.data.decoding import UndecodableError, decode, silent
 
-FORMS = {
+FORMS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 90},
     "progressive": {"format": "JPEG", "progressive": True},
     "PNG": {},
@@ -30,7 +31,7 @@ ORIENTATION = 0x0112
 def encoded(width: int, height: int, form: str = "JPEG", mode: str = "RGB", orientation: int | None = None) -> bytes:
     rng = np.random.default_rng(width)
     image = Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8)).convert(mode)
-    options = dict(FORMS.get(form, {}))
+    options: dict[str, Any] = dict(FORMS.get(form, {}))
     if orientation is not None:
         exif = Image.Exif()
         exif[ORIENTATION] = orientation

@@ -20,6 +20,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from lt_bench.data import glyphs
+from lt_bench.data.image_files import Split
 from lt_bench.detector.dataset import LVISFormatDataset, RepeatFactorDataset
 from lt_bench.errors import UserError
 
@@ -241,16 +242,17 @@ def test_excluded_images_are_left_out(tmp_path: Path) -> None:
 def test_images_are_excluded_by_split(tmp_path: Path, exclude: list[Any], left: list[int]) -> None:
     annotations = _with_images(tmp_path)
     other = annotations.rename(tmp_path / "annotations" / "mine.json")
-    for path, options in ((annotations, {}), (other, {"split": "train"})):
-        path.write_bytes(other.read_bytes())
-        dataset = LVISFormatDataset(ann_file=str(path), data_root=str(tmp_path), exclude=exclude, **options)
+    annotations.write_bytes(other.read_bytes())
+    options: list[tuple[Path, Split | None]] = [(annotations, None), (other, "train")]
+    for path, split in options:
+        dataset = LVISFormatDataset(ann_file=str(path), data_root=str(tmp_path), exclude=exclude, split=split)
         assert [dataset.get_data_info(i)["img_id"] for i in range(len(dataset))] == left
 
 
 def test_a_set_of_which_nothing_is_left_to_train_on_is_refused(tmp_path: Path) -> None:
-    options = {"ann_file": str(_with_images(tmp_path)), "data_root": str(tmp_path)}
+    annotations = _with_images(tmp_path)
     with pytest.raises(UserError, match="no image is left to train on: of 2, none"):
-        LVISFormatDataset(**options, filter_cfg={"min_size": 65})
+        LVISFormatDataset(ann_file=str(annotations), data_root=str(tmp_path), filter_cfg={"min_size": 65})
 
 
 def test_an_image_that_can_be_one_of_two_files_is_named(tmp_path: Path) -> None:

@@ -131,9 +131,9 @@ def load_ground_truth(path: Path, masks: bool = True) -> GroundTruth:
     is there.
     """
     file = read(path, cache_folder(), rehash=False)
-    for field, (_, first) in file.lacks.items():
+    for field, (_, lacking) in file.lacks.items():
         if field not in FOR_TRAINING and (masks or field != "annotations.segmentation"):
-            raise malformed(path, first)
+            raise malformed(path, lacking)
     problems = list(islice(refused_by_evaluation(file, masks), COUNTED + 1))
     if problems:
         first, others = problems[0], len(problems) - 1
