@@ -44,17 +44,18 @@ def data_check(folder: Path, dataset: str, no_images: bool) -> None:
 
     paths = find(dataset, folder)
     train, val = (load(path, cache_folder()) for path in (paths.train, paths.val))
-    for file in (train, val):
+    found = check_both(train, val, paths.image_root, not no_images, lambda name: progress(f"checking {name}"))
+    for split, file in (("train", train), ("val", val)):
         click.echo(
             f"{file.path}: form of LVIS {file.version}, {len(file.categories)} classes, {len(file.images)} images, "
             f"{len(file.annotations)} annotations"
         )
-    found = check_both(train, val, paths.image_root, not no_images, lambda name: progress(f"checking {name}"))
-    for split, problems in found.problems.items():
-        for problem in problems:
-            click.echo(f"  {problem.kind}: {problem.file or split}: {problem.where}: {problem.detail}")
+        for problem in found.problems[split]:
+            click.echo(f"  {problem.kind}: {problem.where}: {problem.detail}")
+    for problem in found.problems["both"]:
+        click.echo(f"{problem.kind}: {problem.where}: {problem.detail}")
     for note in found.notes:
-        click.echo(f"  note: {note}")
+        click.echo(f"note: {note}")
     click.echo(summary(found.all()))
     if found.all():
         sys.exit(1)
