@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from lt_bench.evaluation.terms import KINDS, BoxOrMask
 from lt_bench.utils.files import sha256_of
 
 if TYPE_CHECKING:
+    from lt_bench.evaluation.inputs.ground_truth import GroundTruth
     from lt_bench.evaluation.ap.average_precision import APResult, Evaluator
     from lt_bench.evaluation.evidence.evidence import Evidence
     from lt_bench.evaluation.inputs.reading import Reading
@@ -113,17 +114,23 @@ def measure(
     check_metrics(metrics, kinds, evaluator)
     truth = load_ground_truth(annotations, masks="segm" in kinds)
     detections = read_detections(predictions, truth, "segm" in kinds, "bbox" in kinds, reading or AS_ANNOTATED)
-    return measure_inputs(Inputs(truth, detections, kinds, evaluator, outcomes=evidence), metrics, predictions)
+    return on_truth(
+        truth, measure_inputs(Inputs(truth, detections, kinds, evaluator, outcomes=evidence), metrics, predictions)
+    )
+
+
+def on_truth(truth: GroundTruth, measured: Measured) -> Measured:
+    """With what is to be known of the annotations, before what is of the predictions."""
+    from lt_bench.data.notes import on_evaluation
+
+    return replace(measured, notes=(*on_evaluation(truth.file), *measured.notes))
 
 
 def measure_inputs(inputs: Inputs, metrics: Collection[str], predictions: Path) -> Measured:
     """Measure what was read already. predictions: the file that the detections are from."""
-    from lt_bench.data.notes import on_evaluation
-
     found = {metric.name: metric.measure(inputs) for metric in chosen(metrics)}
     kept = _evidence(inputs, found[AP.name], predictions) if inputs.outcomes else None
-    file, notes = inputs.truth.file, inputs.detections.notes
-    return Measured(found, file.categories, kept, (*on_evaluation(file), *notes))
+    return Measured(found, inputs.truth.file.categories, kept, inputs.detections.notes)
 
 
 def _evidence(inputs: Inputs, measured: Measurement, predictions: Path) -> Evidence:
