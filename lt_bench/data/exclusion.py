@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from lt_bench.data.image_files import NAMES
+from lt_bench.data.text_source import open_text_source
 from lt_bench.errors import UserError
 
 Excluded = int | str  # an image's id, or "train:ID", "val:ID" where both files have it
@@ -28,7 +29,8 @@ def read_exclusions(path: Path, train: Collection[int], val: Collection[int]) ->
     ids = {"train": frozenset(train), "val": frozenset(val)}
     both = ids["train"] & ids["val"]
     try:
-        named = sorted({_parts(line) for line in path.read_text(encoding="utf-8-sig").split()})
+        with open_text_source(path) as stream:
+            named = sorted({_parts(line) for line in stream.read().decode().split()})
     except (OSError, ValueError) as error:
         raise UserError(f"--exclude-images {path}: {error}", _FORM) from error
     found: set[Excluded] = set()

@@ -20,7 +20,7 @@ SOUND, ABSENT, EMPTY, FLAT, NO_NUMBERS, SHORT, ODD, NOT_FINITE, FAR, LONG, NO_RU
 NO_PIXEL, OUTSIDE = 13, 14  # which all read alike
 TOLERANCE = 1.0  # pixels outside an image that are rounding
 REACH = 1000, 10  # a coordinate is far outside beyond so many pixels, and so many times the image's longer side
-LONGEST_OUTLINE = 1 << 22  # pixels; pycocotools needs some fifty bytes for each
+LONGEST_OUTLINE = 1 << 22  # pixels, of all polygons of an object; pycocotools needs some fifty bytes for each
 BATCH = 1 << 10  # compressed run lengths that are measured at once
 
 _NUMBERS = frozenset((int, float))
@@ -103,6 +103,7 @@ def _polygons(polygons: list[Any]) -> tuple[int, Extent]:
     if not polygons:
         return EMPTY, _NOWHERE
     left, top, right, bottom = _NOWHERE
+    longest = 0.0  # that the outlines can be together
     for polygon in polygons:
         if type(polygon) is not list:
             return FLAT if _NUMBERS.issuperset(map(type, polygons)) else NO_NUMBERS, _NOWHERE
@@ -116,9 +117,10 @@ def _polygons(polygons: list[Any]) -> tuple[int, Extent]:
             return NOT_FINITE, _NOWHERE
         xs, ys = polygon[::2], polygon[1::2]
         x0, y0, x1, y1 = min(xs), min(ys), max(xs), max(ys)
-        if len(xs) * max(x1 - x0, y1 - y0) > LONGEST_OUTLINE and _outline(xs, ys) > LONGEST_OUTLINE:
-            return LONG, _NOWHERE
+        longest += len(xs) * max(x1 - x0, y1 - y0)
         left, top, right, bottom = min(left, x0), min(top, y0), max(right, x1), max(bottom, y1)
+    if longest > LONGEST_OUTLINE and sum(_outline(part[::2], part[1::2]) for part in polygons) > LONGEST_OUTLINE:
+        return LONG, _NOWHERE
     return SOUND, (left, top, right, bottom)
 
 

@@ -52,6 +52,11 @@ def test_what_names_no_image_or_two_is_refused(tmp_path: Path, text: str, messag
     assert "left_out.txt" in caught.value.message and caught.value.remedy
 
 
+def test_a_file_of_another_encoding_is_read(tmp_path: Path) -> None:
+    (tmp_path / "left_out.txt").write_bytes("train:2\r\n".encode("utf-16"))
+    assert read_exclusions(tmp_path / "left_out.txt", TRAIN, VAL) == ("train:2",)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.txt"):
         read_exclusions(tmp_path / "none.txt", TRAIN, VAL)

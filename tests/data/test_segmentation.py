@@ -46,6 +46,7 @@ EXPECTED: list[tuple[Any, int]] = [
     ([[0, 0, float("inf"), float("-inf"), 5, 8]], masks.NOT_FINITE),
     ([[0, 0, 10**400, 0, 5, 8]], masks.NOT_FINITE),
     ([[0, 0, 1000, 1000] * 2200], masks.LONG),  # two sides of 1,000 pixels 2,200 times
+    ([[0, 0, 1000, 0, 1000, 1000, 0, 1000]] * 1100, masks.LONG),
     ([[0, 0, 9, 9] * 100_000], masks.SOUND),
     (None, masks.ABSENT),
     ([], masks.EMPTY),

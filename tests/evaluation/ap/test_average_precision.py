@@ -261,6 +261,25 @@ def test_annotation_ids_may_start_anywhere(write, lvis_api, first: int) -> None:
             assert_is_lvis_api(result, expected)
 
 
+@pytest.mark.parametrize("first", [0, -3, 2**53 - 30])
+def test_ids_of_images_and_categories_may_start_anywhere(write, lvis_api, first: int) -> None:
+    truth = one_class([[0, 0, 20, 20], [50, 50, 20, 20]])
+    rows = [*as_predictions(truth), *({**row, "category_id": 2} for row in as_predictions(truth))]
+    truth["images"].append({**truth["images"][0], "id": 2, "neg_category_ids": [2]})
+    for entry in (*truth["annotations"], *rows):
+        entry |= {"image_id": entry["image_id"] + first - 1, "category_id": entry["category_id"] + first - 1}
+    for entry in (*truth["images"], *truth["categories"]):
+        entry["id"] += first - 1
+    for image in truth["images"]:
+        for key in ("neg_category_ids", "not_exhaustive_category_ids"):
+            image[key] = [category + first - 1 for category in image[key]]
+    annotations, predictions = write("truth.json", truth), write("rows.json", rows)
+    for iou_type in IOU_TYPES:
+        result = evaluate(annotations, predictions, iou_type)
+        assert result.evaluator == "vernier"
+        assert_is_lvis_api(result, lvis_api(annotations, rows, iou_type))
+
+
 def test_a_byte_order_mark_and_large_extras_change_nothing(made_set, write, monkeypatch) -> None:
     truth, rows = made_set(5)
     plain, predictions = write("truth.json", truth), write("rows.json", rows)
