@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # more.
 settings.register_profile("few", derandomize=True, deadline=None, max_examples=20)
 settings.register_profile("quick", derandomize=True, deadline=None, max_examples=100)
+settings.register_profile("fuzz", deadline=None, max_examples=1667)
 settings.register_profile("long", deadline=None, max_examples=2000)
 settings.load_profile("quick")
 

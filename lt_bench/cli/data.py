@@ -32,25 +32,30 @@ def data_make(preset: str) -> None:
 @click.option("--dataset", default="lvis_v1", show_default=True, help="lvis_v1 or lvis_v0.5.")
 @click.option("--no-images", is_flag=True, help="Do not decode the images.")
 def data_check(folder: Path, dataset: str, no_images: bool) -> None:
-    """Verify the data set in folder PATH, list every problem, and exit with 1 if there is one."""
+    """Verify the data set in folder PATH, list every problem, and exit with 1 if there is one.
+
+    Notes name what is no mistake in the form of the files, but may not be as it was meant.
+    """
     from lt_bench.data.cache import cache_folder
-    from lt_bench.data.lvis import ImageFinder, find, load
-    from lt_bench.data.verify import check, summary
+    from lt_bench.data.lvis import find, load
+    from lt_bench.data.problem import summary
+    from lt_bench.data.verify import check_both
     from lt_bench.utils.terminal import progress
 
     paths = find(dataset, folder)
-    problems = []
-    for path, is_train in ((paths.train, True), (paths.val, False)):
-        file = load(path, cache_folder())
+    train, val = (load(path, cache_folder()) for path in (paths.train, paths.val))
+    found = check_both(train, val, paths.image_root, not no_images, lambda name: progress(f"checking {name}"))
+    for split, file in (("train", train), ("val", val)):
         click.echo(
-            f"{path}: form of LVIS {file.version}, {len(file.categories)} classes, {len(file.images)} images, "
+            f"{file.path}: form of LVIS {file.version}, {len(file.categories)} classes, {len(file.images)} images, "
             f"{len(file.annotations)} annotations"
         )
-        with progress(f"checking {path.name}") as report:
-            found = check(file, ImageFinder(paths.image_root), not no_images, report, is_train)
-        for problem in found:
+        for problem in found.problems[split]:
             click.echo(f"  {problem.kind}: {problem.where}: {problem.detail}")
-        problems += found
-    click.echo(summary(problems))
-    if problems:
+    for problem in found.problems["both"]:
+        click.echo(f"{problem.kind}: {problem.where}: {problem.detail}")
+    for note in found.notes:
+        click.echo(f"note: {note}")
+    click.echo(summary(found.all()))
+    if found.all():
         sys.exit(1)

@@ -49,7 +49,7 @@ WORK_DIRS = Path("work_dirs")
 @click.option("--max-iters", type=int, help="Optimizer steps instead of the schedule's epochs.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any config key; +KEY=VALUE adds one.")
 @click.option("--loss-set", multiple=True, metavar="KEY=VALUE", help="A hyper-parameter of the loss.")
-@click.option("--exclude-images", type=PATH, help="File of image ids to leave out, one per line.")
+@click.option("--exclude-images", type=PATH, help="File of images to leave out, train:ID or val:ID per line.")
 @click.option("--work-dir", type=PATH, help="Folder of the run. Default: work_dirs/, by digest of the arguments.")
 @click.option("--resume", is_flag=True, help="Fail unless there is a checkpoint to continue from.")
 @click.option("--restart", is_flag=True, help="Keep an earlier run of the same arguments aside and begin anew.")
@@ -94,6 +94,7 @@ def run(
     seeds are shown at the end.
     """
     from lt_bench.data import dataset as datasets
+    from lt_bench.data.exclusion import read_exclusions
     from lt_bench.evaluation.metrics import check_metrics, detections_per_image, parse_metrics
     from lt_bench.run import distributed
     from lt_bench.run.experiment import Experiment, parse_assignments
@@ -125,10 +126,12 @@ def run(
             max_iters=max_iters,
             hyper_parameters=parse_assignments(loss_set, "--loss-set"),
             overrides=parse_assignments(settings, "--set"),
-            exclude=_read_ids(exclude_images),
             detections_per_image=detections_per_image(asked),
         )
         data = datasets.load(datasets.find(experiment.dataset, data_root))
+        if exclude_images is not None:
+            left_out = read_exclusions(exclude_images, data.train.image_ids, data.val.image_ids)
+            experiment = replace(experiment, exclude=left_out)
         datasets.verify(data, experiment.exclude)
         if seeds is not None:
             make_plan(experiment, data, gpus, images_per_device)  # a mistake shows before anything is trained
@@ -155,15 +158,6 @@ def _folders(experiment: Experiment, seeds: tuple[int, ...], work_dir: Path | No
     if work_dir is not None:
         return {seed: work_dir / f"seed_{seed}" for seed in seeds}
     return {seed: WORK_DIRS / replace(experiment, seed=seed).folder_name() for seed in seeds}
-
-
-def _read_ids(path: Path | None) -> tuple[int, ...]:
-    if path is None:
-        return ()
-    try:
-        return tuple(sorted({int(line) for line in path.read_text(encoding="utf-8").split()}))
-    except (OSError, ValueError) as error:
-        raise UserError(f"--exclude-images {path}: {error}", "the file holds image ids, one per line") from error
 
 
 def publish(records: Sequence[Path], leaderboards: Path) -> None:

@@ -12,10 +12,11 @@ import json
 import logging
 import os
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,12 @@ from numpy.typing import NDArray
 from lt_bench.data.cache import drop_unused, mark_used
 from lt_bench.data.columns import Columns, DamagedError, pack, unpack
 from lt_bench.data.json_stream import JSONStream, Piece, Readable
+from lt_bench.data.segmentation import Segmentations
 from lt_bench.errors import UserError
 from lt_bench.utils.files import locked, sha256_of, write_atomic
 from lt_bench.utils.frequency import FREQUENCIES
 
-FORMAT = 2  # part of the file's name: raise it whenever its content changes
+FORMAT = 3  # part of the file's name: raise it whenever its content changes
 FOLDER = "annotations"
 UNUSED_DAYS = 30.0
 
@@ -37,42 +39,35 @@ logger = logging.getLogger(__name__)
 Fields = Mapping[str, tuple[type, ...]]
 
 _NUMBER = (int, float)
-_CATEGORY: Fields = {"id": (int,), "frequency": (str,)}
-_COUNTED: Fields = {"name": (str,), "image_count": (int,), "instance_count": (int,)}
-_IMAGE: Fields = {
-    "id": (int,),
-    "width": (int,),
-    "height": (int,),
-    "neg_category_ids": (list,),
-    "not_exhaustive_category_ids": (list,),
-}
-_ANNOTATION: Fields = {
-    "id": (int,),
-    "image_id": (int,),
-    "category_id": (int,),
-    "bbox": (list,),
-    "area": _NUMBER,
-    "segmentation": (list, dict),
-}
+_CATEGORY: Fields = {"id": (int,)}
+_IMAGE: Fields = {"id": (int,), "width": (int,), "height": (int,)}
+_ANNOTATION: Fields = {"id": (int,), "image_id": (int,), "category_id": (int,), "bbox": (list,)}
+# What an entry may lack: the file can be read without, though not used for everything (see `Index`).
+_OF_CATEGORY: Fields = {"frequency": (str,)}
 _LISTS = ("neg_category_ids", "not_exhaustive_category_ids")
-_NAMES = ("file_name", "coco_url")
-_NAMELESS = " has neither 'coco_url' (v1) nor 'file_name' (v0.5)"
+_OF_IMAGE: Fields = dict.fromkeys(_LISTS, (list,))
+_OF_ANNOTATION: Fields = {"area": _NUMBER, "segmentation": (list, dict)}
+# What it may lack, or have of another type: only some uses read it.
+_COUNTED: Fields = {"name": (str,), "image_count": (int,), "instance_count": (int,)}
+_NAMES: Fields = {"file_name": (str,), "coco_url": (str,)}
 _NO_JSON = "The file may be cut off or still packed: download or unpack it again."
 
 
 @dataclass(frozen=True)
 class Index:
-    """facts: "digest" (SHA-256 of the annotation file), "version", "categories", sorted by id, and "incomplete", what
-    the file lacks for training though it can be evaluated on, or None. columns, for I images and A annotations in the
-    file's order:
+    """facts: "digest" (SHA-256 of the annotation file), "version", "categories", sorted by id, and "lacks", what the
+    file lacks of LVIS's form though it can be read: by field ("images.neg_category_ids", "images.name" for the name of
+    the file, ...) the number of entries without it, or with null, and the first one in words. columns, for I images
+    and A annotations in the file's order:
 
     image_id int64 [I]; image_size int64 [I, 2], width and height; image_span int64 [I, 2], first byte and the one
     after the last; names uint8, a JSON list of each image's coco_url and file_name.
     neg_category_ids, not_exhaustive_category_ids int64, those of image 0, of image 1, ..., and neg_category_ids_first,
     not_exhaustive_category_ids_first int64 [I + 1], where in them each begins.
     annotation_id, category_id int64 [A]; annotation_span int64 [A, 2]; image_row int32 [A], -1 for an image that the
-    file does not list; bbox float64 [A, 4], x, y, width, height; area float64 [A]; ignore bool [A]; rle bool [A],
-    whether the segmentation is run lengths and not polygons; usable bool [A], whether one trains on it.
+    file does not list; bbox float64 [A, 4], x, y, width, height; area float64 [A], NaN where there is none; ignore,
+    crowd bool [A]; mask_fault uint8 [A], what is wrong with the segmentation (see lt_bench.data.segmentation); usable
+    bool [A], whether one trains on it.
     by_image int32, the annotations of image 0, of image 1, ...; first int64 [I + 1], where in by_image each begins.
     """
 
@@ -113,8 +108,10 @@ def _noted(note: Path, stamp: list[int]) -> str | None:
     return str(digest) if noted == stamp else None
 
 
-def open_index(path: Path, digest: str, cache: Path) -> Index:
+def open_index(path: Path, digest: str, cache: Path, name: Path | None = None) -> Index:
     """The index of `path`, whose SHA-256 is `digest`, from the cache; built first when it is not there or damaged.
+
+    name: what messages call the file.
 
     Of several processes that start at once one builds it. A cache that can't be written is logged, and done without.
     Raises UserError as `build` does.
@@ -128,13 +125,13 @@ def open_index(path: Path, digest: str, cache: Path) -> Index:
         with locked(stored.with_name(f".{stored.name}.lock")):
             index = _stored(stored)  # another process may have built it meanwhile
             if index is None:
-                logger.info(f"indexing {path.name}, once for this content")
-                index = build(path)
+                logger.info(f"indexing {(name or path).name}, once for this content")
+                index = build(path, name)
                 _store(index, cache)
             return _stored(stored) or index  # mapped, so that it is shared
     except OSError as error:
         logger.warning(f"{cache} can't be used: {error}; going on without, which costs each process time and memory")
-        return index or build(path)
+        return index or build(path, name)
 
 
 def _stored(path: Path) -> Index | None:
@@ -152,19 +149,26 @@ def _store(index: Index, cache: Path) -> None:
     drop_unused(cache / FOLDER, UNUSED_DAYS)
 
 
-def build(path: Path) -> Index:
-    """Index an annotation file in the form of LVIS v1 or v0.5, in UTF-8.
+def build(path: Path, name: Path | None = None) -> Index:
+    """Index an annotation file in the form of LVIS v1 or v0.5, in UTF-8. name: what messages call it.
 
     Raises UserError when it is missing, cut off, no JSON or not of that form. Whether its content is consistent is
     the concern of lt_bench.data.verify.
     """
     try:
         with path.open("rb", buffering=0) as stream:
-            return _Builder(path).build(_Hashed(stream))
+            return _Builder(name or path).build(_Hashed(stream))
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise unreadable(name or path, error) from error
+    except UnicodeDecodeError as error:
+        message = f"{name or path}: not in UTF-8: {error.object[error.start :][:1]!r} after {_before(error)!r}"
+        raise UserError(message, "Save it as UTF-8; other editors call it Unicode.") from error
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not JSON ({path.stat().st_size} bytes): {error}", _NO_JSON) from error
+        raise UserError(f"{name or path}: not JSON ({path.stat().st_size} bytes): {error}", _NO_JSON) from error
+
+
+def _before(error: UnicodeDecodeError) -> str:
+    return error.object[max(0, error.start - 40) : error.start].decode("ascii", "replace")
 
 
 class _Hashed:
@@ -186,7 +190,7 @@ class _Builder:
         self.path = path
         self.sections = {"categories": self._category, "images": self._image, "annotations": self._annotation}
         self.found: set[str] = set()
-        self.incomplete: dict[str, str] = {}  # section: the first thing that training needs and it lacks
+        self.lacks: dict[str, tuple[int, str]] = {}
 
     def build(self, content: _Hashed) -> Index:
         stream = JSONStream(content)
@@ -208,7 +212,7 @@ class _Builder:
     def _begin(self, key: str) -> None:
         """Of a key that occurs twice the last one counts, as in every JSON reader."""
         self.found.add(key)
-        self.incomplete.pop(key, None)
+        self.lacks = {field: lack for field, lack in self.lacks.items() if not field.startswith(f"{key}.")}
         if key == "categories":
             self.categories: list[dict[str, Any]] = []
         elif key == "images":
@@ -219,54 +223,88 @@ class _Builder:
         else:
             self.annotations = array("q")  # id, image_id, category_id, start, end
             self.boxes = array("d")  # x, y, w, h, area
-            self.flags = array("b")  # ignore, RLE
+            self.flags = array("b")  # ignore, crowd
+            self.segmentations = Segmentations()
 
     def _category(self, index: int, piece: Piece) -> None:
-        category = self._entry("categories", index, piece.value, _CATEGORY)
-        lacking = _lacking(category, _COUNTED)
-        if not lacking and min(category["image_count"], category["instance_count"]) < 0:
-            lacking = f": category {category['id']} ({category['name']!r}) has a negative count"
-        if lacking:
-            self.incomplete.setdefault("categories", f"categories[{index}]{lacking}")
+        category = self._entry("categories", index, piece.value, _CATEGORY, _OF_CATEGORY)
+        self._note_wrong("categories", index, category, _COUNTED)
+        for name in ("image_count", "instance_count"):
+            count = category.get(name)
+            if type(count) is int and count < 0:
+                words = f"category {category['id']} ({category.get('name')!r}) has a negative count: {name} is {count}"
+                self._lack(f"categories.{name}", f"categories[{index}]: {words}")
         self.categories.append(category)
 
     def _image(self, index: int, piece: Piece) -> None:
-        image = self._entry("images", index, piece.value, _IMAGE)
+        image = self._entry("images", index, piece.value, _IMAGE, _OF_IMAGE)
         for key in _LISTS:
-            if any(type(value) is not int for value in image[key]):
-                raise self._malformed(f"images[{index}]: {key} holds something else than category ids")
-            self._append(self.lists[key], image[key], f"images[{index}]")
-            self.lengths[key].append(len(image[key]))
-        names = {key: image[key] for key in _NAMES if key in image}
-        lacking = _lacking(names, dict.fromkeys(names, (str,))) if names else _NAMELESS
-        if lacking:
-            self.incomplete.setdefault("images", f"images[{index}]{lacking}")
-        self.names.append(names)
+            ids = image.get(key) or ()
+            if any(type(value) is not int for value in ids):
+                wrong = next(value for value in ids if type(value) is not int)
+                raise self._malformed(
+                    f"images[{index}]: {key} holds something else than category ids: {wrong!r:.40}{_identity(image)}"
+                )
+            self._append(self.lists[key], ids, f"images[{index}]: {key}", image)
+            self.lengths[key].append(len(ids))
+        names = {key: image[key] for key in _NAMES if image.get(key) is not None}
+        if names:
+            self._note_wrong("images", index, names, dict.fromkeys(names, (str,)), "name")
+        else:
+            self._lack("images.name", f"images[{index}] has neither 'coco_url' (v1) nor 'file_name' (v0.5)")
+        self.names.append({key: name for key, name in names.items() if type(name) is str})
         numbers = image["id"], image["width"], image["height"], piece.start, piece.end
-        self._append(self.images, numbers, f"images[{index}]")
+        self._append(self.images, numbers, f"images[{index}]: id, width or height", image)
 
     def _annotation(self, index: int, piece: Piece) -> None:
-        annotation = self._entry("annotations", index, piece.value, _ANNOTATION)
-        box = annotation["bbox"]
+        annotation = self._entry("annotations", index, piece.value, _ANNOTATION, _OF_ANNOTATION)
+        box, area = annotation["bbox"], annotation.get("area")
         if len(box) != 4 or any(type(value) not in _NUMBER for value in box):
-            raise self._malformed(f"annotations[{index}]: bbox is {box!r:.60}, expected four numbers x, y, w, h")
+            raise self._malformed(
+                f"annotations[{index}]: bbox is {box!r:.60}, expected four numbers x, y, w, h{_identity(annotation)}"
+            )
         numbers = annotation["id"], annotation["image_id"], annotation["category_id"], piece.start, piece.end
-        self._append(self.annotations, numbers, f"annotations[{index}]")
-        self._append(self.boxes, (*box, annotation["area"]), f"annotations[{index}]")
-        self.flags.extend((bool(annotation.get("ignore")), type(annotation["segmentation"]) is dict))
+        self._append(self.annotations, numbers, f"annotations[{index}]: id, image_id or category_id", annotation)
+        self._append(
+            self.boxes, (*box, nan if area is None else area), f"annotations[{index}]: bbox or area", annotation
+        )
+        self.flags.extend((bool(annotation.get("ignore")), bool(annotation.get("iscrowd"))))
+        self.segmentations.add(annotation.get("segmentation"))
 
-    def _append(self, column: array[Any], numbers: Iterable[Any], where: str) -> None:
+    def _lack(self, field: str, words: str) -> None:
+        count, first = self.lacks.get(field, (0, words))
+        self.lacks[field] = count + 1, first
+
+    def _note_wrong(
+        self, section: str, index: int, entry: Mapping[str, Any], fields: Fields, name: str | None = None
+    ) -> None:
+        """Note what of `fields` an entry lacks, or has of another type. name: of the lack, if not the field's."""
+        for field, types in fields.items():
+            if type(entry.get(field)) not in types:
+                self._lack(f"{section}.{name or field}", f"{section}[{index}]{_wrong(entry, field, types)}")
+
+    def _append(self, column: array[Any], numbers: Collection[Any], where: str, entry: Mapping[str, Any]) -> None:
         try:
             column.extend(numbers)
         except OverflowError as error:
-            raise self._malformed(f"{where} holds a number that is too large: {error}") from error
+            largest = max(numbers, key=abs)
+            raise self._malformed(
+                f"{where} is a number that is too large: {largest!r:.40}{_identity(entry)}"
+            ) from error
 
-    def _entry(self, section: str, index: int, entry: Any, fields: Fields) -> dict[str, Any]:
-        """`entry`, an object with `fields` of the given types."""
+    def _entry(self, section: str, index: int, entry: Any, fields: Fields, others: Fields) -> dict[str, Any]:
+        """`entry`, an object with `fields` of the given types, and `others` of theirs where it has them."""
         if type(entry) is not dict:
             raise self._malformed(f"{section}[{index}] is {_type(entry)}, expected an object")
-        if lacking := _lacking(entry, fields):
-            raise self._malformed(f"{section}[{index}]{lacking}")
+        for field, types in fields.items():
+            if type(entry.get(field)) not in types:
+                raise self._malformed(f"{section}[{index}]{_wrong(entry, field, types)}")
+        for field, types in others.items():
+            if type(value := entry.get(field)) not in types:
+                words = f"{section}[{index}]{_wrong(entry, field, types)}"
+                if value is not None:
+                    raise self._malformed(words)
+                self._lack(f"{section}.{field}", words)
         return entry
 
     def _finish(self, digest: str) -> Index:
@@ -281,12 +319,11 @@ class _Builder:
                 names = f"{before.get('name')!r} and {after.get('name')!r}"
                 raise self._malformed(f"category id {after['id']} occurs twice: {names}")
         for category in categories:
-            if category["frequency"] not in FREQUENCIES:
-                frequency = category["frequency"]
+            frequency = category.get("frequency")
+            if frequency is not None and frequency not in FREQUENCIES:
                 raise self._malformed(f"category {category['id']}: frequency is {frequency!r}, not r, c or f")
         version = "v0.5" if any("file_name" in names for names in self.names) else "v1"
-        incomplete = next(iter(self.incomplete.values()), None)
-        facts = {"digest": digest, "version": version, "categories": categories, "incomplete": incomplete}
+        facts = {"digest": digest, "version": version, "categories": categories, "lacks": self.lacks}
         return Index(facts, self._columns())
 
     def _columns(self) -> Columns:
@@ -295,6 +332,7 @@ class _Builder:
         boxes = np.frombuffer(self.boxes, dtype=np.float64).reshape(-1, 5)
         flags = np.frombuffer(self.flags, dtype=bool).reshape(-1, 2)
         rows = _rows_of(annotations[:, 1], images[:, 0])
+        sizes = images[rows, 1:3]
         by_image = np.argsort(rows, kind="stable")
         first = np.searchsorted(rows[by_image], np.arange(len(images) + 1))
         return {
@@ -311,8 +349,9 @@ class _Builder:
             "bbox": boxes[:, :4],
             "area": boxes[:, 4],
             "ignore": flags[:, 0],
-            "rle": flags[:, 1],
-            "usable": _usable(boxes, images[rows, 1:3]) & (rows >= 0),
+            "crowd": flags[:, 1],
+            "mask_fault": self.segmentations.faults(sizes, rows >= 0),
+            "usable": _usable(boxes, sizes) & (rows >= 0),
             "by_image": by_image[first[0] :].astype(np.int32),
             "first": first - first[0],
         }
@@ -321,16 +360,19 @@ class _Builder:
         return malformed(self.path, message)
 
 
-def _lacking(entry: Mapping[str, Any], fields: Fields) -> str | None:
-    """The first of `fields` that `entry` does not have, or has of another type, in words; None when it has them all."""
-    for name, types in fields.items():
-        if name not in entry:
-            return f" has no {name!r}"
-        # the exact type: JSON's true is no number, although Python's bool is an int
-        if type(entry[name]) not in types:
-            expected = " or ".join(kind.__name__ for kind in types)
-            return f": {name!r} is {_type(entry[name])}, expected {expected}"
-    return None
+def _wrong(entry: Mapping[str, Any], name: str, types: tuple[type, ...]) -> str:
+    """In words that `entry` does not have a field of the exact types: JSON's true is no number, though Python's is."""
+    if name not in entry:
+        return f" has no {name!r}{_identity(entry)}"
+    expected = " or ".join(kind.__name__ for kind in types)
+    value = "" if entry[name] is None else f": {entry[name]!r:.40}"
+    return f": {name!r} is {_type(entry[name])}, expected {expected}{value}{_identity(entry)}"
+
+
+def _identity(entry: Mapping[str, Any]) -> str:
+    """What an entry says of itself, so that it can be found."""
+    known = [f"{name} {entry[name]!r:.80}" for name in ("id", "image_id", "name", "file_name") if name in entry]
+    return f" ({', '.join(known)})" if known else ""
 
 
 def _rows_of(wanted: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -8,11 +8,12 @@ import logging
 import os
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lt_bench.data.cache import cache_folder
+from lt_bench.data.exclusion import Excluded, excluded
 from lt_bench.errors import DataNotFoundError, UserError
 from lt_bench.utils.files import write_atomic
 from lt_bench.utils.terminal import progress, shown
@@ -85,14 +86,26 @@ def val_annotations(dataset: str) -> Path:
 
 
 def load(paths: DataPaths) -> Dataset:
-    """Read both annotation files and log which form was found. Raises UserError for a damaged one."""
+    """Read both annotation files and log which form was found.
+
+    The classes are in the frequency groups of the validation file, as those are what is evaluated: where the training
+    file has others, that is logged. Raises UserError for a damaged file, and for two that disagree on the categories.
+    """
     from lt_bench.data import lvis
+    from lt_bench.data.agreement import disagreements, frequencies
+    from lt_bench.data.problem import REMEDIES, described
 
     train, val = (lvis.load(path, cache_folder()) for path in (paths.train, paths.val))
-    if train.category_ids != val.category_ids:
+    wrong = list(disagreements(train, val))
+    if wrong:
         raise UserError(
-            f"{paths.train} and {paths.val} list different categories", "use the two files of one LVIS release"
+            f"{paths.train} and {paths.val} list different categories: {described(wrong[0])} ({len(wrong)} such ids)",
+            REMEDIES[wrong[0].kind],
         )
+    for note in frequencies(train, val):
+        logger.warning(f"note: {note}")
+        groups = {category["id"]: category["frequency"] for category in val.categories}
+        train = replace(train, categories=[{**own, "frequency": groups[own["id"]]} for own in train.categories])
     logger.info(
         f"data: {paths.dataset}, annotations in the form of LVIS {train.version}, {len(train.categories)} classes, "
         f"{len(train.images)} training and {len(val.images)} validation images in {shown(paths.image_root)}"
@@ -100,47 +113,63 @@ def load(paths: DataPaths) -> Dataset:
     return Dataset(paths, train, val)
 
 
-def verify(dataset: Dataset, exclude: Collection[int]) -> None:
+def verify(dataset: Dataset, exclude: Collection[Excluded] = ()) -> None:
     """Refuse a data set that fails its check, unless the images at fault are left out. A pass is remembered.
 
-    Raises UserError with a table of the problems.
+    Logs what may not be as it was meant. Raises UserError with a table of the problems.
     """
-    from lt_bench.data import verify as checks
-    from lt_bench.data.lvis import ImageFinder
+    from lt_bench.data.problem import summary
+    from lt_bench.data.verify import check_both
 
-    unknown = set(exclude).difference(dataset.train.image_ids, dataset.val.image_ids)
-    if unknown:
-        raise UserError(
-            f"no image has the id {min(unknown)} ({len(unknown)} such ids)", "correct the file of --exclude-images"
-        )
     mark = cache_folder() / "checked" / f"{_state(dataset)}.json"
-    if mark.is_file():
-        return
-    problems = []
-    for file, is_train in ((dataset.train, True), (dataset.val, False)):
-        logger.info(f"checking {len(file.images)} images of {file.path.name}")
-        with progress(f"checking {file.path.name}") as report:
-            problems += checks.check(file, ImageFinder(dataset.paths.image_root), progress=report, is_train=is_train)
-    if not problems:
-        with suppress(OSError):  # a cache that can't be written costs the next start a check, and this run nothing
-            write_atomic(mark, [json.dumps(dataset.digests()).encode()])
-    left = [problem for problem in problems if problem.image_id not in set(exclude)]
-    if left:
-        raise UserError(
-            f"the data set fails its check:\n{checks.summary(left)}",
-            f"`lt_bench data check {dataset.paths.image_root} --dataset {dataset.paths.dataset}` lists them all. Fix "
-            "them, or name the ids of the images to leave out in a file with --exclude-images FILE.",
+    notes = _noted(mark)
+    if notes is None:
+        logger.info(f"checking {len(dataset.train.images)} training and {len(dataset.val.images)} validation images")
+        found = check_both(
+            dataset.train,
+            dataset.val,
+            dataset.paths.image_root,
+            show=lambda name: progress(f"checking {name}"),
         )
+        notes = found.notes
+        if not found.all():
+            with suppress(OSError):  # a cache that can't be written costs the next start a check, and this run nothing
+                write_atomic(mark, [json.dumps({"digests": dataset.digests(), "notes": notes}).encode()])
+        left = [
+            problem
+            for split, problems in found.problems.items()
+            for problem in problems
+            if problem.image_id not in excluded(exclude, split)
+        ]
+        if left:
+            raise UserError(
+                f"the data set fails its check:\n{summary(left)}",
+                f"`lt_bench data check {dataset.paths.image_root} --dataset {dataset.paths.dataset}` lists them all. "
+                "Fix them, or name the images to leave out in a file with --exclude-images FILE, one per line, as "
+                "train:ID or val:ID.",
+            )
+    for note in notes:
+        logger.warning(f"note: {note}")
+
+
+def _noted(mark: Path) -> list[str] | None:
+    """The notes of a check that was passed; None where there was none."""
+    try:
+        return [str(note) for note in json.loads(mark.read_text(encoding="utf-8"))["notes"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _state(dataset: Dataset) -> str:
-    """A digest of what was checked: the annotations, and name, size and time of every image file."""
-    from lt_bench.data.lvis import ImageFinder
+    """A digest of what was checked: the rules, the annotations, and name, size and time of every image file."""
+    from lt_bench.data.image_files import ImageFinder, Split
+    from lt_bench.data.verify import RULES
 
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(f"{RULES}\n".encode())
     root = dataset.paths.image_root
-    finder = ImageFinder(root)
-    for file in (dataset.train, dataset.val):
+    files: tuple[tuple[Split, LVISFile], ...] = (("train", dataset.train), ("val", dataset.val))
+    for split, file in files:
+        finder = ImageFinder(root, split)
         digest.update(file.digest.encode())
         for relative in map(finder.relative, file.image_names()):
             path = None if relative is None else os.path.join(root, relative)

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import json
 import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lt_bench.data.annotation_index import build, digest_of, malformed, open_index
+from lt_bench.data.annotation_index import build, malformed, open_index
 from lt_bench.data.annotation_text import AnnotationText
 from lt_bench.data.columns import Columns
+from lt_bench.data.image_files import image_root
+from lt_bench.data.plain_text import plain_text
 from lt_bench.errors import DataNotFoundError, UserError, did_you_mean
 
 DATASETS = {
@@ -33,9 +34,7 @@ HOW_TO_GET = (
     "train2017/ and val2017/, and name that folder with --data-root."
 )
 
-_SPLITS = ("train2017", "val2017")
-_IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
-_COCO_2014 = re.compile(r"COCO_(?:train|val|test)2014_(?=\d{12}\.)")
+FOR_TRAINING = ("categories.name", "categories.image_count", "categories.instance_count", "images.name")
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def find(dataset: str, data_root: Path | None) -> DataPaths:
         for folder in (root / "annotations", root):
             missing = [name for name in (train, val) if not (folder / name).is_file()]
             if not missing:
-                return DataPaths(dataset, folder / train, folder / val, _image_root(root))
+                return DataPaths(dataset, folder / train, folder / val, image_root(root))
             looked.append(f"  {folder}: " + (f"no {' and no '.join(missing)}" if folder.is_dir() else "no such folder"))
     places = "\n".join(looked)
     raise DataNotFoundError(f"{dataset} was not found. Looked in:\n{places}", HOW_TO_GET.format(train=train, val=val))
@@ -75,21 +74,6 @@ def _roots(dataset: str) -> list[Path]:
     bases = [Path(given).expanduser()] if given else []
     folders = ("", dataset, dataset.replace(".", "_"), "lvis", "coco")
     return list(dict.fromkeys(base / folder for base in [*bases, Path("data")] for folder in folders))
-
-
-def _image_root(root: Path) -> Path:
-    """The folder that holds the images of annotations found in `root`: `root`, or the COCO folder in or beside it."""
-
-    def holds_images(folder: Path) -> int:
-        if not (folder.is_dir() and os.access(folder, os.R_OK)):
-            return 0
-        if all((folder / split).is_dir() for split in _SPLITS):
-            return 2
-        usual = any((folder / name).is_dir() for name in (*_SPLITS, "images"))
-        return int(usual or any(path.suffix.lower() in _IMAGE_SUFFIXES for path in folder.iterdir()))
-
-    beside = [root.resolve().parent] if root.name == "annotations" else []
-    return max([root, *beside, root / "coco", root.resolve().parent / "coco"], key=holds_images)
 
 
 class Records(Sequence[dict[str, Any]]):
@@ -139,7 +123,8 @@ class LVISFile:
     digest: SHA-256 of the file's bytes, hexadecimal. categories: sorted by id; a class's label is its position.
     version: the form found, "v0.5" when images have a file_name, otherwise "v1" (images have only a coco_url).
     images, annotations: in the file's order. columns: see lt_bench.data.annotation_index.Index.
-    cache: the folder of the index, None when there is none on disk.
+    cache: the folder of the index, None when there is none on disk. lacks: what the file lacks of LVIS's form, by field
+    ("images.neg_category_ids", ...) the number of entries without it and the first one in words.
 
     Pickled, it is the file's path: whoever loads it maps the same index.
     """
@@ -152,6 +137,7 @@ class LVISFile:
     annotations: Records = field(repr=False)
     columns: Columns = field(repr=False)
     cache: Path | None = None
+    lacks: Mapping[str, tuple[int, str]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -190,96 +176,41 @@ class LVISFile:
 
 
 def load(path: Path, cache: Path | None = None, rehash: bool = True, complete: bool = True) -> LVISFile:
-    """Read an annotation file in the form of LVIS v1 or v0.5.
+    """Read an annotation file in the form of LVIS v1 or v0.5: JSON in UTF-8, UTF-16 or UTF-32, packed by gzip or not.
 
     cache: where the index of the file is kept, so that it is parsed once and not at each start; None keeps nothing.
     rehash: whether to look at the file's content even if nobody touched it since it was last looked at.
-    complete: whether to refuse a file without the classes' names and counts or the images' names, which evaluating
-    does not need.
+    complete: whether to refuse a file that lacks what only training needs (FOR_TRAINING). What else may be lacking is
+    refused either way.
 
     Raises UserError when it is missing, cut off, no JSON or not of that form. Whether its content is consistent is
     the concern of lt_bench.data.verify.
     """
+    file = read(path, cache, rehash)
+    for lacking, (_, first) in file.lacks.items():
+        if complete or lacking not in FOR_TRAINING:
+            raise malformed(file.path, first)
+    return file
+
+
+def read(path: Path, cache: Path | None = None, rehash: bool = True) -> LVISFile:
+    """`load` for whoever can do with what the file lacks."""
     path = Path(path)
-    text = AnnotationText(path)
-    index = build(path) if cache is None else open_index(path, digest_of(path, cache, rehash), cache)
-    text.check()
+    with plain_text(path, cache, rehash) as plain:
+        text = AnnotationText(plain.path)
+        index = build(plain.path, path) if cache is None else open_index(plain.path, plain.digest, cache, path)
+        text.check()
+        digest = plain.original or index.facts["digest"]
     images, annotations = (Records(text, index.columns[f"{key}_span"]) for key in ("image", "annotation"))
     facts = index.facts
-    if complete and facts["incomplete"]:
-        raise malformed(path, facts["incomplete"])
+    lacks = {field: (count, first) for field, (count, first) in facts["lacks"].items()}
     return LVISFile(
-        path, facts["digest"], facts["version"], facts["categories"], images, annotations, index.columns, cache
+        path, digest, facts["version"], facts["categories"], images, annotations, index.columns, cache, lacks
     )
 
 
 def _load_again(path: Path, digest: str, cache: Path | None) -> LVISFile:
-    file = load(path, cache, rehash=False, complete=False)
+    file = read(path, cache, rehash=False)
     if file.digest != digest:
         raise UserError(f"{path} was changed while it was in use", "start again")
     return file
-
-
-class ImageFinder:
-    """Finds the file of an image under `image_root`, whichever layout the folder has.
-
-    Candidates in order: the last two parts of coco_url (LVIS v1's validation images lie in train2017 and val2017
-    both), file_name as it is, its name of 2017 in train2017 and val2017, then the name in images/ and in `image_root`
-    itself. Each folder is listed once, so 100,000 images cost a few system calls. Nothing outside `image_root` is
-    ever named, whatever the JSON says.
-    """
-
-    def __init__(self, image_root: Path) -> None:
-        self.image_root = Path(image_root)
-        self._listings: dict[str, frozenset[str] | None] = {}
-
-    def find(self, image: Mapping[str, Any]) -> Path | None:
-        """The file of `image`, an entry of LVISFile.images; None when there is none."""
-        relative = self.relative(image)
-        return None if relative is None else self.image_root / relative
-
-    def relative(self, image: Mapping[str, Any]) -> str | None:
-        """The file of `image` relative to `image_root`, with forward slashes; None when there is none."""
-        folder, _, name = "/".join(image.get("coco_url", "").split("/")[-2:]).partition("/")
-        if folder not in ("", ".", "..") and name in (self._listing(folder) or ()):
-            return f"{folder}/{name}"  # the first candidate, and nearly always the answer, at a tenth of the time
-        for folder, name in self._candidates(image):
-            if name in (self._listing(folder) or ()):
-                return f"{folder}/{name}" if folder else name
-        return None
-
-    def _candidates(self, image: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """(folder, name) of every place where the file of `image` can be, likeliest first."""
-        url = "/".join(image.get("coco_url", "").split("/")[-2:])
-        named = [place for place in (_inside(url), _inside(image.get("file_name", ""))) if place]
-        yield from named
-        names = list(dict.fromkeys(_COCO_2014.sub("", name) for _, name in named))
-        names += [name for _, name in named if name not in names]
-        for parent in ("", "images"):
-            # Names are unique over COCO's splits, but not in every data set: another split's folder stands in only
-            # where the image's own folder does not exist.
-            own = {f"{parent}/{folder}".strip("/") for folder, _ in named if folder in _SPLITS}
-            folders = {f"{parent}/{split}".strip("/"): None for split in _SPLITS}
-            existing = [folder for folder in folders if folder in own and self._listing(folder) is not None]
-            yield from ((folder, name) for folder in existing or folders for name in names)
-        yield from ((folder, name) for folder in ("images", "") for name in names)
-
-    def _listing(self, folder: str) -> frozenset[str] | None:
-        """The files in a folder under `image_root`; None when there is no such folder."""
-        if folder not in self._listings:
-            try:
-                with os.scandir(self.image_root / folder) as entries:
-                    self._listings[folder] = frozenset(entry.name for entry in entries if entry.is_file())
-            except PermissionError as error:
-                raise UserError(f"{error.filename}: no permission to list it", "Make the folder readable.") from error
-            except (OSError, ValueError):  # missing, no folder, or no name that the system allows
-                self._listings[folder] = None
-        return self._listings[folder]
-
-
-def _inside(path: str) -> tuple[str, str] | None:
-    """(folder, name) of a relative POSIX path; None when it is empty or could lead outside."""
-    parts = PurePosixPath(path).parts
-    if not parts or ".." in parts or path.startswith("/"):
-        return None
-    return "/".join(parts[:-1]), parts[-1]

@@ -14,8 +14,11 @@ from mmengine.dataset import ClassBalancedDataset, force_full_init
 from numpy.typing import NDArray
 
 from lt_bench.data.cache import cache_folder
-from lt_bench.data.lvis import ImageFinder, LVISFile, load
+from lt_bench.data.exclusion import Excluded, excluded
+from lt_bench.data.image_files import ImageFinder, Split, split_of
+from lt_bench.data.lvis import LVISFile, load
 from lt_bench.data.repeat_factors import repeat_factors as factors_of
+from lt_bench.errors import UserError
 
 
 class DataList(Sequence[dict[str, Any]]):
@@ -88,31 +91,35 @@ class DataList(Sequence[dict[str, Any]]):
 class LVISFormatDataset(BaseDetDataset):
     """LVIS v1, v0.5 and everything in their form (see lt_bench/data/lvis.py).
 
-    ann_file: the annotation JSON. data_root: the folder that holds the images. exclude: ids of images to leave
-    out. filter_cfg: `filter_empty_gt` drops training images without annotations, `min_size` (pixels) those with a
-    shorter side; both only in training. serialize_data is without effect: nothing is held that could be serialised.
+    ann_file: the annotation JSON. data_root: the folder that holds the images. split: whose folders they are in
+    ("train" or "val"), where the name of ann_file does not tell. exclude: images to leave out, by id or as "train:ID"
+    and "val:ID". filter_cfg: `filter_empty_gt` drops training images without annotations, `min_size` (pixels) those
+    with a shorter side; both only in training. serialize_data is without effect: nothing is held that could be
+    serialised.
 
     metainfo: `classes` (names in label order) and `category_ids` (label to id).
     """
 
     data_list: DataList
 
-    def __init__(self, *args: Any, exclude: Sequence[int] = (), **kwargs: Any) -> None:
-        self.exclude = frozenset(exclude)
+    def __init__(self, *args: Any, exclude: Sequence[Excluded] = (), split: Split | None = None, **kwargs: Any) -> None:
+        self.exclude, self.split = tuple(exclude), split
         super().__init__(*args, **{**kwargs, "serialize_data": False})
 
     def load_data_list(self) -> DataList:
-        """Raises FileNotFoundError for an image that is in none of the usual places."""
+        """Raises FileNotFoundError for an image that is in none of the usual places, or in several."""
         file = load(Path(self.ann_file), cache_folder(), rehash=False)
-        finder = ImageFinder(Path(self.data_root))
+        split = self.split or split_of(file.path)
+        finder, left_out = ImageFinder(Path(self.data_root), split), excluded(self.exclude, split or "")
         self._metainfo.update(classes=tuple(file.names), category_ids=tuple(file.category_ids))
         ids, names = file.image_ids, file.image_names()
-        rows = sorted((row for row, key in enumerate(ids) if key not in self.exclude), key=ids.__getitem__)
+        rows = sorted((row for row, key in enumerate(ids) if key not in left_out), key=ids.__getitem__)
         paths = []
         for row in rows:
             relative = finder.relative(names[row])
             if relative is None:
-                raise FileNotFoundError(f"{self.ann_file}: image {ids[row]} is not below {self.data_root}")
+                where = ", ".join(finder.candidates(names[row])) or finder.where(names[row])
+                raise FileNotFoundError(f"{self.ann_file}: image {ids[row]} is not one file: {where}")
             paths.append(os.fsencode(os.path.join(self.data_root, relative)))
         return DataList(file, np.array(rows, dtype=np.int64), np.array(paths, dtype=np.bytes_))
 
@@ -125,6 +132,12 @@ class LVISFormatDataset(BaseDetDataset):
         if self.filter_cfg.get("filter_empty_gt", False):
             positions, _ = data.shown_categories()
             kept &= np.isin(np.arange(len(data)), positions)
+        if not kept.any():
+            raise UserError(
+                f"{self.ann_file}: no image is left to train on: of {len(data)}, none has a usable annotation and "
+                f"sides of at least {self.filter_cfg.get('min_size', 0)} pixels",
+                "`python -m lt_bench data check` says more",
+            )
         return data.take(kept)
 
     @force_full_init

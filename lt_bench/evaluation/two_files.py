@@ -16,7 +16,7 @@ from lt_bench.evaluation.inputs.detections import Detections, read_detections
 from lt_bench.evaluation.inputs.ground_truth import load_ground_truth
 from lt_bench.evaluation.inputs.kinds import kinds_in
 from lt_bench.evaluation.inputs.reading import AS_ANNOTATED, Reading
-from lt_bench.evaluation.metrics import Measured, check_metrics, chosen, measure_inputs
+from lt_bench.evaluation.metrics import Measured, check_metrics, chosen, measure_inputs, on_truth
 from lt_bench.evaluation.metrics.metric import Inputs, Measurement
 from lt_bench.evaluation.terms import KINDS, BoxOrMask
 
@@ -58,7 +58,8 @@ def measure_two(
     of_masks = read_detections(masks, truth, True, "bbox" in (kinds_in(masks) or ()), reading)
     of_boxes = read_detections(boxes, truth, False, True, reading)
     if _are_same(of_boxes, of_masks):
-        return measure_inputs(Inputs(truth, of_masks, tuple(KINDS), evaluator, evidence), metrics, masks)
+        both = Inputs(truth, of_masks, tuple(KINDS), evaluator, evidence)
+        return on_truth(truth, measure_inputs(both, metrics, masks))
     if evidence:
         raise UserError(
             f"{boxes} and {masks} hold different detections, and evidence is of one file",
@@ -68,11 +69,8 @@ def measure_two(
     only_boxes, only_masks = (Inputs(truth, of_boxes, BOXES, evaluator), Inputs(truth, of_masks, MASKS, evaluator))
     found = measure_inputs(only_boxes, others, boxes), measure_inputs(only_masks, metrics, masks)
     notes = [f"{path.name}: {note}" for path, one in zip((boxes, masks), found, strict=True) for note in one.notes]
-    return Measured(
-        {name: _together([one.found[name] for one in found if name in one.found]) for name in found[1].found},
-        truth.file.categories,
-        notes=tuple(notes),
-    )
+    together = {name: _together([one.found[name] for one in found if name in one.found]) for name in found[1].found}
+    return on_truth(truth, Measured(together, truth.file.categories, notes=tuple(notes)))
 
 
 def _are_same(one: Detections, other: Detections) -> bool:

@@ -142,13 +142,17 @@ def _set_data(
     cfg: Config, experiment: Experiment, recipe: Mapping[str, Any], paths: DataPaths, train: LVISFile
 ) -> None:
     from lt_bench.api.auto import frequency_of_common
+    from lt_bench.data.exclusion import in_order
+    from lt_bench.data.image_files import split_of
 
-    for loader, path in ((cfg.train_dataloader, paths.train), (cfg.test_dataloader, paths.val)):
+    for split, loader, path in (("train", cfg.train_dataloader, paths.train), ("val", cfg.test_dataloader, paths.val)):
         loader.dataset.update(
             ann_file=str(path.resolve()),
             data_root=str(paths.image_root.resolve()),
-            exclude=sorted(experiment.exclude),
+            exclude=in_order(experiment.exclude),
         )
+        if split_of(path) != split:
+            loader.dataset.split = split
     threshold = recipe["repeat_factor"]
     if threshold is not None:
         if recipe.get("auto_repeat_factor", False):  # a data set's, where LVIS's threshold means something else

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lt_bench.api.registry import check_hyper_parameters, get_info
+from lt_bench.data.exclusion import Excluded
 from lt_bench.errors import UserError, did_you_mean
 from lt_bench.leaderboard.schema import Track
 
@@ -30,8 +31,9 @@ class Experiment:
 
     hyper_parameters: of the loss, keyword to value. overrides: config key (dotted) to value; a key that starts with
     "+" may be new to the config. max_iters: optimizer steps instead of the schedule's epochs. init: where the
-    backbone's weights come from, None for what the data set's recipe says. exclude: ids of images left out.
-    detections_per_image: how many the model is asked for, None for what the recipe says (300 on LVIS).
+    backbone's weights come from, None for what the data set's recipe says. exclude: images left out, by id or, where
+    both splits have it, as "train:ID" or "val:ID". detections_per_image: how many the model is asked for, None for what
+    the recipe says (300 on LVIS).
 
     Raises UserError for an unknown name.
     """
@@ -48,7 +50,7 @@ class Experiment:
     amp: bool = False
     init: str | None = None
     max_iters: int | None = None
-    exclude: tuple[int, ...] = ()
+    exclude: tuple[Excluded, ...] = ()
     detections_per_image: int | None = None
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from lt_bench.api.registry import get_info
 from lt_bench.data.dataset import Dataset
+from lt_bench.data.exclusion import Excluded, excluded
 from lt_bench.data.lvis import LVISFile
 from lt_bench.data.subset import subset
 from lt_bench.errors import UserError
@@ -54,7 +55,6 @@ def make_record(
     info = get_info(experiment.loss)
     defaults = {name: plain_value(value) for name, value in info.hyper_parameters.items()}
     hyper_parameters = defaults | {name: plain_value(value) for name, value in run.hyper_parameters.items()}
-    excluded = set(experiment.exclude)
     return ResultRecord.model_validate(
         {
             "loss": {
@@ -85,8 +85,8 @@ def make_record(
                 "train_annotations": dataset.train.digest,
                 "val_annotations": dataset.val.digest,
                 "classes": len(dataset.train.categories),
-                "train_images": _without(dataset.train, excluded),
-                "val_images": _without(dataset.val, excluded),
+                "train_images": _without(dataset.train, excluded(experiment.exclude, "train")),
+                "val_images": _without(dataset.val, excluded(experiment.exclude, "val")),
             },
             "predictions": measured.evidence.predictions if measured.evidence else sha256_of(folder.predictions),
             "started": run.started,
@@ -147,10 +147,10 @@ def _difference(earlier: ResultRecord, measured: Measured) -> str:
     return ""
 
 
-def evaluated_annotations(folder: RunFolder, dataset: Dataset, exclude: Collection[int]) -> Path:
+def evaluated_annotations(folder: RunFolder, dataset: Dataset, exclude: Collection[Excluded]) -> Path:
     """The validation annotations without the excluded images: the file itself, or a copy in the run's folder."""
     file = dataset.val
-    left_out = set(exclude).intersection(file.image_ids)
+    left_out = excluded(exclude, "val").intersection(file.image_ids)
     if not left_out:
         return file.path
     images = [row for row, image_id in enumerate(file.image_ids) if image_id not in left_out]
@@ -168,8 +168,8 @@ def evaluators_used(asked: Evaluator, measured: Measured) -> str:
     return f"{asked} {version(asked)}{notes}"
 
 
-def _without(file: LVISFile, excluded: set[int]) -> int:
-    return sum(image_id not in excluded for image_id in file.image_ids)
+def _without(file: LVISFile, left_out: frozenset[int]) -> int:
+    return sum(image_id not in left_out for image_id in file.image_ids)
 
 
 def plain_value(value: Any) -> bool | int | float | str:

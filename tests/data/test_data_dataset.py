@@ -79,5 +79,3 @@ def test_images_at_fault_can_be_left_out(data: Dataset) -> None:
     datasets.verify(data, [2, 11])
     with pytest.raises(UserError, match="fails its check"):  # what was left out has not passed
         datasets.verify(data, ())
-    with pytest.raises(UserError, match=r"no image has the id 13 \(2 such ids\)"):
-        datasets.verify(data, [2, 14, 13])

@@ -20,7 +20,9 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from lt_bench.data import glyphs
+from lt_bench.data.image_files import Split
 from lt_bench.detector.dataset import LVISFormatDataset, RepeatFactorDataset
+from lt_bench.errors import UserError
 
 Dataset: TypeAlias = "LVISFormatDataset | LVISV1Dataset"
 
@@ -234,6 +236,35 @@ def test_excluded_images_are_left_out(tmp_path: Path) -> None:
     annotations = _with_images(tmp_path)
     dataset = LVISFormatDataset(ann_file=str(annotations), data_root=str(tmp_path), exclude=[1])
     assert [dataset.get_data_info(i)["img_id"] for i in range(len(dataset))] == [2]
+
+
+@pytest.mark.parametrize(("exclude", "left"), [(["train:1"], [2]), (["val:1"], [1, 2]), ([1, "val:2"], [2])])
+def test_images_are_excluded_by_split(tmp_path: Path, exclude: list[Any], left: list[int]) -> None:
+    annotations = _with_images(tmp_path)
+    other = annotations.rename(tmp_path / "annotations" / "mine.json")
+    annotations.write_bytes(other.read_bytes())
+    options: list[tuple[Path, Split | None]] = [(annotations, None), (other, "train")]
+    for path, split in options:
+        dataset = LVISFormatDataset(ann_file=str(path), data_root=str(tmp_path), exclude=exclude, split=split)
+        assert [dataset.get_data_info(i)["img_id"] for i in range(len(dataset))] == left
+
+
+def test_a_set_of_which_nothing_is_left_to_train_on_is_refused(tmp_path: Path) -> None:
+    annotations = _with_images(tmp_path)
+    with pytest.raises(UserError, match="no image is left to train on: of 2, none"):
+        LVISFormatDataset(ann_file=str(annotations), data_root=str(tmp_path), filter_cfg={"min_size": 65})
+
+
+def test_an_image_that_can_be_one_of_two_files_is_named(tmp_path: Path) -> None:
+    annotations = _with_images(tmp_path)
+    content = json.loads(annotations.read_text())
+    content["images"][1] |= {"file_name": "2.jpg", "coco_url": None}
+    annotations.write_text(json.dumps(content))
+    for folder in ("train", "images/train"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "2.jpg").touch()
+    with pytest.raises(FileNotFoundError, match=r"image 2 is not one file: train/2\.jpg, images/train/2\.jpg"):
+        LVISFormatDataset(ann_file=str(annotations), data_root=str(tmp_path))
 
 
 def test_a_missing_image_is_named(tmp_path: Path) -> None:

@@ -227,3 +227,14 @@ def test_evidence_comes_with_ap_and_must_give_what_was_measured(
     monkeypatch.setattr(precision, "precision_recall", wrong)
     with pytest.raises(RunFailedError, match=r"found\.json: the bbox evidence does not give the AP that was measured"):
         measure(*paths, evidence=True)
+
+
+def test_what_moves_the_numbers_of_the_annotations_is_said(made_set, write) -> None:
+    truth, rows = made_set(3)
+    for image in truth["images"]:
+        image["neg_category_ids"] = []
+    truth["annotations"][0]["iscrowd"] = 1
+    measured = measure(write("truth.json", truth), write("rows.json", rows), kinds=("bbox",))
+    crowd, negatives = measured.notes[:2]
+    assert "iscrowd set" in crowd and "neg_category_ids is empty" in negatives
+    assert measured.warnings()[:2] == [crowd, negatives]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from experiments import resolved
+from experiments import resolved, write_annotations
 
+from lt_bench.data.lvis import load
 from lt_bench.errors import UserError
-from lt_bench.run.config import backbone_weights
-from lt_bench.run.experiment import BACKBONES, DETECTORS, SCHEDULES
+from lt_bench.leaderboard.fingerprint import innermost_dataset
+from lt_bench.run.config import backbone_weights, resolve
+from lt_bench.run.experiment import BACKBONES, DETECTORS, SCHEDULES, Experiment
 
 LOSSES = ("ce", "ecm", "eql", "eqlv2", "federated", "focal", "seesaw")
 
@@ -170,3 +173,15 @@ def test_the_plain_recipe_is_the_common_one_but_for_sampler_and_heads(tmp_path: 
 def test_every_loss_has_the_plain_recipe(tmp_path: Path, loss: str) -> None:
     cfg, _ = resolved(tmp_path, recipe="plain", loss=loss)
     assert cfg.model.roi_head.bbox_head.prior_prob is None
+
+
+def test_images_left_out_of_one_split_are_named_in_both_and_other_files_keep_their_split(tmp_path: Path) -> None:
+    cfg, _ = resolved(tmp_path, exclude=("val:3", 12, "train:3", 2))
+    datasets = [innermost_dataset(cfg[f"{name}_dataloader"].to_dict()) for name in ("train", "test")]
+    assert [dataset["exclude"] for dataset in datasets] == [[2, 12, "train:3", "val:3"]] * 2
+    assert not any("split" in dataset for dataset in datasets)  # which the names of the files tell
+    paths = write_annotations(tmp_path / "other")
+    paths = replace(paths, train=paths.train.rename(tmp_path / "a.json"), val=paths.val.rename(tmp_path / "b.json"))
+    cfg = resolve(Experiment(loss="ce", dataset="lvis_v1"), paths, load(paths.train))
+    datasets = [innermost_dataset(cfg[f"{name}_dataloader"].to_dict()) for name in ("train", "test")]
+    assert [dataset["split"] for dataset in datasets] == ["train", "val"]

@@ -33,12 +33,12 @@ def manifest(experiment: Experiment, **hyper_parameters: object) -> RunManifest:
 
 def test_what_the_user_set_is_read_as_json_holds_it(tmp_path: Path) -> None:
     overrides = {"a": math.inf, "b": (1, 2), "c": {3}, "d": {"e": None}, "f": "text", "g": 2**70, "h": b"\xff"}
-    experiment = Experiment("ecm", overrides=overrides, exclude=(7, 8))
+    experiment = Experiment("ecm", overrides=overrides, exclude=(7, 8, "val:9"))
     folder = RunFolder(tmp_path)
     folder.write_manifest(manifest(experiment, p=ConfigDict(q=[0.5])))
     found = folder.read_manifest()
     assert found.experiment.overrides == overrides | {"b": [1, 2], "c": [3], "h": [255]}
-    assert (found.experiment.exclude, found.experiment.init) == ((7, 8), None)
+    assert (found.experiment.exclude, found.experiment.init) == ((7, 8, "val:9"), None)
     assert found.hyper_parameters == {"p": {"q": [0.5]}}
     assert json.loads(folder.manifest.read_bytes())["started"] == "2026-01-02T03:04:05+00:00"
 

@@ -74,8 +74,8 @@ def evaluate_all(
         raise UserError(f"there is no evaluator {evaluator!r}", f"Choose one of {', '.join(EVALUATORS)}.")
     if max_dets < 1:
         raise UserError(f"max_dets is {max_dets}", "Choose at least 1; LVIS uses 300.")
-    truth = load_ground_truth(annotations)
     masks = any(iou_type != "bbox" for iou_type in iou_types)
+    truth = load_ground_truth(annotations, masks)
     detections = read_detections(predictions, truth, masks, boxes="bbox" in iou_types)
     detections = detections.take(detections.image_rank < max_dets)
     return {iou_type: average_precision(truth, detections, iou_type, evaluator) for iou_type in iou_types}

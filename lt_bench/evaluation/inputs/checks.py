@@ -56,7 +56,7 @@ def check_predictions(predictions: Path, annotations: Path, iou_type: IouType) -
     `iou_type="segm"` also a missing or malformed mask and a mask whose size is not its image's.
     """
     masks = iou_type != "bbox"
-    return sum(1 for _ in checked_predictions(predictions, load_ground_truth(annotations), masks, not masks))
+    return sum(1 for _ in checked_predictions(predictions, load_ground_truth(annotations, masks), masks, not masks))
 
 
 def checked_predictions(

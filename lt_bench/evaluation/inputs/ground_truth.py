@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lt_bench.data.annotation_index import malformed
 from lt_bench.data.cache import cache_folder
-from lt_bench.data.lvis import LVISFile, load
-from lt_bench.data.rle import mask_pixels
+from lt_bench.data.content import refused_by_evaluation, sound_masks
+from lt_bench.data.lvis import FOR_TRAINING, LVISFile, read
+from lt_bench.data.problem import REMEDIES
 from lt_bench.errors import UserError
 
 REMEDY = "`python -m lt_bench data check` lists everything that is wrong with a data set."
-LONGEST_SIDE = (1 << 31) - 1  # pixels
-BATCH = 1 << 12  # masks checked at once
+COUNTED = 1000  # problems at most, so that a file that is all wrong is refused at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,16 +77,22 @@ class GroundTruth:
         return _indices(np.array(self.category_ids), ids)
 
     def annotations(self, objects: NDArray[np.int64]) -> list[bytes]:
-        """The JSON of some objects as the file has it, but for the ids where these don't all start at 1.
+        """The JSON of some objects as the file has it, but for the ids where these don't all start at 1, and for
+        segmentations that are not sound, which only a ground truth of boxes has.
 
         lvis-api stores a match as the annotation's id, and reads 0 as "no match". Which id it is makes no difference.
         """
         rows = self.objects.row[objects]
         entries = self.file.annotations.raw_at(rows)
-        if (self.file.columns["annotation_id"] > 0).all():
+        sound = sound_masks(self.file)
+        if (self.file.columns["annotation_id"] > 0).all() and sound.all():
             return entries
-        renumbered = ({**json.loads(entry), "id": row + 1} for entry, row in zip(entries, rows.tolist(), strict=True))
-        return [json.dumps(entry).encode() for entry in renumbered]
+        changed = []
+        for entry, row in zip(map(json.loads, entries), rows.tolist(), strict=True):
+            if not sound[row]:
+                entry.pop("segmentation", None)
+            changed.append(json.dumps({**entry, "id": row + 1}).encode())
+        return changed
 
 
 def _indices(known: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -116,16 +123,23 @@ def only(truth: GroundTruth, images: NDArray[np.int64]) -> GroundTruth:
     )
 
 
-def load_ground_truth(path: Path) -> GroundTruth:
-    """Read an LVIS annotation file. Raises UserError when it is missing, no LVIS JSON, or ambiguous.
+def load_ground_truth(path: Path, masks: bool = True) -> GroundTruth:
+    """Read an LVIS annotation file. masks: whether its segmentations are needed; without, nothing is asked of them.
 
+    Raises UserError when it is missing, no LVIS JSON, or what it says could not be evaluated, or not in one way alone.
     Of all but what is measured on, only the index is read (see `lt_bench.data.annotation_index`), from the cache if it
     is there.
     """
-    file = load(path, cache_folder(), rehash=False, complete=False)
-    mistake = next(_mistakes(file), None)
-    if mistake:
-        raise UserError(f"{path}: {mistake}", REMEDY)
+    file = read(path, cache_folder(), rehash=False)
+    for field, (_, lacking) in file.lacks.items():
+        if field not in FOR_TRAINING and (masks or field != "annotations.segmentation"):
+            raise malformed(path, lacking)
+    problems = list(islice(refused_by_evaluation(file, masks), COUNTED + 1))
+    if problems:
+        first, others = problems[0], len(problems) - 1
+        more = f" (and {others if others < COUNTED else f'at least {COUNTED}'} more)" if others else ""
+        remedy = REMEDIES[first.kind][:1].upper() + REMEDIES[first.kind][1:]
+        raise UserError(f"{path}: {first.kind}: {first.where}: {first.detail}{more}", f"{remedy}. {REMEDY}")
     return _assemble(file)
 
 
@@ -140,41 +154,6 @@ def is_finite(value: Any) -> bool:
 def is_box(value: Any) -> bool:
     """Whether a JSON value is [x, y, width, height]."""
     return isinstance(value, list) and len(value) == 4 and all(map(is_finite, value))
-
-
-def _mistakes(file: LVISFile) -> Iterator[str]:
-    """What in the file the two evaluators would read in two ways, or not at all."""
-    columns = file.columns
-    for section, name in (("images", "image_id"), ("annotations", "annotation_id")):
-        ids, counts = np.unique(columns[name], return_counts=True)
-        if len(twice := ids[counts > 1]):
-            yield f"{section}: {len(twice)} ids occur more than once, e.g. {twice[0]}"
-    sizes = columns["image_size"]
-    for row in np.flatnonzero(((sizes < 1) | (sizes > LONGEST_SIDE)).any(axis=1)):
-        yield f"images: {columns['image_id'][row]} has no size"
-    known = np.isin(columns["category_id"], file.category_ids)
-    finite = np.isfinite(columns["bbox"]).all(axis=1) & np.isfinite(columns["area"])
-    for wrong, what in (
-        (columns["image_row"] < 0, "belongs to no known image"),
-        (~known, "belongs to no known category"),
-        (~finite, "has a bbox or an area that is no finite number"),
-        (_damaged_masks(file), "has a damaged mask"),
-    ):
-        for row in np.flatnonzero(wrong):
-            yield f"annotations: {columns['annotation_id'][row]} {what}"
-
-
-def _damaged_masks(file: LVISFile) -> NDArray[np.bool_]:
-    """Annotations with a compressed RLE beyond whose end pycocotools would read."""
-    damaged = np.zeros(len(file.annotations), dtype=bool)
-    rows = np.flatnonzero(file.columns["rle"])
-    for start in range(0, len(rows), BATCH):
-        batch = rows[start : start + BATCH]
-        entries = json.loads(b"[%s]" % b",".join(file.annotations.raw_at(batch)))
-        counts = [entry["segmentation"].get("counts") for entry in entries]
-        compressed = [index for index, text in enumerate(counts) if isinstance(text, str)]
-        damaged[batch[compressed]] = mask_pixels([counts[index] for index in compressed])[1] < 0
-    return damaged
 
 
 def _assemble(file: LVISFile) -> GroundTruth:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from lt_bench.evaluation.terms import KINDS, BoxOrMask
 from lt_bench.utils.files import sha256_of
 
 if TYPE_CHECKING:
+    from lt_bench.evaluation.inputs.ground_truth import GroundTruth
     from lt_bench.evaluation.ap.average_precision import APResult, Evaluator
     from lt_bench.evaluation.evidence.evidence import Evidence
     from lt_bench.evaluation.inputs.reading import Reading
@@ -28,7 +29,7 @@ METRICS: tuple[Metric, ...] = (AP, AP_FIXED, AP_BOUNDARY, ERROR_ANALYSIS)
 class Measured:
     """found: what was asked for, by the metrics' names, in the order of METRICS. categories: the annotation file's, ids
     ascending. evidence: of what was measured as LVIS AP, if it was wanted. notes: what is to be known of the
-    predictions' files.
+    annotations, where they move the numbers and may not be meant to, and of the predictions' files.
     """
 
     found: Mapping[str, Measurement]
@@ -50,7 +51,7 @@ class Measured:
 
     def warnings(self) -> list[str]:
         """Why some numbers may not be what they seem."""
-        return [one.warning for one in self.found.values() if one.warning]
+        return [*self.notes, *(one.warning for one in self.found.values() if one.warning)]
 
 
 def chosen(names: Collection[str]) -> list[Metric]:
@@ -111,9 +112,18 @@ def measure(
     from lt_bench.evaluation.inputs.reading import AS_ANNOTATED
 
     check_metrics(metrics, kinds, evaluator)
-    truth = load_ground_truth(annotations)
+    truth = load_ground_truth(annotations, masks="segm" in kinds)
     detections = read_detections(predictions, truth, "segm" in kinds, "bbox" in kinds, reading or AS_ANNOTATED)
-    return measure_inputs(Inputs(truth, detections, kinds, evaluator, outcomes=evidence), metrics, predictions)
+    return on_truth(
+        truth, measure_inputs(Inputs(truth, detections, kinds, evaluator, outcomes=evidence), metrics, predictions)
+    )
+
+
+def on_truth(truth: GroundTruth, measured: Measured) -> Measured:
+    """With what is to be known of the annotations, before what is of the predictions."""
+    from lt_bench.data.notes import on_evaluation
+
+    return replace(measured, notes=(*on_evaluation(truth.file), *measured.notes))
 
 
 def measure_inputs(inputs: Inputs, metrics: Collection[str], predictions: Path) -> Measured:

@@ -171,8 +171,8 @@ def test_max_dets_counts_over_all_classes_of_an_image(write, evaluator) -> None:
         (lambda data: data.pop("images"), "'images' is missing"),
         (lambda data: data["images"][0].pop("neg_category_ids"), r"images\[0\] has no 'neg_category_ids'"),
         (lambda data: data["images"][0].update(width="200"), r"images\[0\]: 'width' is str"),
-        (lambda data: data["images"][0].update(width=0), "images: 1 has no size"),
-        (lambda data: data["images"][0].update(height=1 << 31), "images: 1 has no size"),
+        (lambda data: data["images"][0].update(width=0), "impossible image size: image 1: width is 0, height is 160"),
+        (lambda data: data["images"][0].update(height=1 << 31), "image 1: width is 200, height is 2147483648"),
         (
             lambda data: data["images"][0].update(neg_category_ids=[[1]]),
             r"images\[0\]: neg_category_ids holds something else",
@@ -181,18 +181,20 @@ def test_max_dets_counts_over_all_classes_of_an_image(write, evaluator) -> None:
         (lambda data: data["categories"][0].update(frequency="x"), "category 1: frequency is 'x'"),
         (lambda data: data["categories"].append(data["categories"][0]), "category id 1 occurs twice"),
         (lambda data: data["categories"].append(3), r"categories\[2\] is int"),
-        (lambda data: data["images"].append(data["images"][0]), "images: 1 ids occur more than once, e.g. 1"),
-        (lambda data: data["annotations"].append(data["annotations"][0]), "annotations: 1 ids occur more than once"),
+        (lambda data: data["images"].append(data["images"][0]), r"duplicate id: image 1: .* images\[1\]"),
+        (lambda data: data["annotations"].append(data["annotations"][0]), r"duplicate id: annotation 1: .*\[1\]"),
         (lambda data: data["annotations"][0].update(id="1"), r"annotations\[0\]: 'id' is str"),
-        (lambda data: data["annotations"][0].update(image_id=9), "annotations: 1 belongs to no known image"),
-        (lambda data: data["annotations"][0].update(category_id=9), "annotations: 1 belongs to no known category"),
-        (lambda data: data["annotations"][0].update(area=float("nan")), "annotations: 1 has a bbox or an area"),
+        (lambda data: data["annotations"][0].update(image_id=9), r"annotation 1 \(image 9\): .* no image 9"),
+        (lambda data: data["annotations"][0].update(category_id=9), r"annotation 1 .*: the file lists no category 9"),
+        (
+            lambda data: data["annotations"][0].update(area=float("nan")),
+            r"not finite: annotation 1 \(image 1\): .* area nan",
+        ),
         (lambda data: data["annotations"][0].update(bbox=[1, 2, 3]), r"annotations\[0\]: bbox is"),
         (
             lambda data: data["annotations"][0].update(bbox=[1, 2, 3, float("inf")]),
-            "annotations: 1 has a bbox or an area",
+            r"not finite: annotation 1 \(image 1\): bbox x, y, w, h = \[1, 2, 3, inf\]",
         ),
-        (lambda data: data["annotations"][0].update(segmentation=None), r"annotations\[0\]: 'segmentation' is null"),
     ],
 )
 def test_unusable_annotations_are_named(write, change, message) -> None:
@@ -204,13 +206,38 @@ def test_unusable_annotations_are_named(write, change, message) -> None:
     assert str(annotations) in str(caught.value)
 
 
+REFUSED = {
+    "none": (None, "'segmentation' is null"),
+    "no polygon": ([], "empty segmentation: .* no polygon"),
+    "a flat list": ([0, 0, 20, 0, 20, 20], "a flat list of numbers"),
+    "a box": ([[0, 0, 20, 20]], "fewer than three points"),
+    "a part of two points": ([[0, 0, 20, 0, 20, 20], [1, 1, 9, 9]], "fewer than three points"),
+    "a last coordinate without a partner": ([[0, 0, 20, 0, 20, 20, 7]], "an odd number of numbers"),
+    "a coordinate that is no number": ([[0, 0, 20, 0, 20, "20"]], "no list of numbers"),
+    "NaN": ([[0, 0, 20, 0, 20, float("nan")]], "not finite"),
+    "far outside": ([[0, 0, 2e8, 3e8, 1e8, 4e8]], "coordinates from 0 to 400000000.0"),
+    "long": ([[0, 0, 1000, 0, 0, 1000] * 3000], "an outline of more than"),
+    "a mask of another size": ({"size": [5, 5], "counts": [5, 5, 15]}, "'size' is not the image's"),
+    "damaged run lengths": ({"size": [160, 200], "counts": "~~"}, "holds no run lengths"),
+    "run lengths that go on": ({"size": [160, 200], "counts": [100, 50, 32000]}, "do not fill the image"),
+    "negative run lengths": ({"size": [160, 200], "counts": [-10, 32010]}, "holds no run lengths"),
+}
+
+
 @pytest.mark.parametrize("evaluator", EVALUATORS)
-def test_a_damaged_annotated_mask_is_named(write, evaluator) -> None:
-    truth = one_class([[0, 0, 20, 20]])
-    truth["annotations"][0]["segmentation"] = {"size": [160, 200], "counts": "~~"}
-    rows = write("rows.json", as_predictions(one_class([[0, 0, 9, 9]])))
-    with pytest.raises(UserError, match=r"truth\.json: annotations: 1 has a damaged mask"):
-        evaluate(write("truth.json", truth), rows, "segm", evaluator)
+@pytest.mark.parametrize(("segmentation", "said"), REFUSED.values(), ids=list(REFUSED))
+def test_an_annotated_mask_that_is_not_sound_is_named(write, lvis_api, segmentation, said, evaluator) -> None:
+    """Where masks are evaluated. Boxes are what they were."""
+    truth = one_class([[0, 0, 20, 20], [30, 0, 20, 20]])
+    rows = as_predictions(truth)
+    truth["annotations"][1]["segmentation"] = segmentation
+    annotations, predictions = write("truth.json", truth), write("rows.json", rows)
+    with pytest.raises(UserError, match=said) as caught:
+        evaluate(annotations, predictions, "segm", evaluator)
+    for named in (str(annotations), "annotation 2 (image 1)" if segmentation is not None else "(id 2, image_id 1)"):
+        assert named in caught.value.message
+    assert caught.value.remedy
+    assert_is_lvis_api(evaluate(annotations, predictions, "bbox", evaluator), lvis_api(annotations, rows, "bbox"))
 
 
 @pytest.mark.parametrize("first", [0, -3])
@@ -234,6 +261,25 @@ def test_annotation_ids_may_start_anywhere(write, lvis_api, first: int) -> None:
             assert_is_lvis_api(result, expected)
 
 
+@pytest.mark.parametrize("first", [0, -3, 2**53 - 30])
+def test_ids_of_images_and_categories_may_start_anywhere(write, lvis_api, first: int) -> None:
+    truth = one_class([[0, 0, 20, 20], [50, 50, 20, 20]])
+    rows = [*as_predictions(truth), *({**row, "category_id": 2} for row in as_predictions(truth))]
+    truth["images"].append({**truth["images"][0], "id": 2, "neg_category_ids": [2]})
+    for entry in (*truth["annotations"], *rows):
+        entry |= {"image_id": entry["image_id"] + first - 1, "category_id": entry["category_id"] + first - 1}
+    for entry in (*truth["images"], *truth["categories"]):
+        entry["id"] += first - 1
+    for image in truth["images"]:
+        for key in ("neg_category_ids", "not_exhaustive_category_ids"):
+            image[key] = [category + first - 1 for category in image[key]]
+    annotations, predictions = write("truth.json", truth), write("rows.json", rows)
+    for iou_type in IOU_TYPES:
+        result = evaluate(annotations, predictions, iou_type)
+        assert result.evaluator == "vernier"
+        assert_is_lvis_api(result, lvis_api(annotations, rows, iou_type))
+
+
 def test_a_byte_order_mark_and_large_extras_change_nothing(made_set, write, monkeypatch) -> None:
     truth, rows = made_set(5)
     plain, predictions = write("truth.json", truth), write("rows.json", rows)
@@ -249,18 +295,10 @@ def test_a_byte_order_mark_and_large_extras_change_nothing(made_set, write, monk
             assert (found.metrics, found.evaluator) == (expected.metrics, evaluator)
 
 
-REFUSED = {
-    "a last coordinate without a partner": [[0, 0, 20, 0, 20, 20, 7]],
-    "a part of two points": [[0, 0, 20, 0, 20, 20], [1, 1, 9, 9]],
-    "a mask of another size": {"size": [5, 5], "counts": [5, 5, 15]},
-}
-
-
-@pytest.mark.parametrize("segmentation", REFUSED.values(), ids=list(REFUSED))
-def test_what_vernier_does_not_take_goes_to_lvis_api(write, lvis_api, segmentation) -> None:
+def test_what_vernier_does_not_take_goes_to_lvis_api(write, lvis_api) -> None:
     truth = one_class([[0, 0, 20, 20], [30, 0, 20, 20]])
     rows = as_predictions(truth)
-    truth["annotations"][0]["segmentation"] = segmentation
+    truth["annotations"][0]["confidence"] = float("nan")
     annotations = write("truth.json", truth)
     with pytest.warns(UserWarning, match=r"vernier does not take it: .*; lvis-api evaluates instead"):
         result = evaluate(annotations, write("rows.json", rows), "segm")
@@ -268,11 +306,10 @@ def test_what_vernier_does_not_take_goes_to_lvis_api(write, lvis_api, segmentati
     assert_is_lvis_api(result, lvis_api(annotations, rows, "segm"))
 
 
-def test_what_lvis_api_does_not_take_is_not_compared(write) -> None:
+def test_what_lvis_api_does_not_take_is_not_compared(write, monkeypatch) -> None:
     truth = one_class([[0, 0, 20, 20], [30, 0, 20, 20]])
-    rows = write("rows.json", as_predictions(truth)[1:])
-    truth["annotations"][0]["segmentation"] = []
-    annotations = write("truth.json", truth)
+    annotations, rows = write("truth.json", truth), write("rows.json", as_predictions(truth)[1:])
+    monkeypatch.setattr("pycocotools.mask.iou", lambda *given: [][0])
     with pytest.warns(UserWarning, match="vernier's result is not checked: .* lvis-api cannot evaluate it: IndexError"):
         assert evaluate(annotations, rows, "segm").evaluator == "vernier"
     with pytest.raises(UserError, match=r"truth\.json: lvis-api cannot evaluate it: IndexError"):

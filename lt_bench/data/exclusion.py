@@ -1,0 +1,63 @@
+"""Images that a run leaves out: of the training set, of the validation set, or by an id that only one of them has."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from lt_bench.data.image_files import NAMES
+from lt_bench.data.text_source import open_text_source
+from lt_bench.errors import UserError
+
+Excluded = int | str  # an image's id, or "train:ID", "val:ID" where both files have it
+
+_FORM = "the file holds images as train:ID or val:ID, or ids that only one of the two files has, one per line"
+
+
+def excluded(images: Iterable[Excluded], split: str) -> frozenset[int]:
+    """The ids of those that are of `split`, or may be."""
+    own = (_parts(image) for image in images)
+    return frozenset(image_id for of, image_id in own if of in ("", split))
+
+
+def read_exclusions(path: Path, train: Collection[int], val: Collection[int]) -> tuple[Excluded, ...]:
+    """The images that a file names, ids first, each as an id wherever only one split has it.
+
+    train, val: the ids of their images. Raises UserError for a line of another form, an id that its split does not
+    have, and one without a split that both have.
+    """
+    ids = {"train": frozenset(train), "val": frozenset(val)}
+    both = ids["train"] & ids["val"]
+    try:
+        with open_text_source(path) as stream:
+            named = sorted({_parts(line) for line in stream.read().decode().split()})
+    except (OSError, ValueError) as error:
+        raise UserError(f"--exclude-images {path}: {error}", _FORM) from error
+    found: set[Excluded] = set()
+    for split, image_id in named:
+        if image_id not in (ids[split] if split else ids["train"] | ids["val"]):
+            missing = sum(key not in (ids[of] if of else ids["train"] | ids["val"]) for of, key in named)
+            raise UserError(
+                f"--exclude-images {path}: no image of {split or 'either split'} has the id {image_id} "
+                f"({missing} such ids)",
+                "correct the file",
+            )
+        if not split and image_id in both:
+            raise UserError(
+                f"--exclude-images {path}: both splits have an image {image_id}",
+                f"write train:{image_id} or val:{image_id}, or both on two lines",
+            )
+        found.add(f"{split}:{image_id}" if image_id in both else image_id)
+    return tuple(in_order(found))
+
+
+def in_order(images: Iterable[Excluded]) -> list[Excluded]:
+    """Ids ascending, then those of one split."""
+    return sorted(images, key=lambda image: (isinstance(image, str), *_parts(image)))
+
+
+def _parts(image: Excluded) -> tuple[str, int]:
+    split, _, image_id = str(image).rpartition(":")
+    if split not in ("", *NAMES):
+        raise ValueError(f"{image!r}: there is no split {split!r}")
+    return split, int(image_id)

@@ -1,0 +1,117 @@
+"""What is no mistake in the form of a data set, but may not be what its maker believes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lt_bench.data import segmentation as masks
+from lt_bench.data.content import LARGEST_AREA
+from lt_bench.data.lvis import LVISFile
+
+_PRIME = np.uint64(0x9E3779B97F4A7C15)
+SMALLEST_SIDE = 32  # pixels of an image that LVIS's recipe trains on (configs/_base_/datasets)
+
+
+def on_evaluation(file: LVISFile) -> Iterator[str]:
+    """What moves the numbers that are measured on `file`, in words."""
+    columns, name = file.columns, file.path.name
+    area, finite = columns["area"], np.isfinite(columns["bbox"]).all(axis=1)
+    with np.errstate(invalid="ignore"):
+        unseen = finite & ~((area > 0) & (area <= LARGEST_AREA))
+    if unseen.any():
+        yield (
+            f"{name}: {_some(file, unseen, 'an area of 0, below, or beyond every image')}; {_classes(file, unseen)}: "
+            "lvis-api leaves them out"
+        )
+    if columns["crowd"].any():
+        yield f"{name}: {_some(file, columns['crowd'], 'iscrowd set')}, which lvis-api ignores: each is one object"
+    if not len(columns["neg_category_ids"]) and not _all_shown(file):
+        yield (
+            f"{name}: neg_category_ids is empty in all {len(file.images)} images, so that no detection of a class that "
+            "an image does not show counts against a detector; where the annotations are exhaustive, as COCO's are, "
+            "list all absent categories"
+        )
+
+
+def on_file(file: LVISFile, is_train: bool) -> Iterator[str]:
+    """All that there is to say of `file`, in words."""
+    columns, name = file.columns, file.path.name
+    if is_train:
+        if columns["crowd"].any():
+            yield f"{name}: {_some(file, columns['crowd'], 'iscrowd set')}: each is trained on as one object"
+        shorter = columns["bbox"][:, 2:].min(axis=1, initial=np.inf)
+        narrow = (shorter > 0) & (shorter < 1)
+        if narrow.any():
+            yield f"{name}: {_some(file, narrow, 'a box under a pixel wide or high')}: not trained on"
+        small = columns["image_size"].min(axis=1) < SMALLEST_SIDE
+        if small.any():
+            first = columns["image_id"][np.flatnonzero(small)[0]]
+            yield (
+                f"{name}: {int(small.sum())} images, e.g. image {first}, have a side under {SMALLEST_SIDE} pixels: "
+                "LVIS's recipe leaves them out of training"
+            )
+    else:
+        yield from on_evaluation(file)
+    if columns["ignore"].any():
+        yield f"{name}: {_some(file, columns['ignore'], 'ignore set')}: trained on, and not evaluated"
+    outside = columns["mask_fault"] == masks.OUTSIDE
+    if outside.any():
+        yield f"{name}: {_some(file, outside, 'a polygon partly outside the image')}: that part is cut off"
+    repeated = _repeated(file)
+    if repeated.any():
+        yield f"{name}: {_some(file, repeated, 'all but the id in common with another')}: an object counts twice"
+    for word, count in Counter(category.get("name") for category in file.categories).items():
+        if count > 1:
+            yield f"{name}: {count} categories are called {word!r}"
+
+
+def _some(file: LVISFile, which: NDArray[np.bool_], what: str) -> str:
+    row = int(np.flatnonzero(which)[0])
+    annotation, image = file.columns["annotation_id"][row], file.annotations[row]["image_id"]
+    count = int(which.sum())
+    words = "annotation has" if count == 1 else "annotations have"
+    return f"{count} {words} {what} (e.g. annotation {annotation}, image {image})"
+
+
+def _all_shown(file: LVISFile) -> bool:
+    """Whether every image shows every class, so that none is absent."""
+    columns = file.columns
+    pairs = np.stack([columns["image_row"], columns["category_id"]], axis=1)
+    return len(np.unique(pairs, axis=0)) == len(file.images) * len(file.categories)
+
+
+def _classes(file: LVISFile, which: NDArray[np.bool_]) -> str:
+    """How many classes have such annotations, and how many no others."""
+    own = file.columns["category_id"]
+    concerned = np.unique(own[which])
+    empty = np.setdiff1d(concerned, own[~which])
+    names = {category["id"]: category.get("name") for category in file.categories}
+    if not len(empty):
+        return f"classes with such annotations: {len(concerned)}"
+    return f"classes without any others: {len(empty)}, e.g. {names.get(int(empty[0]))!r}"
+
+
+def _repeated(file: LVISFile) -> NDArray[np.bool_]:
+    """Annotations that an earlier one equals but for the id, [A]. Only those with equal numbers are read."""
+    columns = file.columns
+    repeated = np.zeros(len(columns["area"]), dtype=bool)
+    numbers = (columns["image_row"], columns["category_id"], *columns["bbox"].T, columns["area"])
+    keys: NDArray[np.uint64] = np.zeros(len(repeated), dtype=np.uint64)
+    for column in numbers:  # equal keys where all are equal, and nearly only there
+        keys *= _PRIME
+        keys ^= np.ascontiguousarray(column, dtype=np.float64).view(np.uint64)
+        keys ^= keys >> np.uint64(29)
+    order = np.argsort(keys, kind="stable")
+    same = np.diff(keys[order]) == 0
+    seen: dict[str, int] = {}
+    for place in np.flatnonzero(np.append(same, False) | np.append(False, same)).tolist():
+        row = int(order[place])
+        entry = file.annotations[row]
+        entry.pop("id")
+        earlier = seen.setdefault(repr(sorted(entry.items())), row)
+        repeated[row] = earlier != row
+    return repeated

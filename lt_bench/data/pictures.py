@@ -1,0 +1,72 @@
+"""Whether the image files of an annotation file are there, can be decoded, and have the size that it says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from lt_bench.data.decoding import UndecodableError, decode, silent
+from lt_bench.data.image_files import ImageFinder
+from lt_bench.data.lvis import LVISFile
+from lt_bench.data.problem import AMBIGUOUS_IMAGE, IMAGE_SIZE, MISSING_IMAGE, UNREADABLE_IMAGE, Problem
+
+Progress = Callable[[int, int], None]
+Contents = dict[str, list[tuple[int, str]]]  # what tells a picture from others: the images that are it, id and file
+
+
+def check_pictures(
+    file: LVISFile, finder: ImageFinder, read: bool, contents: Contents, progress: Progress | None = None
+) -> Iterator[Problem]:
+    """read: also decode every image, in threads (the decoders release the interpreter lock). contents: takes what each
+    image shows, by the digest of its file or, where nothing is read, the file's name."""
+    images = list(zip(file.image_ids, file.columns["image_size"].tolist(), file.image_names(), strict=True))
+
+    def examine(image: tuple[int, list[int], Mapping[str, Any]]) -> tuple[int, str, str, Problem | None]:
+        image_id, stated, names = image
+        relative = finder.relative(names)
+        if relative is None:
+            return image_id, "", "", _not_found(image_id, names, finder)
+        path = finder.image_root / relative
+        if not read:
+            return image_id, relative, relative, None
+        digest, problem = _decoded(image_id, path, stated)
+        return image_id, relative, digest, problem
+
+    pool = ThreadPoolExecutor(max_workers=2 * (os.cpu_count() or 1) if read else 1)
+    try:
+        with silent():
+            for done, (image_id, relative, content, problem) in enumerate(pool.map(examine, images), start=1):
+                if problem is not None:
+                    yield problem
+                if content:
+                    contents.setdefault(content, []).append((image_id, relative))
+                if progress is not None:
+                    progress(done, len(images))
+    finally:
+        pool.shutdown(cancel_futures=True)  # an interrupted check stops at once, not after 100,000 images
+
+
+def _not_found(image_id: int, names: Mapping[str, Any], finder: ImageFinder) -> Problem:
+    several = finder.candidates(names)
+    if several:
+        called = " or ".join(f"{field} {name}" for field, name in names.items())
+        detail = f"{called} can be {', '.join(several)} below {finder.image_root}"
+        return Problem(AMBIGUOUS_IMAGE, f"image {image_id}", detail, image_id)
+    return Problem(MISSING_IMAGE, f"image {image_id}", finder.where(names), image_id)
+
+
+def _decoded(image_id: int, path: Path, stated: list[int]) -> tuple[str, Problem | None]:
+    """The digest of an image's file, "" if it can't be read, and what is wrong with it."""
+    where = f"image {image_id}"
+    try:
+        picture = decode(path)
+    except (UndecodableError, OSError) as error:
+        return "", Problem(UNREADABLE_IMAGE, where, f"{path}: {error}", image_id)
+    if [picture.width, picture.height] != stated:
+        found = f"{path} is {picture.width} x {picture.height} as it is loaded"
+        detail = f"{found}, not width {stated[0]} x height {stated[1]}"
+        return picture.digest, Problem(IMAGE_SIZE, where, detail, image_id)
+    return picture.digest, None
