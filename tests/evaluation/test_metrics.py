@@ -234,7 +234,8 @@ def test_what_moves_the_numbers_of_the_annotations_is_said(made_set, write) -> N
     for image in truth["images"]:
         image["neg_category_ids"] = []
     truth["annotations"][0]["iscrowd"] = 1
-    measured = measure(write("truth.json", truth), write("rows.json", rows), kinds=("bbox",))
+    boxes: tuple[BoxOrMask, ...] = ("bbox",)
+    measured = measure(write("truth.json", truth), write("rows.json", rows), kinds=boxes)
     crowd, negatives = measured.notes[:2]
     assert "iscrowd set" in crowd and "neg_category_ids is empty" in negatives
     assert measured.warnings()[:2] == [crowd, negatives]

@@ -17,9 +17,9 @@ from lt_bench.evaluation.terms import KINDS, BoxOrMask
 from lt_bench.utils.files import sha256_of
 
 if TYPE_CHECKING:
-    from lt_bench.evaluation.inputs.ground_truth import GroundTruth
     from lt_bench.evaluation.ap.average_precision import APResult, Evaluator
     from lt_bench.evaluation.evidence.evidence import Evidence
+    from lt_bench.evaluation.inputs.ground_truth import GroundTruth
     from lt_bench.evaluation.inputs.reading import Reading
 
 METRICS: tuple[Metric, ...] = (AP, AP_FIXED, AP_BOUNDARY, ERROR_ANALYSIS)
