@@ -15,7 +15,8 @@ from lt_bench.errors import UserError
 from lt_bench.evaluation.evidence.layout import EVIDENCE_FILE
 from lt_bench.evaluation.inputs.predictions import PREDICTIONS_FILE
 from lt_bench.run.manifest import Note, RunManifest, TrainingSummary
-from lt_bench.utils.files import locked, sha256_of, write_atomic
+from lt_bench.utils.files import sha256_of, write_atomic
+from lt_bench.utils.locks import locked
 
 logger = logging.getLogger(__name__)
 
@@ -87,9 +88,7 @@ class RunFolder:
             try:
                 stack.enter_context(locked(self.lock, wait=False))
             except TimeoutError as error:
-                raise UserError(
-                    f"another process runs in {self.path}", "wait for it, or choose another --work-dir"
-                ) from error
+                raise UserError(f"{error} runs in {self.path}", "wait for it, or choose another --work-dir") from error
             except OSError as error:
                 raise UserError(
                     f"{self.path} can't be the folder of a run: {error.strerror}", "choose another --work-dir"

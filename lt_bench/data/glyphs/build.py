@@ -32,7 +32,7 @@ from lt_bench.data.glyphs.plan import TRAIN, VAL, ImagePlan, plan
 from lt_bench.data.glyphs.presets import PRESETS, Preset
 from lt_bench.data.glyphs.render import render
 from lt_bench.errors import UserError, did_you_mean
-from lt_bench.utils.files import locked
+from lt_bench.utils.locks import locked
 
 GENERATOR_VERSION = 1  # part of the cache's folder name: raise it whenever the bytes change
 SPLITS = (("train", TRAIN), ("val", VAL))
