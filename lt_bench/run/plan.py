@@ -22,6 +22,7 @@ from lt_bench.run.experiment import Experiment
 from lt_bench.run.fingerprint import fingerprint
 from lt_bench.run.manifest import RunManifest
 from lt_bench.run.pretrained import ensure_weights
+from lt_bench.utils.system import refuse_unsupported
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -41,9 +42,10 @@ class Plan:
 def make_plan(experiment: Experiment, dataset: Dataset, devices: int | None, images_per_device: int | None) -> Plan:
     """Resolve an experiment and try whatever can be tried at no cost.
 
-    Raises UserError for a --set that spoils the config, a hyper-parameter out of range, weights that can't be had,
+    Raises UserError for a system that is not supported, a --set that spoils the config, a hyper-parameter out of range, weights that can't be had,
     devices that can't share the batch or that mmcv's operators are not compiled for.
     """
+    refuse_unsupported()
     operators = _find_operators()  # mmdet can't be imported without
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

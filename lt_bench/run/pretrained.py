@@ -50,8 +50,8 @@ def ensure_weights(cfg: Config) -> str:
 def _download(url: str, target: Path) -> None:
     import torch
 
-    target.parent.mkdir(parents=True, exist_ok=True)
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(url, str(target), hash_prefix=target.stem.rpartition("-")[2], progress=True)
     except (URLError, OSError, RuntimeError) as error:
         raise UserError(f"the backbone weights {url} can't be fetched: {error}", _REMEDY) from error
