@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from lt_bench.api.registry import build_loss, get_info
 from lt_bench.data.dataset import Dataset
 from lt_bench.errors import UserError
+from lt_bench.leaderboard.fingerprint import images_left, innermost_dataset
 from lt_bench.leaderboard.schema import Init
+from lt_bench.leaderboard.starting_weights import init_of
 from lt_bench.operators import Operators, in_use
 from lt_bench.run import distributed
 from lt_bench.run.batch_split import fit_to_devices
@@ -21,6 +24,8 @@ from lt_bench.run.config import as_list, resolve
 from lt_bench.run.experiment import Experiment
 from lt_bench.run.fingerprint import fingerprint
 from lt_bench.run.manifest import RunManifest
+from lt_bench.run.optional_packages import refuse_missing_packages
+from lt_bench.run.overrides import refuse_contradictions, refuse_untold
 from lt_bench.run.pretrained import ensure_weights
 from lt_bench.utils.system import refuse_unsupported
 
@@ -42,23 +47,30 @@ class Plan:
 def make_plan(experiment: Experiment, dataset: Dataset, devices: int | None, images_per_device: int | None) -> Plan:
     """Resolve an experiment and try whatever can be tried at no cost.
 
-    Raises UserError for a system that is not supported, a --set that spoils the config, a hyper-parameter out of range, weights that can't be had,
-    devices that can't share the batch or that mmcv's operators are not compiled for.
+    Raises UserError for a system that is not supported, a --set that spoils the config or makes the record untrue, a
+    hyper-parameter out of range, weights or packages that can't be had, devices that can't share the batch or that
+    mmcv's operators are not compiled for.
     """
     refuse_unsupported()
+    refuse_untold(experiment)
     operators = _find_operators()  # mmdet can't be imported without
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with _blaming(experiment.overrides):
             cfg = resolve(experiment, dataset.paths, dataset.train)
             identity = fingerprint(cfg, dataset.digests())
+            refuse_contradictions(cfg, experiment)
+            refuse_missing_packages(cfg)
         _try_loss(experiment, cfg, dataset)
     notes = sorted({str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)})
+    with _blaming(experiment.overrides):
+        notes += _left_out(cfg, len(dataset.val.image_ids))
     count = _count_devices(devices)
     cuda = _gpus(count) > 0
     with _blaming(experiment.overrides):
         _check_operators(cfg, operators, cuda)
-    weights = ensure_weights(cfg)
+    with _blaming(experiment.overrides):
+        init = Init(kind=init_of(cfg, defaultdict(str))["kind"], description=ensure_weights(cfg)[:NOTE_LENGTH])
     if experiment.amp and not cuda:
         raise UserError("--amp needs a GPU, and this machine has none", "leave out --amp")
     if images_per_device is not None:
@@ -75,7 +87,7 @@ def make_plan(experiment: Experiment, dataset: Dataset, devices: int | None, ima
             fingerprint=identity,
             distribution=f"{info.distribution} {info.version}",
             hyper_parameters=dict(_loss_block(cfg)["hyper_parameters"]),
-            init=Init(kind="random" if weights.startswith("random") else "pretrained", description=weights),
+            init=init,
             batch=batch,
             detections_per_image=None if experiment.detections_per_image is None else per_image,
             notes=tuple(note[:NOTE_LENGTH] for note in (*notes, f"batch: {batch}")),
@@ -94,6 +106,14 @@ def _blaming(overrides: Mapping[str, Any]) -> Iterator[None]:
             raise
         mistake = f"--set spoils the config: {type(error).__name__}: {error}"
         raise UserError(mistake, f"look at {', '.join(overrides)}") from error
+
+
+def _left_out(cfg: Config, images: int) -> list[str]:
+    """A note when --set has the model predict a part of the validation images: all of them are evaluated."""
+    left = images_left(innermost_dataset(cfg.test_dataloader), images)
+    return [f"{left} of {images} validation images predicted: the objects in the others count as missed"][
+        left == images :
+    ]
 
 
 def _loss_block(cfg: Config) -> Any:
