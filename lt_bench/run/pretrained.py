@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 _KEY = "model.backbone.init_cfg.checkpoint"
+LONGEST = 1000  # characters of a description in a record
 _REMEDY = (
     f"Give a local copy with --set {_KEY}=PATH, or train from random weights with --init random "
     "(another fingerprint, so another table)."
@@ -31,14 +32,15 @@ def cached_path(url: str) -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name
 
 
-def ensure_weights(cfg: Config) -> str:
-    """Make sure that all weights that a run starts from are there. Returns what they are, for the record.
+def ensure_init(cfg: Config) -> dict[str, str]:
+    """Make sure that all weights that a run starts from are there. Returns its record's `init`: kind and description.
 
     Raises UserError when they can't be had, or those of `load_from` fit nowhere.
     """
-    names = [name for _, name in starting_weights(cfg)]
-    words = {name: _ensure(name, backbone=not place) for place, name in starting_weights(cfg)}
-    return init_of(cfg, words, _tensors(cfg, names[-1]) if cfg.get("load_from") else "")["description"]
+    found = starting_weights(cfg)
+    words = {name: _ensure(name, backbone=not place) for place, name in found}
+    init = init_of(cfg, words, _tensors(cfg, found[-1][1]) if cfg.get("load_from") else "")
+    return {**init, "description": init["description"][:LONGEST]}
 
 
 def _ensure(checkpoint: str, backbone: bool) -> str:

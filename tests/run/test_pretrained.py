@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,9 +14,14 @@ from mmdet.utils import register_all_modules
 
 from lt_bench.errors import UserError
 from lt_bench.run import pretrained
-from lt_bench.run.pretrained import cached_path, ensure_weights
+from lt_bench.run.pretrained import cached_path, ensure_init
 
 KEY = "model.backbone.init_cfg.checkpoint"
+
+
+def ensure_weights(cfg: Any) -> str:
+    """What the weights are, in the record's words."""
+    return ensure_init(cfg)["description"]
 
 
 @pytest.fixture
