@@ -48,7 +48,6 @@ setup(
     # are pinned to the series whose modules are subclassed here, and vernier to the one whose internals are called.
     install_requires=[
         "click>=8.1",
-        "filelock>=3.12",
         "lvis>=0.5.3",
         "ninja",  # compiles operators where torchvision's can't be loaded
         "matplotlib>=3.7",

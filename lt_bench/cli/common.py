@@ -39,6 +39,13 @@ class Group(click.Group):
         except RunFailedError as error:
             click.echo(f"failed: {error}", err=True)
             ctx.exit(1)
+        except UnicodeEncodeError as error:  # of a name on disk whose bytes are no text in this locale
+            if not any("\udc80" <= letter <= "\udcff" for letter in error.object):
+                raise
+            logger.debug("where it happened:", exc_info=True)
+            click.echo(f"error: {error.object[:200]!a} is no text in the locale's encoding", err=True)
+            click.echo("rename it, or set LANG to the encoding of its name, such as C.UTF-8", err=True)
+            ctx.exit(2)
         except OSError as error:  # of a path that nobody looked at before; a closed pipe has none, and is click's
             if error.filename is None:
                 raise

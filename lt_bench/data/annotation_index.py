@@ -28,8 +28,9 @@ from lt_bench.data.columns import Columns, DamagedError, pack, unpack
 from lt_bench.data.json_stream import JSONStream, Piece, Readable
 from lt_bench.data.segmentation import Segmentations
 from lt_bench.errors import UserError
-from lt_bench.utils.files import locked, sha256_of, write_atomic
+from lt_bench.utils.files import sha256_of, write_atomic
 from lt_bench.utils.frequency import FREQUENCIES
+from lt_bench.utils.locks import locked
 
 FORMAT = 3  # part of the file's name: raise it whenever its content changes
 FOLDER = "annotations"

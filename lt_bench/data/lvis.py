@@ -23,6 +23,7 @@ from lt_bench.data.columns import Columns
 from lt_bench.data.image_files import image_root
 from lt_bench.data.plain_text import plain_text
 from lt_bench.errors import DataNotFoundError, UserError, did_you_mean
+from lt_bench.utils.homes import expanded
 
 DATASETS = {
     "lvis_v1": ("lvis_v1_train.json", "lvis_v1_val.json"),
@@ -71,7 +72,7 @@ def find(dataset: str, data_root: Path | None) -> DataPaths:
 def _roots(dataset: str) -> list[Path]:
     """The folders that can hold `dataset` when none is named."""
     given = os.environ.get("LT_BENCH_DATA")
-    bases = [Path(given).expanduser()] if given else []
+    bases = [expanded(given, "LT_BENCH_DATA")] if given else []
     folders = ("", dataset, dataset.replace(".", "_"), "lvis", "coco")
     return list(dict.fromkeys(base / folder for base in [*bases, Path("data")] for folder in folders))
 

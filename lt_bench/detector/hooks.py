@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from typing import Any, TypeVar
@@ -115,5 +114,7 @@ def peak_memory_bytes() -> int:
     """Peak memory of this process: allocated on the GPU where there is one, else resident on the host."""
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated())
+    import resource  # not on Windows, where this module can be imported all the same
+
     scale = 1 if sys.platform == "darwin" else 1024  # Linux counts in KiB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.api.registry import build_loss
+from lt_bench.api.terms import terms_of
 
 
 @MODELS.register_module()
@@ -36,6 +37,7 @@ class LossAdapter(nn.Module):
     ) -> None:
         super().__init__()
         stats = ClassStats(image_count=image_count, instance_count=instance_count, num_images=num_images)
+        self.name = loss
         self.loss = build_loss(loss, stats, **dict(hyper_parameters or {}))
         self.loss_weight = loss_weight
 
@@ -70,14 +72,13 @@ class LossAdapter(nn.Module):
 
         RoIs of weight 0 are left out, for which a GPU waits; without weights it doesn't. avg_factor is ignored: how a
         loss averages is part of the loss.
-        Raises ValueError for a reduction other than the loss's own.
+        Raises ValueError for a reduction other than the loss's own, UserError when the loss returns no scalars.
         """
         if reduction_override not in (None, "mean"):
             raise ValueError(f"a classification loss reduces itself; reduction_override={reduction_override!r}")
         if weight is not None and not bool(torch.all(weight > 0)):
             cls_score, label = cls_score[weight > 0], label[weight > 0]
-        value = self.loss(cls_score, label)
-        terms = value if isinstance(value, dict) else {"loss_cls": value}
+        terms = terms_of(self.loss(cls_score, label), self.name)
         return {
             (name if "loss" in name else f"loss_cls_{name}"): self.loss_weight * term for name, term in terms.items()
         }

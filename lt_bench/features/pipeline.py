@@ -27,7 +27,8 @@ from lt_bench.features.store import (
     open_features,
 )
 from lt_bench.features.writer import SplitWriter
-from lt_bench.utils.files import locked, sha256_of, unwritable, write_atomic
+from lt_bench.utils.files import sha256_of, unwritable, write_atomic
+from lt_bench.utils.locks import locked
 
 if TYPE_CHECKING:
     from torch import nn
@@ -48,9 +49,7 @@ def make_features(plan: Plan, folder: Path) -> FeatureSet:
         try:
             stack.enter_context(locked(folder / ".lock", wait=False))
         except TimeoutError as error:
-            raise UserError(
-                f"another process makes the features in {folder}", "wait for it, or name another --out"
-            ) from error
+            raise UserError(f"{error} makes the features in {folder}", "wait for it, or name another --out") from error
         except OSError as error:
             raise unwritable(folder, error) from error
         progress = ProgressFile(folder, plan.request())

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from lt_bench.evaluation.terms import PLURALS
 from lt_bench.leaderboard.comparison.settings import title
 from lt_bench.leaderboard.markdown import escape
 from lt_bench.leaderboard.rows import missing_seeds
 from lt_bench.leaderboard.tables import Table
+
+# Parts of a config that detector, backbone, schedule and recipe stand for.
+_IN_HEADING = {"model", "train_cfg", "param_scheduler", "optim_wrapper", "train_dataloader"}
 
 
 def caption(table: Table) -> list[str]:
@@ -34,7 +37,7 @@ def caption(table: Table) -> list[str]:
     if unclean:
         facts.append(f"{unclean} of {len(table.records)} runs came from code that no commit holds")
     heading = f"## {escape(title(track))} (fingerprint {first.fingerprint[:12]})"
-    parts = [heading, *_what_it_is(table), "\n".join(f"- {fact}" for fact in facts)]
+    parts = [heading, *_what_it_is(table), *_by_hand(overrides), "\n".join(f"- {fact}" for fact in facts)]
     if first.init.kind == "random":
         parts.append(
             "**RANDOM WEIGHTS: the backbone was not pretrained.** These numbers are not comparable with numbers "
@@ -52,6 +55,15 @@ def _what_it_is(table: Table) -> Iterator[str]:
         f"the same for all; AP is of {PLURALS[table.kind]}. {masks}The table can't say what a loss does to features, "
         "proposals and boxes, nor which order training in full gives."
     )
+
+
+def _by_hand(overrides: Sequence[str]) -> Iterator[str]:
+    """The heading names detector, backbone, schedule and recipe as they were before --set changed a part of them."""
+    keys = [line.partition("=")[0].removeprefix("+") for line in overrides if not line.startswith("--")]
+    changed = sorted({key.partition(".")[0] for key in keys} & _IN_HEADING)
+    if changed:
+        names = ", ".join(f"`{name}`" for name in changed)
+        yield f"**Not in all what the heading names:** of {names} a part was changed by hand, see below."
 
 
 def _training(table: Table) -> Iterator[str]:

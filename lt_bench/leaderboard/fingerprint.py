@@ -25,8 +25,20 @@ _NEUTRAL = (
     "custom_imports",
     "default_scope",
     "test_evaluator",
+    "visualizer",
+    "vis_backends",
 )
-_NEUTRAL_HOOKS = ("timer", "logger", "param_scheduler", "checkpoint", "sampler_seed")  # any other may train
+# Any other hook may train, also one under these names. All but the last two may be left out.
+_NEUTRAL_HOOKS = {
+    "timer": "IterTimerHook",
+    "logger": "LoggerHook",
+    "checkpoint": "CheckpointHook",
+    "visualization": "DetVisualizationHook",
+    "param_scheduler": "ParamSchedulerHook",
+    "sampler_seed": "DistSamplerSeedHook",
+}
+_WATCHING = ("DetVisualizationHook", "MemoryProfilerHook")  # of hooks that are added
+_TRAINING_HOOKS = ("param_scheduler", "sampler_seed")
 _NEUTRAL_LOADER = ("num_workers", "persistent_workers", "pin_memory", "prefetch_factor")
 # Modules that compute what mmdet's do, only faster: a table may hold runs of either.
 EXACT_REPLACEMENTS = {
@@ -35,6 +47,7 @@ EXACT_REPLACEMENTS = {
     "LongTailCascadeRoIHead": "CascadeRoIHead",
     "RepeatFactorDataset": "ClassBalancedDataset",
 }
+WEIGHTS = ("checkpoint", "load_from")  # keys that name weights
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,})\.pth$")
 
 
@@ -47,8 +60,7 @@ def fingerprint(config: Mapping[str, Any], digests: Mapping[str, str]) -> str:
     plain = deepcopy(dict(config))
     for key in _NEUTRAL:
         plain.pop(key, None)
-    for name in _NEUTRAL_HOOKS:
-        plain.get("default_hooks", {}).pop(name, None)
+    _leave_out_hooks(plain.get("default_hooks") or {}, plain.get("custom_hooks"))
     if not plain.get("default_hooks"):
         plain.pop("default_hooks", None)
     for head in box_heads(plain):
@@ -79,6 +91,15 @@ def probe_fingerprint(config: Mapping[str, Any]) -> str:
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
+def by_weights(node: Any, key: str = "") -> Any:
+    """Plain values in which every name of weights stands for what they are, wherever they lie (see `weights_id`)."""
+    if isinstance(node, Mapping):
+        return {name: by_weights(value, str(name)) for name, value in node.items()}
+    if isinstance(node, list | tuple):
+        return type(node)(by_weights(value, key) for value in node)
+    return weights_id(node) if isinstance(node, str) and key.rpartition(".")[2] in WEIGHTS else node
+
+
 def box_heads(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The box heads of a config: one, or one for each stage of a cascade."""
     heads = config["model"]["roi_head"]["bbox_head"]
@@ -91,6 +112,14 @@ def innermost_dataset(loader: Mapping[str, Any]) -> dict[str, Any]:
     while "dataset" in dataset:
         dataset = dataset["dataset"]
     return dataset
+
+
+def images_left(dataset: Mapping[str, Any], images: int) -> int:
+    """How many of so many images a data set's `indices` leave: the first or last n, or those that are listed."""
+    indices = dataset.get("indices")
+    if indices is None:
+        return images
+    return min(abs(indices), images) if isinstance(indices, int) else len(indices)
 
 
 def weights_id(checkpoint: str) -> str:
@@ -108,6 +137,17 @@ def weights_id(checkpoint: str) -> str:
 @cache
 def _sha256_once(path: Path, modified: int) -> str:
     return sha256_of(path)
+
+
+def _leave_out_hooks(default: dict[str, Any], custom: Any) -> None:
+    """Remove the hooks that no result depends on. What is left out counts as what is there without effect."""
+    for name, kind in _NEUTRAL_HOOKS.items():
+        hook = default.get(name)
+        without = hook is None and name not in _TRAINING_HOOKS
+        if without or (isinstance(hook, dict) and str(hook.get("type")).rpartition(".")[2] == kind):
+            default.pop(name, None)
+    if isinstance(custom, list):
+        custom[:] = [hook for hook in custom if not isinstance(hook, dict) or hook.get("type") not in _WATCHING]
 
 
 def _name_what_is_replaced(node: Any) -> None:

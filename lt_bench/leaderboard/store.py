@@ -22,7 +22,8 @@ from lt_bench.leaderboard.files import files_of, is_plain
 from lt_bench.leaderboard.not_known import ELSEWHERE
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.seal import seal
-from lt_bench.utils.files import locked, write_atomic, write_together
+from lt_bench.utils.files import write_atomic, write_together
+from lt_bench.utils.locks import locked
 
 LOCK = ".lock"  # in a folder of results
 LARGEST = 16 << 20  # bytes; a record of LVIS's 1,203 classes has a quarter of a MiB

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -168,5 +167,7 @@ def _predict(run: ProbeRun, features: FeatureSet, head: LongTailBBoxHead, device
 def _peak_memory_bytes(device: DeviceKind) -> int:
     if device == "cuda":
         return int(torch.cuda.max_memory_allocated())
+    import resource  # not on Windows
+
     scale = 1 if sys.platform == "darwin" else 1024  # Linux counts in KiB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale

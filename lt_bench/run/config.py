@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lt_bench.errors import UserError, did_you_mean
+from lt_bench.run import overrides
 from lt_bench.run.experiment import Experiment, layer_path
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def resolve(experiment: Experiment, paths: DataPaths, train: LVISFile) -> Config
     if experiment.amp:
         cfg.optim_wrapper.type = "AmpOptimWrapper"
     cfg.randomness = {"seed": experiment.seed}
-    _set_overrides(cfg, experiment.overrides)
+    overrides.apply(cfg, experiment.overrides)
     return cfg
 
 
@@ -162,31 +162,3 @@ def _set_data(
             "oversample_thr": threshold,
             "dataset": cfg.train_dataloader.dataset,
         }
-
-
-def _set_overrides(cfg: Config, overrides: Mapping[str, Any]) -> None:
-    for key, value in overrides.items():
-        name = key.removeprefix("+")
-        if "loss_cls" in name.split(".") and "bbox_head" in name:
-            raise UserError(f"--set {key} changes the loss under test", "choose it with --loss and --loss-set")
-        if not key.startswith("+"):
-            _check_key(cfg, name)
-        cfg.merge_from_dict({name: value})
-
-
-def _check_key(cfg: Config, key: str) -> None:
-    node: Any = cfg._cfg_dict
-    walked: list[str] = []
-    for part in key.split("."):
-        if isinstance(node, Mapping):
-            known = [str(name) for name in node]
-        else:
-            known = [str(index) for index in range(len(node))] if isinstance(node, list | tuple) else []
-        if part not in known:
-            where = ".".join(walked) or "the config"
-            raise UserError(
-                f"--set {key}: {where} has no {part!r}",
-                f"{did_you_mean(part, known)}\nTo add a new key, write --set +{key}=...",
-            )
-        node = node[part] if isinstance(node, Mapping) else node[int(part)]
-        walked.append(part)

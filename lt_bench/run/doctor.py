@@ -16,6 +16,7 @@ from lt_bench.errors import DataNotFoundError, UserError
 from lt_bench.operators import CHOICE_VARIABLE
 from lt_bench.operators.install import install
 from lt_bench.run.environment import versions
+from lt_bench.utils import system
 
 SET_UP = "pip install . (or, in a checkout, rm -f .venv/lt_bench.stamp; make venv)"
 
@@ -32,11 +33,12 @@ class Finding:
 
 
 def examine(data_root: Path | None, fix: bool = True) -> list[Finding]:
-    """Look at Python, packages, operators, OpenCV, GPUs, data, weights and losses, in this order.
+    """Look at the system, Python, packages, operators, OpenCV, GPUs, data, weights and losses, in this order.
 
     fix: put operators into this environment when mmcv has none that work.
     """
     return [
+        _system(),
         _python(),
         *(_package(name) for name in ("torch", "mmengine", "mmcv", "mmdet", "lvis", "vernier")),
         _operators(fix),
@@ -46,6 +48,12 @@ def examine(data_root: Path | None, fix: bool = True) -> list[Finding]:
         *_weights(),
         _losses(),
     ]
+
+
+def _system() -> Finding:
+    ok = system.is_supported()
+    state = system.described() if ok else f"{system.described()}: {system.SUPPORTED}"
+    return Finding("system", state, ok, remedy="" if ok else system.REMEDY)
 
 
 def _python() -> Finding:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import re
+import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,7 +18,8 @@ from lt_bench.errors import UserError
 from lt_bench.evaluation.evidence.layout import EVIDENCE_FILE
 from lt_bench.evaluation.inputs.predictions import PREDICTIONS_FILE
 from lt_bench.run.manifest import Note, RunManifest, TrainingSummary
-from lt_bench.utils.files import locked, sha256_of, write_atomic
+from lt_bench.utils.files import sha256_of, write_atomic
+from lt_bench.utils.locks import locked
 
 logger = logging.getLogger(__name__)
 
@@ -44,11 +48,29 @@ class RunFolder:
         self.result = path / "result.json"
 
     def last_checkpoint(self) -> Path | None:
-        """The checkpoint that the run would continue from. It is looked for here, also after the folder was moved."""
-        if not self.checkpoint_pointer.is_file():
+        """The checkpoint that was written last. It is looked for here, also after the folder was moved."""
+        if self.checkpoint_pointer.is_file():
+            named = os.fsdecode(self.checkpoint_pointer.read_bytes().strip())  # mmengine writes the locale's encoding
+            checkpoint = self.path / Path(named).name
+            if checkpoint.is_file():
+                return checkpoint
+        return next(iter(self._checkpoints()), None)
+
+    def whole_checkpoint(self) -> Path | None:
+        """The checkpoint that the run continues from: the last one, or where that was cut off, the one before."""
+        last = self.last_checkpoint()
+        if last is None:
             return None
-        checkpoint = self.path / Path(self.checkpoint_pointer.read_text(encoding="utf-8").strip()).name
-        return checkpoint if checkpoint.is_file() else None
+        earlier = [path for path in self._checkpoints() if _number(path) < _number(last)]
+        found = next((path for path in (last, *earlier) if zipfile.is_zipfile(path)), None)
+        if found != last:
+            then = f"going on from the one before, {found.name}" if found else "there is none before it: beginning anew"
+            logger.warning(f"the checkpoint {last.name} was cut off; {then}")
+        return found
+
+    def _checkpoints(self) -> list[Path]:
+        """Those of training, the newest first."""
+        return sorted((path for path in self.path.glob("*.pth") if _number(path) >= 0), key=_number, reverse=True)
 
     def is_trained(self) -> bool:
         return self.predictions.is_file() and self.summary.is_file()
@@ -79,17 +101,17 @@ class RunFolder:
     def claimed(self, restart: bool) -> Iterator[None]:
         """Holds the folder for this process alone; with `restart`, an earlier run in it is moved aside first.
 
-        Raises UserError when another process holds it or it can't be written.
+        Raises UserError when another process holds it or it can't be written, and UnicodeEncodeError when its name is
+        no text in the locale's encoding: no checkpoint could be written there.
         """
+        str(self.path).encode()
         if restart and self.manifest.is_file():
             self._move_aside()
         with ExitStack() as stack:
             try:
                 stack.enter_context(locked(self.lock, wait=False))
             except TimeoutError as error:
-                raise UserError(
-                    f"another process runs in {self.path}", "wait for it, or choose another --work-dir"
-                ) from error
+                raise UserError(f"{error} runs in {self.path}", "wait for it, or choose another --work-dir") from error
             except OSError as error:
                 raise UserError(
                     f"{self.path} can't be the folder of a run: {error.strerror}", "choose another --work-dir"
@@ -101,6 +123,12 @@ class RunFolder:
         kept = next(path for path in names if not path.exists())
         self.path.rename(kept)
         logger.info(f"the earlier run is kept in {kept}")
+
+
+def _number(checkpoint: Path) -> int:
+    """After how many iterations or epochs it was written; -1 for another file."""
+    named = re.fullmatch(r"(?:iter|epoch)_([0-9]+)\.pth", checkpoint.name)
+    return int(named[1]) if named else -1
 
 
 def _read(path: Path, form: type[AnyNote]) -> AnyNote:

@@ -132,7 +132,7 @@ def _refuse_other_predictions(predictions: Path, record: ResultRecord) -> None:
 
 def _write_plan(plan: Plan, folder: RunFolder, resume: bool) -> None:
     """Write the run's config and its manifest. Raises UserError when there is nothing to `resume`."""
-    checkpoint = folder.last_checkpoint()
+    checkpoint = folder.whole_checkpoint()
     if resume and checkpoint is None:
         raise UserError(f"there is nothing to resume in {folder.path}", "start the run without --resume")
     cfg, manifest = plan.cfg, plan.manifest

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lt_bench.api.registry import build_loss, get_info
 from lt_bench.data.dataset import Dataset
 from lt_bench.errors import UserError
+from lt_bench.leaderboard.fingerprint import images_left, innermost_dataset
 from lt_bench.leaderboard.schema import Init
 from lt_bench.operators import Operators, in_use
 from lt_bench.run import distributed
@@ -20,11 +21,17 @@ from lt_bench.run.batch_split import fit_to_devices
 from lt_bench.run.config import as_list, resolve
 from lt_bench.run.experiment import Experiment
 from lt_bench.run.fingerprint import fingerprint
+from lt_bench.run.loss_trial import explained, try_loss
 from lt_bench.run.manifest import RunManifest
-from lt_bench.run.pretrained import ensure_weights
+from lt_bench.run.optional_packages import refuse_missing_packages
+from lt_bench.run.overrides import refuse_contradictions, refuse_untold
+from lt_bench.run.pretrained import ensure_init
+from lt_bench.utils.system import refuse_unsupported
 
 if TYPE_CHECKING:
     from mmengine.config import Config
+
+    from lt_bench.api.loss import LongTailLoss
 
 NOTE_LENGTH = 1000  # characters; a record holds no longer ones
 
@@ -41,22 +48,32 @@ class Plan:
 def make_plan(experiment: Experiment, dataset: Dataset, devices: int | None, images_per_device: int | None) -> Plan:
     """Resolve an experiment and try whatever can be tried at no cost.
 
-    Raises UserError for a --set that spoils the config, a hyper-parameter out of range, weights that can't be had,
-    devices that can't share the batch or that mmcv's operators are not compiled for.
+    Raises UserError for a system that is not supported, a --set that spoils the config or makes the record untrue, a
+    hyper-parameter out of range, a loss that fails or returns no scalar, weights or packages that can't be had, devices
+    that can't share the batch or that mmcv's operators are not compiled for.
     """
+    refuse_unsupported()
+    refuse_untold(experiment)
     operators = _find_operators()  # mmdet can't be imported without
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with _blaming(experiment.overrides):
             cfg = resolve(experiment, dataset.paths, dataset.train)
             identity = fingerprint(cfg, dataset.digests())
-        _try_loss(experiment, cfg, dataset)
+            refuse_contradictions(cfg, experiment)
+            refuse_missing_packages(cfg)
+        loss = _build_loss(experiment, cfg, dataset)
     notes = sorted({str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)})
+    with _blaming(experiment.overrides):
+        notes += _left_out(cfg, len(dataset.val.image_ids))
     count = _count_devices(devices)
     cuda = _gpus(count) > 0
     with _blaming(experiment.overrides):
         _check_operators(cfg, operators, cuda)
-    weights = ensure_weights(cfg)
+    with _blaming(experiment.overrides):
+        init = Init.model_validate(ensure_init(cfg))
+    if not cuda or count == 1:  # else each process has a GPU of its own, and this one shall take none
+        try_loss(loss, experiment.loss, "cuda" if cuda else "cpu")
     if experiment.amp and not cuda:
         raise UserError("--amp needs a GPU, and this machine has none", "leave out --amp")
     if images_per_device is not None:
@@ -73,7 +90,7 @@ def make_plan(experiment: Experiment, dataset: Dataset, devices: int | None, ima
             fingerprint=identity,
             distribution=f"{info.distribution} {info.version}",
             hyper_parameters=dict(_loss_block(cfg)["hyper_parameters"]),
-            init=Init(kind="random" if weights.startswith("random") else "pretrained", description=weights),
+            init=init,
             batch=batch,
             detections_per_image=None if experiment.detections_per_image is None else per_image,
             notes=tuple(note[:NOTE_LENGTH] for note in (*notes, f"batch: {batch}")),
@@ -94,22 +111,31 @@ def _blaming(overrides: Mapping[str, Any]) -> Iterator[None]:
         raise UserError(mistake, f"look at {', '.join(overrides)}") from error
 
 
+def _left_out(cfg: Config, images: int) -> list[str]:
+    """A note when --set has the model predict a part of the validation images: all of them are evaluated."""
+    left = images_left(innermost_dataset(cfg.test_dataloader), images)
+    return [f"{left} of {images} validation images predicted: the objects in the others count as missed"][
+        left == images :
+    ]
+
+
 def _loss_block(cfg: Config) -> Any:
     return as_list(cfg.model.roi_head.bbox_head)[0].loss_cls
 
 
-def _try_loss(experiment: Experiment, cfg: Config, dataset: Dataset) -> None:
+def _build_loss(experiment: Experiment, cfg: Config, dataset: Dataset) -> LongTailLoss:
     """Build the loss once: a bad hyper-parameter shows now and not when the data is loaded."""
     from lt_bench.api.class_stats import ClassStats
 
     given = _loss_block(cfg)["hyper_parameters"]
-    try:
-        build_loss(experiment.loss, ClassStats.from_file(dataset.train), **given)
-    except (ValueError, TypeError) as error:
-        settings = ", ".join(f"{key}={value!r}" for key, value in given.items())
-        raise UserError(
-            f"the loss {experiment.loss!r} can't be built: {error}", f"fix --loss-set {settings}"
-        ) from error
+    with explained(experiment.loss, "can't be built"):
+        try:
+            return build_loss(experiment.loss, ClassStats.from_file(dataset.train), **given)
+        except (ValueError, TypeError) as error:
+            settings = ", ".join(f"{key}={value!r}" for key, value in given.items())
+            raise UserError(
+                f"the loss {experiment.loss!r} can't be built: {error}", f"fix --loss-set {settings}" if given else ""
+            ) from error
 
 
 def _count_devices(asked: int | None) -> int:

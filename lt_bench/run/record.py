@@ -19,6 +19,8 @@ from lt_bench.evaluation.ap.average_precision import Evaluator
 from lt_bench.evaluation.evidence.file import write_evidence
 from lt_bench.evaluation.metrics import Measured, measure
 from lt_bench.evaluation.report import class_rows
+from lt_bench.leaderboard.dumped_config import read_config
+from lt_bench.leaderboard.fingerprint import by_weights, images_left, innermost_dataset
 from lt_bench.leaderboard.schema import CURRENT, Device, Memory, ResultRecord
 from lt_bench.leaderboard.verification.by_seal import by_seal
 from lt_bench.run.environment import git_state, versions
@@ -85,7 +87,7 @@ def make_record(
                 "train_annotations": dataset.train.digest,
                 "val_annotations": dataset.val.digest,
                 "classes": len(dataset.train.categories),
-                "train_images": _without(dataset.train, excluded(experiment.exclude, "train")),
+                "train_images": _chosen(folder, _without(dataset.train, excluded(experiment.exclude, "train"))),
                 "val_images": _without(dataset.val, excluded(experiment.exclude, "val")),
             },
             "predictions": measured.evidence.predictions if measured.evidence else sha256_of(folder.predictions),
@@ -172,6 +174,11 @@ def _without(file: LVISFile, left_out: frozenset[int]) -> int:
     return sum(image_id not in left_out for image_id in file.image_ids)
 
 
+def _chosen(folder: RunFolder, images: int) -> int:
+    """How many of so many training images the config's `indices` leave, where --set gave some."""
+    return images_left(innermost_dataset(read_config(folder.config)["train_dataloader"]), images)
+
+
 def plain_value(value: Any) -> bool | int | float | str:
     """A hyper-parameter as a record holds it: anything but a finite number, a flag or a short text as its repr."""
     if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
@@ -185,7 +192,9 @@ def non_default(hyper_parameters: Mapping[str, Any], defaults: Mapping[str, Any]
 
 
 def _overrides(experiment: Experiment) -> list[str]:
-    lines = [f"{key}={value!r}"[:LONGEST] for key, value in sorted(experiment.overrides.items())]
+    """As in the config, but for places on this machine: weights are named by what they are."""
+    overrides = sorted(experiment.overrides.items())
+    lines = [f"{key}={by_weights(value, key)!r}"[:LONGEST] for key, value in overrides]
     if experiment.max_iters is not None:
         lines.append(f"--max-iters {experiment.max_iters}")
     if experiment.exclude:

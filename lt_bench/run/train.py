@@ -20,7 +20,7 @@ from lt_bench.run import distributed
 from lt_bench.run.environment import processor
 from lt_bench.run.folder import RunFolder
 from lt_bench.run.manifest import TrainingSummary
-from lt_bench.utils import threads
+from lt_bench.utils import streams, threads
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -104,6 +104,7 @@ def _build_runner(cfg: Config, folder: RunFolder) -> Runner:
             logger: MMLogger = super().build_logger(log_level, str(folder.log), **kwargs)
             for handler in list(logger.handlers):
                 if isinstance(handler, logging.FileHandler):
+                    handler.stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # whatever the locale
                     _log_warnings_to(handler)
                 else:
                     logger.removeHandler(handler)
@@ -180,6 +181,7 @@ def _write_summary(runner: Runner, folder: RunFolder) -> None:
 
 if __name__ == "__main__":
     threads.prepare()
+    streams.prepare()
     warnings.simplefilter("ignore")
     try:
         train_and_predict(Path(sys.argv[1]))

@@ -1,18 +1,15 @@
-"""Files that are either whole or not there, their digests, locks, and whether something can be written."""
+"""Files that are either whole or not there, their digests, and whether something can be written."""
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from errno import EEXIST, EISDIR
 from pathlib import Path
-
-import filelock
 
 from lt_bench.errors import UserError
 
@@ -100,25 +97,6 @@ def sha256_of(path: Path) -> str:
         while chunk := stream.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-@contextmanager
-def locked(path: Path, wait: bool = True) -> Iterator[None]:
-    """Holds the lock file `path`, which stays: of several processes, one goes on and the others wait for it.
-
-    The system frees the lock of a process that ends, however it ends. Missing parent folders are made. Raises OSError
-    where no lock can be had, and TimeoutError when another process holds it and this one shall not `wait`.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _refuse_without_locks(path)
-    with filelock.FileLock(path, mode=0o666 & ~_umask()).acquire(blocking=wait):  # several people may share a cache
-        yield
-
-
-def _refuse_without_locks(path: Path) -> None:
-    """Raises OSError where the file system has no locks: filelock would wait for ever."""
-    with path.open("a") as file, suppress(BlockingIOError):  # held by another process, so there are locks
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
 def refuse_unwritable(path: Path) -> None:

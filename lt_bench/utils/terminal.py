@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
+
+from lt_bench.utils.homes import own_home
 
 
 @contextmanager
@@ -28,7 +30,7 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
 
 def shown(path: Path) -> str:
     """A path relative to the current folder or to the home folder (~), when it lies in one of them."""
-    path = path.resolve()
-    if path.is_relative_to(Path.cwd()):
+    path, home = path.resolve(), own_home()
+    with suppress(OSError, ValueError):  # the current folder may be gone
         return str(path.relative_to(Path.cwd()))
-    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
+    return f"~/{path.relative_to(home)}" if home and path.is_relative_to(home) else str(path)

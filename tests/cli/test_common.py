@@ -135,3 +135,18 @@ def test_a_board_that_cannot_be_written_is_a_users_mistake(tmp_path: Path) -> No
     (tmp_path / "archived").mkdir()
     (tmp_path / "archived" / "archive").touch()
     assert f"error: {tmp_path / 'archived' / 'archive'}" in said(tmp_path / "archived", "--archive")
+
+
+def test_a_name_that_is_no_text_is_a_mistake_and_not_a_traceback() -> None:
+    @click.group(cls=Group)
+    def group() -> None:
+        pass
+
+    @group.command()
+    @click.argument("name")
+    def write(name: str) -> None:
+        name.encode()
+
+    done = CliRunner().invoke(group, ["write", "\udcc3bung"])
+    assert done.exit_code == 2
+    assert "is no text in the locale's encoding" in done.stderr and "rename it" in done.stderr

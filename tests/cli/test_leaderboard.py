@@ -14,7 +14,7 @@ from lt_bench.cli import main
 from lt_bench.cli.run import publish
 from lt_bench.leaderboard import archive, page, store
 from lt_bench.leaderboard.store import LOCK
-from lt_bench.utils.files import locked
+from lt_bench.utils.locks import locked
 
 RECORD = next((Path(__file__).resolve().parents[1] / "leaderboard" / "old_records").rglob("ce_*.json"))
 

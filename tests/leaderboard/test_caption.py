@@ -25,3 +25,17 @@ def fact(records, name):
 def test_seeds_that_a_loss_lacks_are_named(make_record, seeds, line) -> None:
     records = [make_record(loss, ap=0.3 - 0.1 * (loss == "ecm"), seed=seed) for loss in seeds for seed in seeds[loss]]
     assert fact(records, "seeds") == line
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["+model.backbone.depth=18", "train_cfg.max_epochs=1"], "of `model`, `train_cfg` a part was changed by hand"),
+        (["--max-iters 2", "3 images left out", "log_level='DEBUG'"], ""),
+    ],
+)
+def test_a_heading_that_names_other_settings_is_put_right(make_record, overrides, said) -> None:
+    (table,), _ = tables([Run(make_record(overrides=overrides))])
+    parts = [part for part in caption(table) if "what the heading names" in part]
+    assert len(parts) == bool(said)
+    assert all(said in part for part in parts)

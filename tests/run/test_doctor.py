@@ -78,3 +78,15 @@ def test_missing_data_says_where_it_was_looked_for(monkeypatch: pytest.MonkeyPat
     assert (found.ok, found.needed) == (False, False)
     assert "  /nowhere/annotations: no such folder" in found.remedy.splitlines()
     assert "--data-root" in found.remedy
+
+
+def test_the_system_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_package", "_operators", "_opencv", "_gpu", "_data", "_losses"):
+        monkeypatch.setattr(doctor, name, lambda *arguments: doctor.Finding("other", ""))
+    monkeypatch.setattr(doctor, "_weights", list)
+    first = doctor.examine(None)[0]
+    assert (first.what, first.ok) == ("system", True)
+    monkeypatch.setattr(doctor.system, "is_supported", lambda: False)
+    first = doctor.examine(None)[0]
+    assert not first.ok and first.needed
+    assert "Windows through WSL" in first.state and "wsl --install" in first.remedy

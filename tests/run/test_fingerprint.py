@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from experiments import resolved
 
+from lt_bench.leaderboard.fingerprint import by_weights, images_left
 from lt_bench.leaderboard.store import read
 from lt_bench.run.fingerprint import EXACT_REPLACEMENTS, fingerprint, weights_id
 
@@ -93,3 +94,54 @@ def test_local_weights_count_by_content(tmp_path: Path) -> None:
     local = tmp_path / "mine.pth"
     local.write_bytes(content)
     assert weights_id(str(local)) == name == weights_id(f"https://example.org/resnet50-{name}.pth")
+
+
+VISUALIZER = {"type": "DetLocalVisualizer", "vis_backends": [{"type": "LocalVisBackend"}]}
+HOOKS = [{"type": "FiniteLossHook", "interval": 50}, {"type": "RunMeterHook"}]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"+visualizer": VISUALIZER, "+vis_backends": [{"type": "WandbVisBackend"}]},
+        {"default_hooks.logger.interval": 1, "default_hooks.timer": None, "log_level": "DEBUG"},
+        {"default_hooks.checkpoint.max_keep_ckpts": 9, "+default_hooks.visualization.type": "DetVisualizationHook"},
+        {"custom_hooks": [*HOOKS, {"type": "MemoryProfilerHook"}]},
+    ],
+)
+def test_what_is_logged_and_drawn_changes_no_fingerprint(tmp_path: Path, overrides: dict[str, Any]) -> None:
+    assert _fingerprint(tmp_path, overrides=overrides) == _fingerprint(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"default_hooks.param_scheduler": None},  # the learning rate stays what it is
+        {"default_hooks.sampler_seed": None},
+        {"default_hooks.logger.type": "EMAHook"},
+        {"+default_hooks.visualization.type": "EMAHook"},
+        {"custom_hooks": [*HOOKS, {"type": "EMAHook"}]},
+        {"load_from": "det-89abcdef.pth"},
+        {"model.backbone.frozen_stages": 3},
+        {"+model.neck.init_cfg.checkpoint": "neck-01234567.pth"},
+    ],
+)
+def test_what_trains_under_a_harmless_name_changes_the_fingerprint(tmp_path: Path, overrides: dict[str, Any]) -> None:
+    assert _fingerprint(tmp_path, overrides=overrides) != _fingerprint(tmp_path)
+
+
+def test_weights_are_named_by_what_they_are_wherever_they_stand(tmp_path: Path) -> None:
+    (tmp_path / "mine.pth").write_bytes(b"weights")
+    name, digest = str(tmp_path / "mine.pth"), hashlib.sha256(b"weights").hexdigest()[:8]
+    node = {"init_cfg": [{"checkpoint": name, "other": name}], "load_from": name, "other": (name,)}
+    assert by_weights(node) == {
+        "init_cfg": [{"checkpoint": digest, "other": name}],
+        "load_from": digest,
+        "other": (name,),
+    }
+    assert by_weights(name, "model.backbone.init_cfg.checkpoint") == digest
+
+
+def test_images_that_indices_leave() -> None:
+    for indices, left in ((None, 10), (3, 3), (-3, 3), (99, 10), ([1, 5], 2)):
+        assert images_left({"indices": indices}, 10) == left

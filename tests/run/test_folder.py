@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from lt_bench.errors import UserError
 from lt_bench.run.folder import RunFolder
@@ -63,3 +64,45 @@ def test_a_missing_or_damaged_note_is_named(tmp_path: Path, content: bytes | Non
         with pytest.raises(UserError, match=f"{name} can't be read") as caught:
             read()
         assert "\n" not in caught.value.message and "pydantic" not in caught.value.message
+
+
+def test_a_name_that_is_no_text_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "\udcc3bung")
+    with pytest.raises(UnicodeEncodeError):
+        folder.claimed(restart=False).__enter__()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pointer_in_another_encoding_names_its_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "iter_3.pth").write_bytes(b"")
+    RunFolder(tmp_path).checkpoint_pointer.write_bytes("/数据/iter_3.pth".encode("gbk"))
+    assert RunFolder(tmp_path).last_checkpoint() == tmp_path / "iter_3.pth"
+
+
+def test_of_a_checkpoint_that_was_cut_off_the_one_before_is_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = RunFolder(tmp_path)
+    for number in (2, 9, 10):
+        torch.save({"weight": torch.ones(1000)}, tmp_path / f"iter_{number}.pth")
+    (tmp_path / "other.pth").touch()
+    folder.checkpoint_pointer.write_text("iter_10.pth", encoding="utf-8")
+    assert (folder.whole_checkpoint(), caplog.messages) == (tmp_path / "iter_10.pth", [])
+    for number, words in ((10, "iter_10.pth was cut off; going on from the one before, iter_9.pth"), (9, "iter_2.pth")):
+        for content in ((tmp_path / f"iter_{number}.pth").read_bytes()[:-40], b""):
+            (tmp_path / f"iter_{number}.pth").write_bytes(content)
+            caplog.clear()
+            assert folder.whole_checkpoint() == tmp_path / f"iter_{9 if number == 10 else 2}.pth"
+            assert words in caplog.text
+    (tmp_path / "iter_2.pth").write_bytes(b"")
+    assert folder.whole_checkpoint() is None
+    assert "beginning anew" in caplog.text
+
+
+@pytest.mark.parametrize("pointer", [None, "", "/elsewhere/iter_7.pth"])
+def test_a_pointer_that_was_cut_off_loses_no_checkpoint(tmp_path: Path, pointer: str | None) -> None:
+    for number in (2, 10):
+        torch.save({}, tmp_path / f"iter_{number}.pth")
+    if pointer is not None:
+        (tmp_path / "last_checkpoint").write_text(pointer, encoding="utf-8")
+    assert RunFolder(tmp_path).whole_checkpoint() == tmp_path / "iter_10.pth"

@@ -117,6 +117,16 @@ def test_a_run_goes_on_after_its_last_checkpoint(small: Path) -> None:
     assert "resumed from a checkpoint" in record.notes
 
 
+def test_a_run_goes_on_from_the_checkpoint_before_one_that_was_cut_off(small: Path) -> None:
+    work = copied(small, "cut_off")
+    for name in ("result.json", "predictions.json", "training.json"):
+        (work / name).unlink()
+    (work / "iter_2.pth").write_bytes((work / "iter_2.pth").read_bytes()[:-1000])
+    done = run(small, *ECM, "--work-dir", "cut_off")
+    assert "the checkpoint iter_2.pth was cut off" in done.stderr and "continuing after iter_1.pth" in done.stderr
+    assert read(work / "result.json").iterations == 2
+
+
 def test_a_folder_keeps_to_one_run(small: Path) -> None:
     before = (small / "work" / "result.json").read_bytes()
     done = refused(small, "ce", "--max-iters", "2", "--work-dir", "work")

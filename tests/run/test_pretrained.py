@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,9 +13,15 @@ from mmdet.registry import MODELS
 from mmdet.utils import register_all_modules
 
 from lt_bench.errors import UserError
-from lt_bench.run.pretrained import cached_path, ensure_weights
+from lt_bench.run import pretrained
+from lt_bench.run.pretrained import cached_path, ensure_init
 
 KEY = "model.backbone.init_cfg.checkpoint"
+
+
+def ensure_weights(cfg: Any) -> str:
+    """What the weights are, in the record's words."""
+    return ensure_init(cfg)["description"]
 
 
 @pytest.fixture
@@ -69,3 +76,40 @@ def test_a_local_file_is_what_the_backbone_starts_from(tmp_path: Path) -> None:
     backbone.init_weights()
     for name, value in source.state_dict().items():
         assert torch.equal(backbone.state_dict()[name], value), name
+
+
+def test_load_from_is_named_with_the_tensors_that_fit(tmp_path: Path) -> None:
+    cfg, _ = resolved(tmp_path / "data", init="random")
+    weights = pretrained._build(cfg).state_dict()
+    names = list(weights)
+    some = {f"module.{name}": weights[name] for name in names[:5]} | {
+        names[6]: torch.zeros(1, 2, 3),
+        "x": torch.ones(1),
+    }
+    torch.save({"state_dict": some}, tmp_path / "det.pth")
+    digest = hashlib.sha256((tmp_path / "det.pth").read_bytes()).hexdigest()[:8]
+    cfg.load_from = str(tmp_path / "det.pth")
+    before = torch.random.get_rng_state()
+    assert ensure_weights(cfg) == (
+        f"random weights, seed 0; load_from: det.pth (sha256 {digest}), 5 of {len(names)} tensors"
+    )
+    assert torch.equal(torch.random.get_rng_state(), before)
+    for content, said in (({"x": torch.ones(1)}, "has none of the model's"), (b"no checkpoint", "can't be loaded")):
+        if isinstance(content, bytes):
+            (tmp_path / "det.pth").write_bytes(content)
+        else:
+            torch.save(content, tmp_path / "det.pth")
+        with pytest.raises(UserError, match=said):
+            ensure_weights(cfg)
+    cfg.load_from = str(tmp_path / "gone.pth")
+    with pytest.raises(UserError, match=r"gone\.pth do not exist"):
+        ensure_weights(cfg)
+
+
+def test_other_pretrained_parts_must_be_there(tmp_path: Path) -> None:
+    cfg, _ = resolved(tmp_path / "data", init="random")
+    cfg.model.neck.init_cfg = {"type": "Pretrained", "checkpoint": str(tmp_path / "neck.pth")}
+    with pytest.raises(UserError, match="do not exist"):
+        ensure_weights(cfg)
+    (tmp_path / "neck.pth").write_bytes(b"weights")
+    assert ensure_weights(cfg).startswith("random weights, seed 0; neck.init_cfg: neck.pth (sha256 ")

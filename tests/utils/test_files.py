@@ -1,14 +1,11 @@
-"""Files are whole or not there, locks are held by one process at a time, and what can't be written is said early."""
+"""Files are whole or not there, and what can't be written is said early."""
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
 import stat
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,7 +13,6 @@ import pytest
 
 from lt_bench.errors import UserError
 from lt_bench.utils.files import (
-    locked,
     refuse_clashes,
     refuse_unwritable,
     refuse_unwritable_folder,
@@ -24,15 +20,6 @@ from lt_bench.utils.files import (
     write_atomic,
     write_together,
 )
-
-HOLD = """
-import sys
-from pathlib import Path
-from lt_bench.utils.files import locked
-with locked(Path(sys.argv[1])):
-    print("held", flush=True)
-    sys.stdin.readline()
-"""
 
 
 def test_what_is_written_is_there_with_its_digest(tmp_path: Path) -> None:
@@ -112,69 +99,6 @@ def test_a_file_larger_than_a_piece_has_its_digest(tmp_path: Path) -> None:
     content = os.urandom(3 << 20)
     (tmp_path / "file").write_bytes(content)
     assert sha256_of(tmp_path / "file") == hashlib.sha256(content).hexdigest()
-
-
-@pytest.fixture
-def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds the lock `tmp_path / "lock"` until it gets a line."""
-    command = (sys.executable, "-c", HOLD, str(tmp_path / "lock"))
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None and process.stdin is not None
-    assert process.stdout.readline() == "held\n"
-    yield process
-    process.kill()
-    process.communicate()
-
-
-def test_who_does_not_wait_for_a_lock_is_told(holder: subprocess.Popen[str], tmp_path: Path) -> None:
-    with pytest.raises(TimeoutError), locked(tmp_path / "lock", wait=False):
-        pass
-    holder.communicate("go\n")
-    with locked(tmp_path / "lock", wait=False):
-        pass
-
-
-def test_who_waits_for_a_lock_gets_it(holder: subprocess.Popen[str], tmp_path: Path) -> None:
-    waiting = subprocess.Popen(holder.args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    with pytest.raises(subprocess.TimeoutExpired):
-        waiting.wait(timeout=1)
-    holder.communicate("go\n")
-    assert waiting.communicate("go\n", timeout=30)[0] == "held\n"
-
-
-def test_the_lock_of_a_killed_process_is_free(holder: subprocess.Popen[str], tmp_path: Path) -> None:
-    holder.kill()
-    holder.wait()
-    with locked(tmp_path / "lock", wait=False):
-        pass
-
-
-def test_a_lock_makes_its_folder_and_is_free_afterwards(tmp_path: Path) -> None:
-    for _ in range(2):
-        with locked(tmp_path / "new" / "lock", wait=False):
-            assert (tmp_path / "new" / "lock").is_file()
-
-
-def test_a_lock_is_for_everybody_whom_the_umask_allows(tmp_path: Path) -> None:
-    before = os.umask(0o002)
-    try:
-        with locked(tmp_path / "lock"):
-            assert stat.S_IMODE((tmp_path / "lock").stat().st_mode) == 0o664
-    finally:
-        os.umask(before)
-
-
-@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
-@pytest.mark.parametrize("wait", [True, False])
-def test_a_file_system_without_locks_is_an_error_at_once(
-    tmp_path: Path, code: int, wait: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(file: object, operation: int) -> None:
-        raise OSError(code, os.strerror(code))
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
-    with pytest.raises(OSError, match=os.strerror(code)), locked(tmp_path / "lock", wait):
-        pass
 
 
 def test_what_can_be_written_is_left_as_it_is(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from lt_bench.data.cache import cache_folder
 from lt_bench.data.glyphs.font import Glyph, choose
 from lt_bench.data.glyphs.lvis_form import (
     Mask,
@@ -32,7 +33,7 @@ from lt_bench.data.glyphs.plan import TRAIN, VAL, ImagePlan, plan
 from lt_bench.data.glyphs.presets import PRESETS, Preset
 from lt_bench.data.glyphs.render import render
 from lt_bench.errors import UserError, did_you_mean
-from lt_bench.utils.files import locked
+from lt_bench.utils.locks import locked
 
 GENERATOR_VERSION = 1  # part of the cache's folder name: raise it whenever the bytes change
 SPLITS = (("train", TRAIN), ("val", VAL))
@@ -45,19 +46,20 @@ Progress = Callable[[int, int], None]
 def make(preset: str, cache: Path | None = None, progress: Progress | None = None) -> Path:
     """The root folder of the data set `preset`, made if it is not in the cache or was damaged there.
 
-    The folder holds annotations/lvis_v1_{train,val}.json and {train,val}2017/*.bmp. The cache is $LT_BENCH_CACHE or
-    ~/.cache/lt_bench unless given. `progress` is called with the number of images made and the number of all.
+    The folder holds annotations/lvis_v1_{train,val}.json and {train,val}2017/*.bmp. The cache is that of
+    `cache_folder` unless given. `progress` is called with the number of images made and the number of all.
     Raises UserError for an unknown preset and for a cache that cannot be written.
     """
     if preset not in PRESETS:
         raise UserError(f"Unknown preset {preset!r} of the embedded data set.", did_you_mean(preset, PRESETS))
-    folder = cache or Path(os.environ.get("LT_BENCH_CACHE") or Path.home() / ".cache" / "lt_bench")
-    return make_preset(PRESETS[preset], folder, progress=progress)
+    return make_preset(PRESETS[preset], cache or cache_folder(), progress=progress)
 
 
 def make_preset(preset: Preset, cache: Path, workers: int | None = None, progress: Progress | None = None) -> Path:
     """`make` for a preset of one's own; the number of worker processes does not change a byte."""
     root = cache / name_of(preset)
+    if is_intact(root):
+        return root  # also in a cache that can't be written
     try:
         with locked(cache / f".{root.name}.lock"):
             if not is_intact(root):

@@ -9,8 +9,9 @@ from typing import Any
 
 from lt_bench.errors import UserError
 from lt_bench.leaderboard.dumped_config import before_fitting, is_probe, read_config
-from lt_bench.leaderboard.fingerprint import box_heads, fingerprint, innermost_dataset, weights_id
+from lt_bench.leaderboard.fingerprint import box_heads, fingerprint, innermost_dataset
 from lt_bench.leaderboard.schema import ResultRecord
+from lt_bench.leaderboard.starting_weights import init_denied
 from lt_bench.leaderboard.verification.by_overrides import by_overrides, parse_overrides
 from lt_bench.leaderboard.verification.by_probe import by_probe
 from lt_bench.leaderboard.verification.problem import ABSENT, Problem, differences, unreadable
@@ -62,10 +63,10 @@ def _stated(record: ResultRecord, config: Mapping[str, Any], overrides: Mapping[
         "data": {"classes": len(block["image_count"])},
         "per_class": rows,
         "amp": config["optim_wrapper"]["type"] == "AmpOptimWrapper",
-        "init": _init(record, config["model"]["backbone"].get("init_cfg"), seed),
+        "init": init_denied(config, record.init.description),
         "track": _track(config, overrides),
     }
-    if not train.get("exclude"):
+    if not train.get("exclude") and train.get("indices") is None:
         found["data"]["train_images"] = block["num_images"]
     if record.detections_per_image is not None:
         found["detections_per_image"] = config["model"]["test_cfg"]["rcnn"]["max_per_img"]
@@ -78,14 +79,6 @@ def _stated(record: ResultRecord, config: Mapping[str, Any], overrides: Mapping[
 
 def _by_class(record: ResultRecord) -> dict[str, Any]:
     return record.model_dump() | {"per_class": {str(row.id): row.model_dump() for row in record.per_class}}
-
-
-def _init(record: ResultRecord, init: Mapping[str, Any] | None, seed: int) -> dict[str, str]:
-    if init is None:
-        return {"kind": "random", "description": f"random weights, seed {seed}"}
-    weights = weights_id(init["checkpoint"])
-    told = len(weights) != 8 or weights in record.init.description  # else they are not here, and have no hash in a name
-    return {"kind": "pretrained", "description": record.init.description if told else f"weights {weights}"}
 
 
 def _track(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, str]:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lt_bench.leaderboard.fingerprint import innermost_dataset
+from lt_bench.leaderboard.fingerprint import by_weights, innermost_dataset
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.verification.problem import ABSENT, Problem
 
@@ -32,7 +32,7 @@ def parse_overrides(lines: tuple[str, ...]) -> dict[str, Any]:
 def by_overrides(record: ResultRecord, config: Mapping[str, Any], overrides: Mapping[str, Any]) -> Iterator[Problem]:
     """config: as it was before it was fitted to devices. overrides: as `parse_overrides` gives them."""
     for key, value in overrides.items():
-        found = _look_up(config, key)
+        found, value = by_weights(_look_up(config, key), key), by_weights(value, key)
         if key not in FITTED and not _overlaps(key, overrides) and not _contains(found, value):
             yield Problem(f"overrides.{key}", value, found)
     left_out = innermost_dataset(config["test_dataloader"]).get("exclude")
