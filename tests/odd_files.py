@@ -48,9 +48,13 @@ RUNS = [
 POLYGONS = st.lists(
     st.lists(COORDINATES, min_size=0, max_size=9) | st.just(POLYGON) | COORDINATES, max_size=3
 ) | st.builds(lambda place, value: [[*POLYGON[:place], value, *POLYGON[place + 1 :]]], st.integers(0, 7), COORDINATES)
+# Polygons that are sound but for their length, and a second one beside.
+CUT = st.builds(lambda length, other: [POLYGON[:length], *other], st.integers(0, 8), st.sampled_from([[], [POLYGON]]))
 SHAPES = (
     SCALARS
     | POLYGONS
+    | CUT
+    | CUT.map(lambda shape: shape[0])  # a flat list
     | st.builds(
         lambda size, counts: {"size": size, "counts": counts},
         st.sampled_from([[HEIGHT, WIDTH], [WIDTH, HEIGHT], [HEIGHT], [10**6, 10**6], None, [HEIGHT, "48"]]),
@@ -140,7 +144,8 @@ def odd_files(draw: st.DrawFn) -> tuple[dict[str, Content], dict[str, str], list
 
 @st.composite
 def _oddity(draw: st.DrawFn, contents: dict[str, Content]) -> Oddity:
-    split, section = draw(st.sampled_from(["train", "val"])), draw(st.sampled_from([*FIELDS]))
+    split = draw(st.sampled_from(["train", "val"]))
+    section = draw(st.sampled_from(["categories", *["images"] * 2, *["annotations"] * 4]))
     content = contents[split]
     kind = draw(st.sampled_from(["field"] * 16 + ["entry", "twice", "copy", "section"]))
     if not isinstance(content.get(section), list) or kind == "section":
@@ -157,7 +162,8 @@ def _oddity(draw: st.DrawFn, contents: dict[str, Content]) -> Oddity:
     if not isinstance(entry, dict) or kind == "twice":
         entries.append(copy.deepcopy(entry))
         return Oddity(split, section, len(entries) - 1, "id", [])
-    field = draw(st.sampled_from([*FIELDS[section]]))
+    often = ["segmentation"] * 3 + ["id", "area", "bbox"] if section == "annotations" else []
+    field = draw(st.sampled_from([*FIELDS[section], *often]))
     value = draw(FIELDS[section][field])
     if kind == "copy":  # what another entry has
         other = draw(st.sampled_from(entries))

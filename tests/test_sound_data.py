@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from odd_files import FORMS, MISSING, Content, Oddity, detections_on, odd_files, sound_content, write_images
 
 from lt_bench.data import lvis
@@ -24,7 +25,7 @@ from lt_bench.data.problem import REMEDIES, described
 from lt_bench.data.verify import check_both
 from lt_bench.errors import UserError
 from lt_bench.evaluation.ap import average_precision
-from lt_bench.evaluation.ap.average_precision import evaluate_all
+from lt_bench.evaluation.ap.average_precision import EVALUATORS, Evaluator, evaluate_all
 from lt_bench.evaluation.terms import IouType
 
 KINDS: tuple[IouType, ...] = ("bbox", "segm")
@@ -46,18 +47,18 @@ def write(root: Path, content: Content, split: str, form: str = "plain") -> Path
     return path
 
 
-def reported(root: Path, train: Path, val: Path) -> list[tuple[str, str]]:
-    """What the check says, and what to do about it."""
+def reported(root: Path, train: Path, val: Path) -> tuple[list[tuple[str, str]], list[str]]:
+    """The problems that the check finds, each with what to do about it, and its notes."""
     try:
         files = lvis.load(train), lvis.load(val)
     except UserError as error:
-        return [(error.message, error.remedy)]
+        return [(error.message, error.remedy)], []
     found = check_both(files[0], files[1], root)
     assert list(disagreements(*files)) == found.problems["both"]
-    return [(described(problem), REMEDIES[problem.kind]) for problem in found.all()]
+    return [(described(problem), REMEDIES[problem.kind]) for problem in found.all()], found.notes
 
 
-def evaluated(val: Path, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def evaluated(val: Path, rows: list[dict[str, Any]], evaluator: Evaluator) -> dict[str, Any]:
     """By kind: the precision array, or None where it was refused, which must be with a remedy."""
     predictions = val.with_name("predictions.json")
     predictions.write_text(json.dumps(rows))
@@ -66,7 +67,7 @@ def evaluated(val: Path, rows: list[dict[str, Any]]) -> dict[str, Any]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                found[kind] = evaluate_all(val, predictions, (kind,))[kind].precision
+                found[kind] = evaluate_all(val, predictions, (kind,), evaluator)[kind].precision
         except UserError as error:
             assert str(val) in error.message and error.remedy
             found[kind] = None
@@ -120,32 +121,35 @@ EXAMPLES = 3 * settings().max_examples
 
 
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
-@given(odd_files())
+@given(odd_files(), st.sampled_from(EVALUATORS))
 def test_what_passes_the_check_is_read_and_evaluated_rightly(
-    root: Path, drawn: tuple[dict[str, Content], dict[str, str], list[Oddity]]
+    root: Path, drawn: tuple[dict[str, Content], dict[str, str], list[Oddity]], evaluator: Evaluator
 ) -> None:
     contents, forms, oddities = drawn
     train, val = (write(root, contents[split], split, forms[split]) for split in ("train", "val"))
-    reports = reported(root, train, val)
+    reports, notes = reported(root, train, val)
     if not reports:
-        assert train_on(root, train) > 0
+        objects = contents["train"]["annotations"]
+        assert train_on(root, train) == len(objects) or any("not trained on" in note for note in notes)
+        counted = [0 < entry["area"] <= 1e10 and not entry.get("ignore") for entry in contents["val"]["annotations"]]
+        assert all(counted) or any("not evaluated" in note for note in notes)
     for message, remedy in reports:
         assert remedy
         assert "lvis_v1_train.json" in message or "lvis_v1_val.json" in message
     if reports and len(oddities) == 1:
         assert any(names(oddities[0], message) for message, _ in reports), (oddities[0], reports)
     if forms["val"] != "plain" or any(oddity.split == "val" for oddity in oddities):
-        assess(root, val, contents["val"], must=not reports)
+        assess(val, contents["val"], evaluator, must=not reports)
 
 
-def assess(root: Path, val: Path, content: Content, must: bool) -> None:
+def assess(val: Path, content: Content, evaluator: Evaluator, must: bool) -> None:
     """must: whether the file must be evaluated."""
     try:
         rows = detections_on(content)
     except Exception:  # the file has no images, sizes or classes to make detections of
         assert not must
         rows = detections_on(sound_content("val"))
-    found = evaluated(val, rows)
+    found = evaluated(val, rows, evaluator)
     for kind, precision in found.items():
         if precision is None:
             assert not must

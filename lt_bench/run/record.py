@@ -13,6 +13,7 @@ from lt_bench.api.registry import get_info
 from lt_bench.data.dataset import Dataset
 from lt_bench.data.exclusion import Excluded, excluded
 from lt_bench.data.lvis import LVISFile
+from lt_bench.data.notes import on_evaluation
 from lt_bench.data.subset import subset
 from lt_bench.errors import UserError
 from lt_bench.evaluation.ap.average_precision import Evaluator
@@ -94,7 +95,7 @@ def make_record(
             "started": run.started,
             "overrides": _overrides(experiment),
             "amp": experiment.amp,
-            "notes": [*run.notes, *measured.warnings()],
+            "notes": [*run.notes, *(note[:LONGEST] for note in on_evaluation(dataset.val)), *measured.warnings()],
             "detections_per_image": run.detections_per_image,
             "evidence": evidence,
         }

@@ -51,7 +51,7 @@ class Measured:
 
     def warnings(self) -> list[str]:
         """Why some numbers may not be what they seem."""
-        return [*self.notes, *(one.warning for one in self.found.values() if one.warning)]
+        return [one.warning for one in self.found.values() if one.warning]
 
 
 def chosen(names: Collection[str]) -> list[Metric]:
