@@ -33,9 +33,15 @@ PAGE = """# Leaderboard: made
 
 | loss | AP_fixed |
 
-## second (fingerprint 4567)
+## decoupled, features of ce (fingerprint 4567)
 
 **Decoupled:** the classifier alone.
+
+| loss | box AP |
+
+**What follows:** nothing of this.
+
+## second (fingerprint 89ab)
 
 - fact
 
@@ -55,9 +61,7 @@ SHOWN = """**first (fingerprint 0123)**
 
 **What does not:** the rest.
 
-**second (fingerprint 4567)**
-
-**Decoupled:** the classifier alone.
+**second (fingerprint 89ab)**
 
 | loss | box AP |"""
 

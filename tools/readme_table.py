@@ -1,4 +1,6 @@
-"""Puts the tables of leaderboards/glyphs.md into README.md, between two marks: `python tools/readme_table.py`."""
+"""Puts the tables of training in full of leaderboards/glyphs.md into README.md, between two marks:
+`python tools/readme_table.py`.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +13,21 @@ END = "<!-- End of the tables. -->"
 
 
 def excerpt(page: str) -> str:
-    """Of every table of a page: its heading, what it is if not the usual, the table, and what follows from it and what
-    does not.
-    """
+    """Of every table of training in full: its heading, the table, and what follows from it and what does not."""
     return "\n\n".join(_paragraphs(page))
 
 
 def _paragraphs(page: str) -> Iterator[str]:
-    wants_table = False
+    shown = wants_table = False
     for paragraph in page.split("\n\n"):
         if paragraph.startswith("## "):
-            wants_table = "fingerprint" in paragraph
-            if wants_table:
+            shown = wants_table = "fingerprint" in paragraph and not paragraph.startswith("## decoupled")
+            if shown:
                 yield f"**{paragraph.removeprefix('## ')}**"
         elif paragraph.startswith("|") and wants_table:
             wants_table = False  # tables of further metrics stay on the page
             yield paragraph
-        elif paragraph.startswith(("**Decoupled:**", "**What follows:**", "**What does not:**", "**Few images:**")):
+        elif shown and paragraph.startswith(("**What follows:**", "**What does not:**", "**Few images:**")):
             yield paragraph.rstrip()
 
 
