@@ -114,7 +114,7 @@ def compare_runs(
     measured = [one for side in sides if not isinstance(side, Mapping) for one in side if one.name in found.losses]
     single = any(len(one) < 2 for one in measured)
     values = _by_loss(sides[0], metric), _by_loss(sides[1], metric)
-    chance = by_chance(*([side[loss] for loss in found.losses] for side in values))
+    chance = by_chance(*([side[loss] for loss in found.losses] for side in values)) if independent else None
     return Comparison(*names, metric, found, pairs, doubted, independent, single, chance)
 
 

@@ -32,7 +32,8 @@ HOW_TO_READ = """\
 - *95 % seeds*, *95 % seeds and images*: percentiles of tau with other seeds on these very images, and with other seeds
   and images. They are too near to 0 where losses are close, and do not hold where the true tau is near 1 or -1.
 - *by chance*: how often an order that has nothing to do with the first gives this tau or a larger one: all orders of
-  the losses are counted. A small share says that the two have something in common, not how much.
+  the losses are counted. A small share says that the two have something in common, not how much. It is not given where
+  both orders are of the same runs.
 - *pairs*: how many differ significantly in the first order, in the second, in both the same way round, and in both the
   reverse. Significant is meant after Holm's correction for all pairs, at 2.5 % in each of two orders.
 - A "-" stands where nothing can be said: too few seeds, no evidence, or too few images of rare classes."""

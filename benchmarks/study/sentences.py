@@ -137,6 +137,8 @@ def own(one: Difference) -> str:
     found = one.total or one.seeds
     if found is None:
         return f"{100 * one.value:.1f} (interval unknown)"
+    if found.low == found.high:  # of values that are all the same no resample tells what another run could give
+        return f"{100 * one.value:.1f} in every run (no interval)"
     return f"{100 * one.value:.1f} [{max(0.0, 100 * found.low):.1f}, {100 * found.high:.1f}]"
 
 

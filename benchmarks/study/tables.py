@@ -117,7 +117,7 @@ def of_comparisons(found: Iterable[Comparison]) -> str:
                 interval(agreement.bounds),
                 interval(agreement.seeds),
                 interval(agreement.total),
-                ABSENT if one.chance is None else f"{100 * one.chance:.1f} %",
+                _share(one.chance),
                 ABSENT if one.doubted else " / ".join(map(str, counts)),
                 verdict(one),
             ]
@@ -132,9 +132,16 @@ def of_ceilings(tracks: Sequence[Track]) -> str:
     rows = []
     for track in tracks:
         for one in ceilings(track):
-            middle, runs = one.middle(), str(one.runs[0]) if one.runs[0] == one.runs[1] else "{}-{}".format(*one.runs)
+            middle = one.middle() if len(one.taus) > 1 else None  # a single split has no spread
+            runs = str(one.runs[0]) if one.runs[0] == one.runs[1] else "{}-{}".format(*one.runs)
             rows.append([track.name, one.metric, runs, tau_text(one.mean() or 0.0), interval(middle)])
     return table(["order", "metric", "seeds in a half", "mean tau", "middle 95 %"], rows, "llr") if rows else ""
+
+
+def _share(chance: float | None) -> str:
+    if chance is None:
+        return ABSENT
+    return "< 0.1 %" if chance < 0.001 else f"{100 * chance:.1f} %"
 
 
 def _tau_and_bounds(one: Comparison) -> str:
