@@ -105,8 +105,8 @@ def test_cuda_calls_on_a_machine_without_are_explained() -> None:
 
 
 def test_trainable_parameters_are_right_and_nothing_random_moves() -> None:
-    states = random.getstate(), np.random.get_state()[1].tolist(), torch.random.get_rng_state()
+    states = random.getstate(), repr(np.random.get_state(legacy=False)), torch.random.get_rng_state()
     try_loss(Scaled(STATS), "mine", "cpu")
     assert random.getstate() == states[0]
-    assert np.random.get_state()[1].tolist() == states[1]
+    assert repr(np.random.get_state(legacy=False)) == states[1]
     assert torch.equal(torch.random.get_rng_state(), states[2])

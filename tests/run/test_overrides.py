@@ -104,7 +104,8 @@ def test_what_contradicts_the_arguments(tmp_path: Path, overrides: dict[str, Any
 def test_a_plan_refuses_both(tmp_path: Path) -> None:
     paths = write_annotations(tmp_path)
     dataset = Dataset(paths, load(paths.train), load(paths.val))
-    for overrides in ({"resume": True}, {"custom_hooks": []}):
+    refused: tuple[dict[str, Any], ...] = ({"resume": True}, {"custom_hooks": []})
+    for overrides in refused:
         with pytest.raises(UserError, match="--set"):
             make_plan(Experiment("ce", dataset="lvis_v1", init="random", overrides=overrides), dataset, None, None)
 
