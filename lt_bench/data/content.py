@@ -184,8 +184,8 @@ def _pairs(rows: NDArray[Any], categories: NDArray[Any], known: NDArray[Any]) ->
 
 
 def _counts(file: LVISFile) -> Iterator[Problem]:
-    """Counts only annotations of images that are listed: no others can be trained on."""
-    listed = file.columns["image_row"] >= 0
+    """Counts only annotations of images that are listed, and not ignored: no others can be trained on."""
+    listed = (file.columns["image_row"] >= 0) & ~file.columns["ignore"]
     pairs = np.stack([file.columns["category_id"][listed], file.columns["image_row"][listed]], axis=1)
     shown = {
         "instance_count": Counter(pairs[:, 0].tolist()),

@@ -40,12 +40,21 @@ FOR_TRAINING = ("categories.name", "categories.image_count", "categories.instanc
 
 @dataclass(frozen=True)
 class DataPaths:
-    """The annotation files of a data set and the folder in which its images are resolved."""
+    """The annotation files of a data set and the folder in which its images are resolved. is_own: a data set that a
+    user named, and none that is known here."""
 
     dataset: str
     train: Path
     val: Path
     image_root: Path
+    is_own: bool = False
+
+    def check_command(self) -> str:
+        """What lists all that is wrong with it."""
+        if not self.is_own:
+            return f"lt_bench data check {self.image_root} --dataset {self.dataset}"
+        files = f"--train-annotations {self.train} --val-annotations {self.val}"
+        return f"lt_bench data check {files} --images {self.image_root}"
 
 
 def find(dataset: str, data_root: Path | None) -> DataPaths:
