@@ -49,8 +49,9 @@ def _named(word: str) -> Iterator[tuple[Split, Path]]:
 
 
 def _split(path: Path) -> Split | None:
-    """From a file's own name, else from its folder's, as Roboflow has it."""
-    return split_of(path) or split_of(path.parent)
+    """From a file's own name, else from that of its folder, as Roboflow has it."""
+    folder = path.resolve().parent.name.lower()
+    return split_of(path) or next((split for split, names in NAMES.items() if folder in names), None)
 
 
 def _in_folder(folder: Path) -> dict[Split, Path]:
