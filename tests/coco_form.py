@@ -35,9 +35,7 @@ def coco_form(images: Iterable[int], objects: Iterable[tuple[int, int]], names: 
             {"id": key, "width": SIZE, "height": SIZE, "file_name": f"{key:012d}.png", "license": 1} for key in images
         ],
         "annotations": annotations,
-        "categories": [
-            {"id": key, "name": name, "supercategory": "thing"} for key, name in (names or NAMES).items()
-        ],
+        "categories": [{"id": key, "name": name, "supercategory": "thing"} for key, name in (names or NAMES).items()],
     }
 
 

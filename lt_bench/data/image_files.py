@@ -177,6 +177,21 @@ def _noted(root: Path) -> Path | None:
     return Path(folder) if isinstance(folder, str) else None
 
 
+def images_near(annotations: Iterable[Path]) -> Path | None:
+    """The folder that holds images in a known layout and the annotation files, or their folders; None if there is none.
+
+    Above a folder that is not called annotations, one needs more than some images to be taken for it.
+    """
+    ranked: dict[Path, int] = {}
+    for path in annotations:
+        own = path.resolve().parent
+        above = own.parent
+        ranked[own] = holds_images(own)
+        ranked[above] = holds_images(above) if own.name == "annotations" or holds_images(above) > 1 else 0
+    best = max(ranked, key=ranked.__getitem__, default=None)
+    return best if best is not None and ranked[best] else None
+
+
 def holds_images(folder: Path) -> int:
     """How much a folder looks like one of images: 2 with folders of both splits or `images`, 1 with less, 0 not."""
     if not (folder.is_dir() and os.access(folder, os.R_OK)):

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from lt_bench.data import glyphs, lvis
-from lt_bench.data.image_files import holds_images
+from lt_bench.data.image_files import images_near
 from lt_bench.errors import DataNotFoundError, UserError
 
 LAYER = "lvis_v1"  # the config layer of such data: LVIS's recipe
@@ -31,7 +31,9 @@ def find(name: str, train: Path, val: Path, images: Path | None) -> lvis.DataPat
     check_name(name)
     for option, path in (("--train-annotations", train), ("--val-annotations", val)):
         if not path.is_file():
-            raise DataNotFoundError(f"{option} {path}: no such file", "give an annotation file in LVIS's or COCO's form")
+            raise DataNotFoundError(
+                f"{option} {path}: no such file", "give an annotation file in LVIS's or COCO's form"
+            )
     if images is not None and not images.is_dir():
         raise DataNotFoundError(f"--images {images}: no such folder", "give the folder that holds the images")
     return lvis.DataPaths(name, train, val, images or beside(train, val), is_own=True)
@@ -39,9 +41,8 @@ def find(name: str, train: Path, val: Path, images: Path | None) -> lvis.DataPat
 
 def beside(train: Path, val: Path) -> Path:
     """The nearest folder above the annotations that holds images. Raises DataNotFoundError where there is none."""
-    folders = [folder for path in (train, val) for folder in path.resolve().parents[:2]]
-    best = max(folders, key=holds_images)
-    if not holds_images(best):
-        places = ", ".join(map(str, dict.fromkeys(folders)))
-        raise DataNotFoundError(f"no images were found in {places}", "name their folder with --images DIR")
-    return best
+    found = images_near((train, val))
+    if found is None:
+        places = dict.fromkeys(str(folder) for path in (train, val) for folder in path.resolve().parents[:2])
+        raise DataNotFoundError(f"no images were found in {', '.join(places)}", "name their folder with --images DIR")
+    return found

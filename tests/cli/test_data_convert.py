@@ -107,7 +107,9 @@ def test_eval_takes_cocos_form_and_says_whose_rules_hold(coco: dict[str, Path], 
     for one in content["annotations"]:
         (runs,) = coco_masks.frPyObjects(one["segmentation"], 64, 64)
         mask = {"size": [64, 64], "counts": runs["counts"].decode()}
-        found.append({key: one[key] for key in ("image_id", "category_id", "bbox")} | {"segmentation": mask, "score": 0.9})
+        found.append(
+            {key: one[key] for key in ("image_id", "category_id", "bbox")} | {"segmentation": mask, "score": 0.9}
+        )
     wrong = {**found[0], "category_id": 90, "score": 0.99}  # of a class that its image does not show
     Path("found.json").write_text(json.dumps([*found, wrong]), encoding="utf-8")
     call("data", "convert", "coco", "--out", "out")
@@ -138,9 +140,7 @@ def test_eval_takes_cocos_form_and_says_whose_rules_hold(coco: dict[str, Path], 
     ],
 )
 @pytest.mark.parametrize("verb", ["run", "features"])
-def test_options_of_own_data_that_do_not_fit(
-    coco: dict[str, Path], verb: str, arguments: list[str], said: str
-) -> None:
+def test_options_of_own_data_that_do_not_fit(coco: dict[str, Path], verb: str, arguments: list[str], said: str) -> None:
     own: list[Any] = ["--train-annotations", coco["train"], "--val-annotations", coco["val"], "--dataset-name", "mine"]
     if arguments[0] in ("--dataset", "--data-root"):
         arguments = [*own, *arguments]
@@ -151,3 +151,10 @@ def test_options_of_own_data_that_do_not_fit(
     done = call(*first, *arguments)
     assert done.exit_code == 2
     assert said in done.output
+
+
+@pytest.mark.parametrize("arguments", [["data", "check", "coco"], ["doctor", "--look-only", "--data-root", "coco"]])
+def test_who_looks_for_lvis_is_told_how_to_use_what_is_there(coco: dict[str, Path], arguments: list[str]) -> None:
+    done = call(*arguments)
+    files = ("coco/annotations/instances_train2017.json", "coco/annotations/instances_val2017.json")
+    assert f"--train-annotations {files[0]} --val-annotations {files[1]} --images coco" in done.output

@@ -46,5 +46,3 @@ def convert(sources: Sequence[Source], paths: Mapping[Split, Path], options: Opt
         head, *rest = described(source, own, options, changes)
         lines += [f"{source.split}: {head}", *(f"  {line}" for line in rest)]
     return Converted(digests, [*classes.notes, *lines])
-
-

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lt_bench.data.convert.source import Source
-from lt_bench.data.image_files import NAMES, Split, holds_images, split_of
+from lt_bench.data.image_files import NAMES, Split, images_near, split_of
 from lt_bench.errors import DataNotFoundError, UserError
 
 PREFERRED = ("instances_", "_annotations.coco")  # COCO's and Roboflow's names, before all others in a folder
@@ -77,7 +77,4 @@ def _is_json(path: Path) -> bool:
 
 def image_folder(sources: Sequence[Source]) -> Path | None:
     """The folder above the annotations that holds images in a known layout: below it they are looked for."""
-    paths = [path.resolve() for source in sources for path in source.files]
-    nearest = [folder for path in paths for folder in path.parents[:2]]
-    best = max(nearest, key=holds_images, default=None)
-    return best if best is not None and holds_images(best) else None
+    return images_near(path for source in sources for path in source.files)

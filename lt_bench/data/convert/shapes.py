@@ -54,4 +54,4 @@ def mask_area(segmentation: Any, size: Size) -> int | None:
 def box_area(box: list[float]) -> float | None:
     """Width times height; None where that is no positive finite number."""
     area = box[2] * box[3] if min(box[2:]) > 0 else 0.0
-    return area if 0 < area and isfinite(area) else None
+    return area if area > 0 and isfinite(area) else None

@@ -56,9 +56,7 @@ def test_counts_groups_and_negatives_are_those_of_a_plain_recount(tmp_path: Path
             assert category["image_count"] == len(set(own))
             assert category["frequency"] == ("r" if len(set(own)) < 2 else "c" if len(set(own)) < 3 else "f")
         for image in lvis["images"]:
-            shown = {
-                each["category_id"] for each in content[split]["annotations"] if each["image_id"] == image["id"]
-            }
+            shown = {each["category_id"] for each in content[split]["annotations"] if each["image_id"] == image["id"]}
             assert image["neg_category_ids"] == sorted(NAMES.keys() - shown)
             assert image["not_exhaustive_category_ids"] == []
         assert lvis["annotations"] == content[split]["annotations"]  # ids, boxes and masks as they were
@@ -69,7 +67,9 @@ def test_counts_groups_and_negatives_are_those_of_a_plain_recount(tmp_path: Path
 
 
 def test_groups_are_those_of_lvis_by_default(tmp_path: Path) -> None:
-    content = {"train": coco_form(range(101), [(image, 5) for image in range(101)] + [(7, 3)] + [(k, 11) for k in range(11)])}
+    content = {
+        "train": coco_form(range(101), [(image, 5) for image in range(101)] + [(7, 3)] + [(k, 11) for k in range(11)])
+    }
     found, _ = converted(tmp_path, content)
     groups = {category["id"]: category["frequency"] for category in found["train"]["categories"]}
     assert groups == {3: "r", 5: "f", 11: "c", 90: "r"}
@@ -245,7 +245,10 @@ def test_splits_get_one_list_of_classes(tmp_path: Path) -> None:
     content["val"]["annotations"] = [one for one in content["val"]["annotations"] if one["category_id"] != 11]
     found, done = converted(tmp_path, content)
     assert found["train"]["categories"] == found["val"]["categories"]
-    assert any("1 categories that instances_val2017.json does not list were added, e.g. 11 ('wedge')" in line for line in done.lines)
+    assert any(
+        "1 categories that instances_val2017.json does not list were added, e.g. 11 ('wedge')" in line
+        for line in done.lines
+    )
     content["val"]["categories"][0]["name"] = "cat"
     with pytest.raises(UserError, match=r"category 3 has two names: 'disc' in instances_train2017\.json and 'cat' in"):
         converted(tmp_path, content)

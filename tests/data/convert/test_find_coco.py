@@ -32,7 +32,11 @@ def files(root: Path, *names: str) -> None:
             *("train/_annotations.coco.json", "valid/_annotations.coco.json"),
         ),
         (["train.json.gz", "validation.json", "notes.json"], "train.json.gz", "validation.json"),
-        (["annotations/train/result.json", "annotations/a_val.json", "train/labels.json"], "train/labels.json", "annotations/a_val.json"),
+        (
+            ["annotations/train/result.json", "annotations/a_val.json", "train/labels.json"],
+            "train/labels.json",
+            "annotations/a_val.json",
+        ),
     ],
 )
 def test_a_folder(tmp_path: Path, names: list[str], train: str, val: str) -> None:
@@ -61,9 +65,7 @@ def test_files_and_folders_of_one_split(tmp_path: Path) -> None:
         (["two"], r"several files can be the split train: .*x_train\.json, .*y_train\.json"),
     ],
 )
-def test_what_can_not_be_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: list[str], said: str
-) -> None:
+def test_what_can_not_be_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: list[str], said: str) -> None:
     files(tmp_path, "A.json", "train.json", "two/x_train.json", "two/y_train.json")
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path)
