@@ -39,7 +39,7 @@ def data_make(preset: str) -> None:
 @click.option("--groups", metavar="R,C", help="Most training images of a rare and of a common class.  [default: the "
               "groups that the files have, else LVIS's 10,100]")  # fmt: skip
 @click.option("--crowds", type=click.Choice(CROWDS), default="ignore", show_default=True,
-              help="Regions with several objects (iscrowd): ignored regions, left out, or objects like any other.")  # fmt: skip
+              help="Regions with several objects (iscrowd): ignored, left out, or objects like any other.")  # fmt: skip
 def data_convert(
     paths: tuple[str, ...], out: Path, form: str, images: Path | None, groups: str | None, crowds: Crowds
 ) -> None:

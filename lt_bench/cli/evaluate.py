@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,6 +139,7 @@ def evaluate(
         write_evidence(measured.evidence, evidence)
         logger.info(f"evidence: {evidence}, {evidence.stat().st_size / 1e6:.2f} MB")
     if named is not None and folder is not None:
+        measured = replace(measured, notes=(*(line.strip() for line in assumed), *measured.notes))
         write_record(folder, named, targets, annotations, measured, evaluator, reading, seconds)
 
 

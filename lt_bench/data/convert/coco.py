@@ -37,7 +37,7 @@ def sources_of(files: Mapping[Split, LVISFile]) -> list[Source]:
     """`sources` of files that are open.
 
     Annotations are exhaustive, as COCO's are, where no image lists absent classes, whether the lists are missing or all
-    empty; the latter only where they are so in all splits, for there are federated sets whose training images have none.
+    empty; the latter only if they are in all splits, for there are federated sets whose training images have none.
     """
     for file in files.values():
         _refuse_partial_lists(file)

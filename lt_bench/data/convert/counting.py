@@ -18,7 +18,7 @@ class Counted:
     """For I images and K classes, both in the order of the source and of `category_ids`.
 
     image_ids int64 [I]. sizes: int64 [I, 2], width and height. category_ids int64 [K], ascending.
-    shown: one number for each pair of an image and a class that it shows, crowds included, ascending: image * K + class.
+    shown: one number for each pair of an image and a class that it shows, crowds too, ascending: image * K + class.
     crowded: likewise, of a region with several objects, where the options leave that out of the objects.
     image_count, instance_count: int64 [K], without such regions and what is marked `ignore`, in listed images.
     crowds, annotations: how many there are.

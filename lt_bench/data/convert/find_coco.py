@@ -15,9 +15,9 @@ TELL = "say which it is: train:PATH or val:PATH"
 
 
 def find(given: Sequence[str]) -> dict[Split, Path]:
-    """The annotation file of each split. given: files, folders that hold them, or either with train: or val: before it.
+    """The annotation file of each split. given: files, folders that hold them, or these after train: or val:.
 
-    Raises UserError for a file whose split can't be told, two of one split, and DataNotFoundError for what is not there.
+    Raises UserError for a file whose split can't be told, two of one split, and DataNotFoundError for what isn't there.
     """
     found: dict[Split, Path] = {}
     for word in given:

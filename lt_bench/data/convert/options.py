@@ -16,9 +16,9 @@ LVIS_GROUPS = (RARE, COMMON)
 @dataclass(frozen=True)
 class Options:
     """crowds: what becomes of regions with several objects (`iscrowd`). "ignore": lvis-api's `ignore`, so that a region
-    is not missed, and one detection of it no mistake. "drop": left out, and the class not exhaustively annotated in that
-    image, so that no detection of it there is a mistake. "objects": each is one object like any other. The first two
-    are neither trained on nor counted.
+    is not missed, and one detection of it no mistake. "drop": left out, and its class not exhaustively annotated in
+    that image, so that no detection of it there is a mistake. "objects": each is one object like any other. Those of
+    the first two are neither trained on nor counted.
     groups: the most training images that a rare and a common class are in; None keeps the groups that the source has,
     and is LVIS's 10 and 100 where it has none.
     masks_of_boxes: an object without a mask gets its box as a polygon; otherwise it stays without.

@@ -17,7 +17,7 @@ def described(source: Source, counted: Counted, options: Options, changes: writi
     yield from source.assumed
     if source.exhaustive:
         yield (
-            "negatives: annotations taken for exhaustive, so every class that an image does not show is listed as absent "
+            "negatives: annotations taken for exhaustive: every class that an image does not show is listed as absent "
             f"({changes[writing.NEGATIVES]:,} entries in neg_category_ids)"
         )
     else:
@@ -27,7 +27,8 @@ def described(source: Source, counted: Counted, options: Options, changes: writi
     found = {"masks": changes[writing.MASK_AREAS], "boxes": changes[writing.BOX_AREAS]}
     if any(found.values()):
         of = " and ".join(f"{count:,} from {what}" for what, count in found.items() if count)
-        yield f"area: missing or not positive in {sum(found.values()):,} of {annotations:,} annotations, computed ({of})"
+        total = sum(found.values())
+        yield f"area: missing or not positive in {total:,} of {annotations:,} annotations, computed ({of})"
     if bad := changes[writing.NO_AREA]:
         yield f"area: {bad:,} annotations have neither a mask nor a box to compute it from; see `data check`"
     if missing := changes[writing.NO_MASK]:

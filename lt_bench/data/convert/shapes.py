@@ -22,8 +22,10 @@ def has_mask(annotation: Mapping[str, Any]) -> bool:
 def has_area(annotation: Mapping[str, Any]) -> bool:
     """Whether the area is one that an evaluator takes: a positive, finite number."""
     area = annotation.get("area")
+    if not isinstance(area, int | float) or isinstance(area, bool):
+        return False
     try:
-        return type(area) in (int, float) and isfinite(area) and area > 0  # type: ignore[arg-type]
+        return isfinite(area) and area > 0
     except OverflowError:
         return False
 

@@ -35,7 +35,8 @@ def convert_to_folder(
     """Write out/annotations/lvis_v1_train.json and lvis_v1_val.json, as far as there are such splits, and a report.
 
     form: a key of FORMS. given: what the user named. images: the folder of the images, None to look in `out`,
-    and beside the annotations. Images stay where they are: the report says where that is, and lt_bench.data.image_files reads it.
+    and beside the annotations. Images stay where they are: the report says where that is, and
+    lt_bench.data.image_files reads it.
 
     Raises UserError for what can't be read, converted or written, and for outputs that are inputs.
     """

@@ -257,7 +257,7 @@ def test_splits_get_one_list_of_classes(tmp_path: Path) -> None:
 def test_lists_that_some_images_lack_are_refused(tmp_path: Path) -> None:
     content = small_set()
     content["val"]["images"][2]["neg_category_ids"] = [90]
-    with pytest.raises(UserError, match="3 of 4 images have no neg_category_ids, and the others do: .*id 21"):
+    with pytest.raises(UserError, match=r"3 of 4 images have no neg_category_ids, and the others do: .*id 21"):
         converted(tmp_path, content)
 
 

@@ -23,8 +23,10 @@ def files(root: Path, *names: str) -> None:
     ("names", "train", "val"),
     [
         (
-            ["annotations/instances_train2017.json", "annotations/instances_val2017.json"]
-            + ["annotations/captions_train2017.json", "annotations/person_keypoints_val2017.json"],
+            [
+                *("annotations/instances_train2017.json", "annotations/instances_val2017.json"),
+                *("annotations/captions_train2017.json", "annotations/person_keypoints_val2017.json"),
+            ],
             *("annotations/instances_train2017.json", "annotations/instances_val2017.json"),
         ),
         (

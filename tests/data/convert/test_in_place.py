@@ -120,11 +120,11 @@ def test_names_that_a_data_set_can_not_have(name: str) -> None:
 
 def test_paths_that_are_not_there_are_named(tmp_path: Path) -> None:
     paths = write_annotations(tmp_path / "deep" / "er" / "annotations")
-    with pytest.raises(UserError, match="--val-annotations nowhere.json"):
+    with pytest.raises(UserError, match=r"--val-annotations nowhere\.json"):
         own.find("mine", paths.train, Path("nowhere.json"), None)
     with pytest.raises(UserError, match="--images nowhere"):
         own.find("mine", paths.train, paths.val, Path("nowhere"))
-    with pytest.raises(UserError, match="no images were found in .*annotations, ") as caught:
+    with pytest.raises(UserError, match=r"no images were found in .*annotations, ") as caught:
         own.find("mine", paths.train, paths.val, None)
     assert "--images" in caught.value.remedy
     assert lvis.DataPaths("lvis_v1", paths.train, paths.val, tmp_path).check_command().endswith("--dataset lvis_v1")
