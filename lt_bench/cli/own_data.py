@@ -89,13 +89,13 @@ def truth_in_lvis_form(annotations: Path, train_annotations: Path | None) -> tup
     given: dict[Split, Path] = {"val": annotations}
     if train_annotations is not None:
         given["train"] = train_annotations
-    found = in_lvis_form(given, Options(masks_of_boxes=False), only=("val",))
+    found = in_lvis_form(given, Options(masks_of_boxes=False), to_evaluate=True)
     if not found.lines:
         unused = "--train-annotations was not needed: the annotations have frequency groups"
         return annotations, [unused] if train_annotations is not None else []
     lines = [
-        f"{annotations.name} is in COCO's form and evaluated by LVIS's rules: 300 detections per image over all "
-        "classes, regions with several objects (iscrowd) ignored as one object; AP differs from COCO's",
+        f"{found.why}; it is evaluated by LVIS's rules: 300 detections per image over all classes, and regions with "
+        "several objects (iscrowd) ignored as one object. COCO's AP is another",
         *found.lines,
     ]
     if train_annotations is None:

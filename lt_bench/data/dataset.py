@@ -131,7 +131,7 @@ def in_lvis_form(paths: DataPaths) -> tuple[DataPaths, tuple[str, ...]]:
     found = converted({"train": paths.train, "val": paths.val}, Options())
     if not found.lines:
         return paths, ()
-    head = f"{paths.train.name} and {paths.val.name} are in COCO's form and were converted to LVIS's:"
+    head = f"{found.why}: both files were converted to LVIS's"
     return replace(paths, train=found.paths["train"], val=found.paths["val"]), (head, *found.lines)
 
 

@@ -72,13 +72,13 @@ def _refuse_partial_lists(file: LVISFile) -> None:
             )
 
 
-def is_derived(file: LVISFile) -> bool:
-    """Whether a file lacks a part of LVIS's form altogether, as COCO's files do: it can be derived.
+def lacking(file: LVISFile) -> list[str]:
+    """What a file lacks of LVIS's form altogether, as COCO's files do, and can be derived: keys of DERIVED.
 
     What only some entries lack is a fault of the file, and stays one.
     """
     entries = {"categories": file.categories, "images": file.images}
-    return any(file.lacks.get(name, (0, ""))[0] == len(entries[section]) for name, section in DERIVED.items())
+    return [name for name, section in DERIVED.items() if file.lacks.get(name, (0, ""))[0] == len(entries[section])]
 
 
 def _entries(records: Records) -> Iterator[Entry]:

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lt_bench.data.cache import cache_folder, mark_used
-from lt_bench.data.convert.coco import is_derived, sources_of
+from lt_bench.data.convert.coco import NEGATIVE, lacking, sources_of
 from lt_bench.data.convert.conversion import FORMAT, convert
 from lt_bench.data.convert.options import Options
 from lt_bench.data.image_files import Split
-from lt_bench.data.lvis import LVISFile, read
+from lt_bench.data.lvis import FOR_TRAINING, LVISFile, read
 from lt_bench.errors import UserError
 from lt_bench.utils.files import write_atomic
 from lt_bench.utils.locks import locked
@@ -28,22 +28,26 @@ UNUSED_DAYS = 90.0
 @dataclass(frozen=True)
 class InLVISForm:
     """paths: the files to use, those that were given if they are in LVIS's form. lines: what was changed and assumed
-    on the way, empty if nothing was."""
+    on the way, empty if nothing was. why: what they lacked, in words."""
 
     paths: dict[Split, Path]
     lines: tuple[str, ...] = ()
+    why: str = ""
 
 
-def in_lvis_form(given: Mapping[Split, Path], options: Options, only: Sequence[Split] = ("train", "val")) -> InLVISForm:
+def in_lvis_form(given: Mapping[Split, Path], options: Options, to_evaluate: bool = False) -> InLVISForm:
     """The annotation files of a data set in LVIS's form.
 
-    given: by split. Where one of those in `only` lacks a part of LVIS's form altogether, all are converted together,
-    once for the same content and options.
+    given: by split. Where one lacks a part of LVIS's form altogether, all are converted together, once for the same
+    content and options. to_evaluate: only what evaluation on "val" needs is missed.
 
     Raises UserError for files that can't be read or converted, and where the cache can't be written.
     """
     files = {split: read(path, cache_folder()) for split, path in given.items()}
-    if not any(is_derived(file) for split, file in files.items() if split in only):
+    missed = {split: lacking(file) for split, file in files.items()}
+    if to_evaluate:
+        missed = {"val": [name for name in missed["val"] if name not in FOR_TRAINING]}
+    if not any(missed.values()):
         return InLVISForm(dict(given))
     key = _key(files, options)
     folder = cache_folder() / FOLDER / key
@@ -58,13 +62,20 @@ def in_lvis_form(given: Mapping[Split, Path], options: Options, only: Sequence[S
                 write_atomic(report, [json.dumps(lines).encode()])
     except OSError as error:
         raise UserError(
-            f"{folder} can't be written to: {error.strerror or error}, and the annotations, which are in COCO's form, "
+            f"{folder} can't be written to: {error.strerror or error}, and annotations that are not in LVIS's form "
             "are converted there",
             "name another cache with LT_BENCH_CACHE, or write them into a folder with `lt_bench data convert`",
         ) from error
     mark_used(report)
     _drop_unused(folder.parent)
-    return InLVISForm(paths, tuple(lines))
+    why = "; ".join(_why(given[split].name, names) for split, names in missed.items() if names)
+    return InLVISForm(paths, tuple(lines), why)
+
+
+def _why(name: str, missed: Sequence[str]) -> str:
+    if NEGATIVE in missed:
+        return f"{name} is in COCO's form"
+    return f"{name} lacks {', '.join(field.partition('.')[2] for field in missed)} of LVIS's form"
 
 
 def _drop_unused(folder: Path) -> None:

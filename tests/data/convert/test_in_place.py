@@ -50,6 +50,21 @@ def test_what_is_in_lvis_form_is_used_as_it_is(tmp_path: Path, cache: Path) -> N
     assert not (cache / "converted").exists()
 
 
+def test_what_lacks_only_what_training_needs_is_evaluated_as_it_is(tmp_path: Path) -> None:
+    paths = write_annotations(tmp_path)
+    content = json.loads(paths.val.read_text(encoding="utf-8"))
+    for category in content["categories"]:
+        del category["image_count"]
+    paths.val.write_text(json.dumps(content), encoding="utf-8")
+    assert in_lvis_form({"val": paths.val}, Options(), to_evaluate=True).paths == {"val": paths.val}
+    found = in_lvis_form({"train": paths.train, "val": paths.val}, Options())
+    assert found.why == "lvis_v1_val.json lacks image_count of LVIS's form"
+    for category in content["categories"]:
+        del category["frequency"]
+    paths.val.write_text(json.dumps(content), encoding="utf-8")
+    assert in_lvis_form({"val": paths.val}, Options(), to_evaluate=True).paths != {"val": paths.val}
+
+
 def test_what_only_some_entries_lack_is_a_fault(tmp_path: Path) -> None:
     paths = write_annotations(tmp_path)
     content = json.loads(paths.val.read_text(encoding="utf-8"))
