@@ -29,21 +29,21 @@ def call(*arguments: Any) -> Result:
 
 
 def test_convert_then_check(coco: dict[str, Path], tmp_path: Path) -> None:
-    done = call("data", "convert", "coco", "--out", "out", "--groups", "1,2")
+    done = call("data", "convert", "coco", "--out", "deep/out", "--groups", "1,2")
     assert done.exit_code == 0, done.output
-    report = json.loads(Path("out/conversion.json").read_text(encoding="utf-8"))
+    report = json.loads(Path("deep/out/conversion.json").read_text(encoding="utf-8"))
     assert all(line in done.output for line in report["changed"])
     assert report["images"] == str(tmp_path / "coco")
     assert report["options"] == {"crowds": "ignore", "groups": [1, 2], "masks_of_boxes": True}
     assert set(report["inputs"]) == {str(path) for path in coco.values()}
-    checked = call("data", "check", "out")  # the images are where they were
+    checked = call("data", "check", "deep/out")  # the images are where they were
     assert checked.exit_code == 0, checked.output
     assert "no problems" in checked.output
-    assert find("lvis_v1", Path("out")).image_root == tmp_path / "coco"
-    shutil.copytree("coco/train2017", "out/train2017")
-    shutil.copytree("coco/val2017", "out/val2017")
-    assert find("lvis_v1", Path("out")).image_root == Path("out")  # images of its own come first
-    assert call("data", "check", "out").exit_code == 0
+    assert find("lvis_v1", Path("deep/out")).image_root == tmp_path / "coco"
+    shutil.copytree("coco/train2017", "deep/out/train2017")
+    shutil.copytree("coco/val2017", "deep/out/val2017")
+    assert find("lvis_v1", Path("deep/out")).image_root == Path("deep/out")  # images of its own come first
+    assert call("data", "check", "deep/out").exit_code == 0
 
 
 def test_convert_beside_the_originals(coco: dict[str, Path]) -> None:
