@@ -56,7 +56,7 @@ def problems(file: LVISFile, is_train: bool) -> Iterator[Problem]:
         yield from _counts(file)
         if not file.columns["usable"].any():
             count = len(file.annotations)
-            detail = f"of {count} annotations none has a box of a pixel or more inside a listed image, an area, and no `ignore`"
+            detail = f"of {count} annotations none has a box of a pixel in a listed image, an area, and no `ignore`"
             yield Problem(NOTHING_TO_TRAIN, "annotations", detail)
 
 
