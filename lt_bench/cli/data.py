@@ -1,4 +1,4 @@
-"""`lt_bench data`: make the embedded data set, or check a data set."""
+"""`lt_bench data`: make the embedded data set, check a data set, or convert one to LVIS's form."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from pathlib import Path
 import click
 
 from lt_bench.cli.common import PATH, Group
+from lt_bench.cli.own_data import data_paths, own_data
+from lt_bench.data.convert.forms import FORMS
+from lt_bench.data.convert.options import CROWDS, Crowds
+from lt_bench.errors import UserError
 
 
 @click.group(cls=Group)
 def data() -> None:
-    """Make the embedded data set, or check a data set."""
+    """Make the embedded data set, check a data set, or convert one to LVIS's form."""
 
 
 @data.command("make")
@@ -27,27 +31,78 @@ def data_make(preset: str) -> None:
     click.echo(root)
 
 
+@data.command("convert")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.option("--out", type=PATH, required=True, help="Folder to write the annotations to.")
+@click.option("--form", type=click.Choice(sorted(FORMS)), default="coco", show_default=True, help="What they are in.")
+@click.option("--images", type=PATH, help="Folder of the images. Default: in --out, or beside the annotations.")
+@click.option("--groups", metavar="R,C", help="Most training images of a rare and of a common class.  [default: the "
+              "groups that the files have, else LVIS's 10,100]")  # fmt: skip
+@click.option("--crowds", type=click.Choice(CROWDS), default="ignore", show_default=True,
+              help="Regions with several objects (iscrowd): ignored, left out, or objects like any other.")  # fmt: skip
+def data_convert(
+    paths: tuple[str, ...], out: Path, form: str, images: Path | None, groups: str | None, crowds: Crowds
+) -> None:
+    """Write the annotations of PATH... in LVIS's form, and say what was changed.
+
+    PATH is an annotation file, or a folder with those of both splits. Name training and validation annotations
+    together: the counts and frequency groups of the classes are those of the training set. Where a name does not tell
+    the split, write train:PATH or val:PATH.
+
+    The result is OUT/annotations/lvis_v1_train.json and lvis_v1_val.json, and OUT/conversion.json, what was changed.
+    Images stay where they are; `data check OUT` and `run --data-root OUT` find them.
+    """
+    from lt_bench.data.convert.options import Options, parse_groups
+    from lt_bench.data.convert.to_folder import convert_to_folder
+
+    options = Options(crowds, None if groups is None else parse_groups(groups))
+    written = convert_to_folder(form, paths, out, options, images)
+    for line in written.lines:
+        click.echo(line)
+    click.echo(f"images: {'not found; name their folder with --images' if written.images is None else written.images}")
+    for path in (*written.files.values(), written.report):
+        click.echo(f"written: {path}")
+
+
 @data.command("check")
-@click.argument("folder", metavar="PATH", type=PATH)
-@click.option("--dataset", default="lvis_v1", show_default=True, help="lvis_v1 or lvis_v0.5.")
+@click.argument("folder", metavar="[PATH]", type=PATH, required=False)
+@click.option("--dataset", help="lvis_v1 or lvis_v0.5.  [default: lvis_v1]")
+@own_data(named=False)
 @click.option("--no-images", is_flag=True, help="Do not decode the images.")
-def data_check(folder: Path, dataset: str, no_images: bool) -> None:
+def data_check(
+    folder: Path | None,
+    dataset: str | None,
+    train_annotations: Path | None,
+    val_annotations: Path | None,
+    images: Path | None,
+    no_images: bool,
+) -> None:
     """Verify the data set in folder PATH, list every problem, and exit with 1 if there is one.
 
-    Notes name what is no mistake in the form of the files, but may not be as it was meant.
+    Notes name what is no mistake in the form of the files, but may not be as it was meant. Annotations in COCO's form
+    are converted first, as `run` does it.
     """
+    from lt_bench.data import dataset as datasets
     from lt_bench.data.cache import cache_folder
-    from lt_bench.data.lvis import find, load
+    from lt_bench.data.lvis import load
     from lt_bench.data.problem import summary
     from lt_bench.data.verify import check_both
     from lt_bench.utils.terminal import progress
 
-    paths = find(dataset, folder)
-    train, val = (load(path, cache_folder()) for path in (paths.train, paths.val))
+    is_own = train_annotations is not None or val_annotations is not None
+    if folder is None and not is_own:
+        raise UserError("there is nothing to check", "name a folder, or --train-annotations and --val-annotations")
+    name = "own" if is_own else None
+    known = dataset or (None if is_own else "lvis_v1")
+    given = data_paths(known, folder, train_annotations, val_annotations, images, name)
+    paths, assumed = datasets.in_lvis_form(given)
+    for line in assumed:
+        click.echo(line)
+    train, val = (load(path, cache_folder(), rehash=False) for path in (paths.train, paths.val))
     found = check_both(train, val, paths.image_root, not no_images, lambda name: progress(f"checking {name}"))
-    for split, file in (("train", train), ("val", val)):
+    for split, path, file in (("train", given.train, train), ("val", given.val, val)):
         click.echo(
-            f"{file.path}: form of LVIS {file.version}, {len(file.categories)} classes, {len(file.images)} images, "
+            f"{path}: form of LVIS {file.version}, {len(file.categories)} classes, {len(file.images)} images, "
             f"{len(file.annotations)} annotations"
         )
         for problem in found.problems[split]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import click
 
 from lt_bench.cli.common import METRICS_HELP, PATH
 from lt_bench.cli.evaluate_record import record_asked_for, record_folder, write_record
+from lt_bench.cli.own_data import truth_in_lvis_form
 from lt_bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,7 +27,9 @@ logger = logging.getLogger(__name__)
 
 @click.command("eval")
 @click.argument("targets", metavar="TARGET [MASKS]", nargs=-1, required=True, type=PATH)
-@click.option("--annotations", type=PATH, help="Annotation JSON that the predictions are of.")
+@click.option("--annotations", type=PATH, help="Annotation JSON that the predictions are of, in LVIS's or COCO's form.")
+@click.option("--train-annotations", type=PATH, help="For annotations in COCO's form: those of the training set, whose "
+              "counts give the frequency groups.")  # fmt: skip
 @click.option("--config", type=PATH, help="Config of a checkpoint. Default: config.py beside it.")
 @click.option("--out", type=PATH, help="Folder for a checkpoint's predictions (default: eval/ beside it), or for the "
               "record of --as record (default: below work_dirs/elsewhere/).")  # fmt: skip
@@ -50,6 +54,7 @@ logger = logging.getLogger(__name__)
 def evaluate(
     targets: tuple[Path, ...],
     annotations: Path | None,
+    train_annotations: Path | None,
     config: Path | None,
     out: Path | None,
     evaluator: Evaluator,
@@ -71,6 +76,8 @@ def evaluate(
     Predictions may be made elsewhere: those of detectron2, mmdet, ultralytics and torchmetrics are taken as they are,
     packed with gzip or as JSON lines too. Boxes and masks may be in a file each (mmdet's .bbox.json and .segm.json).
     With --as record they can be verified and stand on a board, in a table of their own.
+
+    Annotations in COCO's form are taken for exhaustive and evaluated by LVIS's rules.
     """
     from lt_bench.evaluation.evidence.file import write_evidence
     from lt_bench.evaluation.inputs.reading import Reading
@@ -98,7 +105,13 @@ def evaluate(
         annotations = annotations or _annotations(config, target)
     if annotations is None:
         raise UserError("predictions alone do not say what is true", "give the annotation file with --annotations")
-    _check_outputs(csv, evidence, {**inputs, "--annotations": annotations})  # before hours of predicting
+    inputs["--annotations"] = annotations
+    if train_annotations is not None:
+        inputs["--train-annotations"] = train_annotations
+    _check_outputs(csv, evidence, inputs)  # before hours of predicting
+    annotations, assumed = truth_in_lvis_form(annotations, train_annotations)
+    for line in assumed:
+        logger.warning(f"note: {line.strip()}")
     folder = None if named is None else record_folder(named, out)
     if config is not None and target.suffix == ".pth":
         targets = (_predict(target, config, predicted, detections_per_image(asked) or 0),)
@@ -126,6 +139,7 @@ def evaluate(
         write_evidence(measured.evidence, evidence)
         logger.info(f"evidence: {evidence}, {evidence.stat().st_size / 1e6:.2f} MB")
     if named is not None and folder is not None:
+        measured = replace(measured, notes=(*(line.strip() for line in assumed), *measured.notes))
         write_record(folder, named, targets, annotations, measured, evaluator, reading, seconds)
 
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from lt_bench.cli.common import PATH, verbose
+from lt_bench.cli.own_data import data_paths, own_data
 from lt_bench.errors import UserError
 
 if TYPE_CHECKING:
+    from lt_bench.data.lvis import DataPaths
     from lt_bench.features.layout import Precision
     from lt_bench.features.source import DetectorSource
 
@@ -35,6 +37,7 @@ ASK_FROM = 10e9  # bytes
 )
 @click.option("--dataset", help="Of a stock checkpoint: lvis_v1, lvis_v0.5, ... Default: lvis_v1 if found.")
 @click.option("--data-root", type=PATH, help="Folder of that data set. Default: $LT_BENCH_DATA, ./data.")
+@own_data()
 @click.option("--backbone", help="Of a stock checkpoint. Default: r50.")
 @click.option("--detector", help="Of a stock checkpoint. Default: mask_rcnn.")
 @click.option("--yes", is_flag=True, help=f"Do not ask before more than {ASK_FROM / 1e9:.0f} GB are written.")
@@ -50,6 +53,10 @@ def features(
     seed: int,
     dataset: str | None,
     data_root: Path | None,
+    train_annotations: Path | None,
+    val_annotations: Path | None,
+    images: Path | None,
+    dataset_name: str | None,
     backbone: str | None,
     detector: str | None,
     yes: bool,
@@ -68,12 +75,17 @@ def features(
     from lt_bench.features.store import MANIFEST_FILE
 
     if detector_of.is_dir():
-        given = {"--dataset": dataset, "--data-root": data_root, "--backbone": backbone, "--detector": detector}
+        given = {
+            **{"--dataset": dataset, "--data-root": data_root, "--backbone": backbone, "--detector": detector},
+            **{"--train-annotations": train_annotations, "--val-annotations": val_annotations},
+            **{"--images": images, "--dataset-name": dataset_name},
+        }
         if named := [option for option, value in given.items() if value is not None]:
             raise UserError(f"{', '.join(named)}: the run in {detector_of} says what it is", "leave that out")
         source = of_run(detector_of)
     elif detector_of.is_file():
-        source = _stock(detector_of, dataset, data_root, backbone or "r50", detector or "mask_rcnn")
+        paths = data_paths(dataset, data_root, train_annotations, val_annotations, images, dataset_name)
+        source = _stock(detector_of, paths, backbone or "r50", detector or "mask_rcnn")
     else:
         raise UserError(f"{detector_of} does not exist", "give the folder of a finished run, or a checkpoint (.pth)")
     if proposals is not None:
@@ -89,9 +101,8 @@ def features(
         click.echo(f"{name}: {facts.rois:,} RoIs of {facts.images:,} images")
 
 
-def _stock(path: Path, dataset: str | None, root: Path | None, backbone: str, detector: str) -> DetectorSource:
+def _stock(path: Path, paths: DataPaths, backbone: str, detector: str) -> DetectorSource:
     from lt_bench.data import dataset as datasets
     from lt_bench.features.source import of_checkpoint
 
-    data = datasets.load(datasets.find(dataset or datasets.default(root), root))
-    return of_checkpoint(path, data, backbone, detector)
+    return of_checkpoint(path, datasets.load(paths), backbone, detector)

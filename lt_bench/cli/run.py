@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lt_bench.cli.common import METRICS_HELP, PATH, verbose
+from lt_bench.cli.own_data import data_paths, own_data
 from lt_bench.cli.seeds import choose_seeds, run_each
 from lt_bench.errors import UserError
 
@@ -34,6 +35,7 @@ WORK_DIRS = Path("work_dirs")
     help="lvis_v1, lvis_v0.5, glyphs, glyphs-lt or glyphs-1203. Default: lvis_v1 if found, else glyphs.",
 )
 @click.option("--data-root", type=PATH, help="Folder of the data set. Default: $LT_BENCH_DATA, ./data.")
+@own_data()
 @click.option(
     "--recipe",
     default="common",
@@ -66,6 +68,10 @@ def run(
     detector: str,
     dataset: str | None,
     data_root: Path | None,
+    train_annotations: Path | None,
+    val_annotations: Path | None,
+    images: Path | None,
+    dataset_name: str | None,
     recipe: str,
     seed: int | None,
     seeds: str | None,
@@ -88,6 +94,9 @@ def run(
 
     An interrupted run goes on where it stopped when the same command is given again. So does a finished one that is
     asked for further metrics: with ap_fixed it is another run, since the model is asked for 1,000 detections per image.
+
+    A data set of your own takes --train-annotations, --val-annotations, --images and --dataset-name, with the recipe
+    of LVIS. Annotations in COCO's form are taken for exhaustive; what else is assumed is said, and is in the record.
 
     With --seeds each seed is a run in the folder that it has with --seed (with --work-dir: seed_0 and so on below it).
     Finished ones are not repeated, one that fails keeps no other from running, and mean and standard deviation over the
@@ -113,12 +122,14 @@ def run(
         check_metrics(asked, ("bbox", "segm"), evaluator)
         if resume and restart:
             raise UserError("--resume and --restart exclude each other", "give one of them")
+        paths = data_paths(dataset, data_root, train_annotations, val_annotations, images, dataset_name)
         experiment = Experiment(
             loss=loss,
             backbone=backbone,
             schedule=schedule,
             detector=detector,
-            dataset=dataset or datasets.default(data_root),
+            dataset=paths.dataset,
+            own_data=paths.is_own,
             recipe=recipe,
             seed=chosen[0],
             amp=amp,
@@ -128,7 +139,7 @@ def run(
             overrides=parse_assignments(settings, "--set"),
             detections_per_image=detections_per_image(asked),
         )
-        data = datasets.load(datasets.find(experiment.dataset, data_root))
+        data = datasets.load(paths)
         if exclude_images is not None:
             left_out = read_exclusions(exclude_images, data.train.image_ids, data.val.image_ids)
             experiment = replace(experiment, exclude=left_out)

@@ -32,7 +32,7 @@ from lt_bench.utils.files import sha256_of, write_atomic
 from lt_bench.utils.frequency import FREQUENCIES
 from lt_bench.utils.locks import locked
 
-FORMAT = 3  # part of the file's name: raise it whenever its content changes
+FORMAT = 4  # part of the file's name: raise it whenever its content changes
 FOLDER = "annotations"
 UNUSED_DAYS = 30.0
 
@@ -352,7 +352,7 @@ class _Builder:
             "ignore": flags[:, 0],
             "crowd": flags[:, 1],
             "mask_fault": self.segmentations.faults(sizes, rows >= 0),
-            "usable": _usable(boxes, sizes) & (rows >= 0),
+            "usable": _usable(boxes, sizes) & (rows >= 0) & ~flags[:, 0],
             "by_image": by_image[first[0] :].astype(np.int32),
             "first": first - first[0],
         }
@@ -385,7 +385,8 @@ def _rows_of(wanted: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.in
 
 
 def _usable(boxes: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """False for what mmdet too leaves out of training: under a pixel wide or high, without area, outside the image."""
+    """False for what mmdet too leaves out of training: under a pixel wide or high, without area, outside the image.
+    (So does it with what is marked `ignore`.)"""
     x, y, width, height, area = boxes.T
     with np.errstate(invalid="ignore", over="ignore"):  # the file may hold NaN and infinity
         inside_x = np.minimum(x + width, sizes[:, 0]) > np.maximum(x, 0)
@@ -403,5 +404,8 @@ def unreadable(path: Path, error: OSError) -> UserError:
 
 
 def malformed(path: Path, message: str) -> UserError:
-    remedy = "Expected the form of https://www.lvisdataset.org/dataset; COCO's own annotations lack parts of it."
+    remedy = (
+        "Expected the form of https://www.lvisdataset.org/dataset. What COCO's form lacks of it, in all entries, is "
+        "derived; what only some entries lack is not."
+    )
     return UserError(f"{path}: not an LVIS annotation file: {message}", remedy)

@@ -56,7 +56,7 @@ def problems(file: LVISFile, is_train: bool) -> Iterator[Problem]:
         yield from _counts(file)
         if not file.columns["usable"].any():
             count = len(file.annotations)
-            detail = f"of {count} annotations none has a box of a pixel or more inside a listed image, and an area"
+            detail = f"of {count} annotations none has a box of a pixel in a listed image, an area, and no `ignore`"
             yield Problem(NOTHING_TO_TRAIN, "annotations", detail)
 
 
@@ -184,18 +184,24 @@ def _pairs(rows: NDArray[Any], categories: NDArray[Any], known: NDArray[Any]) ->
 
 
 def _counts(file: LVISFile) -> Iterator[Problem]:
-    """Counts only annotations of images that are listed: no others can be trained on."""
+    """Counts only annotations of images that are listed: no others can be trained on. Nor can those that are ignored,
+    but whoever counted may have counted them."""
     listed = file.columns["image_row"] >= 0
-    pairs = np.stack([file.columns["category_id"][listed], file.columns["image_row"][listed]], axis=1)
-    shown = {
+    every, trained = (_shown(file, which) for which in (listed, listed & ~file.columns["ignore"]))
+    for category in file.categories:
+        key = category["id"]
+        wrong = [
+            f"{name} is {category[name]}, the annotations have {trained[name][key]}"
+            for name in trained
+            if category[name] not in (trained[name][key], every[name][key])
+        ]
+        if wrong:
+            yield Problem(COUNTS, f"category {key} ({category['name']})", "; ".join(wrong))
+
+
+def _shown(file: LVISFile, which: Bools) -> dict[str, Counter[int]]:
+    pairs = np.stack([file.columns["category_id"][which], file.columns["image_row"][which]], axis=1)
+    return {
         "instance_count": Counter(pairs[:, 0].tolist()),
         "image_count": Counter(np.unique(pairs, axis=0)[:, 0].tolist()),
     }
-    for category in file.categories:
-        wrong = [
-            f"{key} is {category[key]}, the annotations have {counter[category['id']]}"
-            for key, counter in shown.items()
-            if category[key] != counter[category["id"]]
-        ]
-        if wrong:
-            yield Problem(COUNTS, f"category {category['id']} ({category['name']})", "; ".join(wrong))

@@ -26,11 +26,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set, found and read. val: the validation annotations; train: those of the training set."""
+    """A data set, found and read. val: the validation annotations; train: those of the training set.
+
+    paths: of the files that were read. given: of those that the user has; others where they were converted. assumed:
+    what that changed and took for granted, in words.
+    """
 
     paths: DataPaths
     train: LVISFile
     val: LVISFile
+    given: DataPaths | None = None
+    assumed: tuple[str, ...] = ()
 
     def digests(self) -> dict[str, str]:
         """Annotation file (resolved path) to the SHA-256 of its content."""
@@ -86,7 +92,7 @@ def val_annotations(dataset: str) -> Path:
 
 
 def load(paths: DataPaths) -> Dataset:
-    """Read both annotation files and log which form was found.
+    """Read both annotation files and log which form was found. Files in COCO's form are converted (`in_lvis_form`).
 
     The classes are in the frequency groups of the validation file, as those are what is evaluated: where the training
     file has others, that is logged. Raises UserError for a damaged file, and for two that disagree on the categories.
@@ -95,7 +101,10 @@ def load(paths: DataPaths) -> Dataset:
     from lt_bench.data.agreement import disagreements, frequencies
     from lt_bench.data.problem import REMEDIES, described
 
-    train, val = (lvis.load(path, cache_folder()) for path in (paths.train, paths.val))
+    given, (paths, assumed) = paths, in_lvis_form(paths)
+    for line in assumed:
+        logger.info(line)
+    train, val = (lvis.load(path, cache_folder(), rehash=False) for path in (paths.train, paths.val))
     wrong = list(disagreements(train, val))
     if wrong:
         raise UserError(
@@ -110,7 +119,20 @@ def load(paths: DataPaths) -> Dataset:
         f"data: {paths.dataset}, annotations in the form of LVIS {train.version}, {len(train.categories)} classes, "
         f"{len(train.images)} training and {len(val.images)} validation images in {shown(paths.image_root)}"
     )
-    return Dataset(paths, train, val)
+    return Dataset(paths, train, val, given, assumed)
+
+
+def in_lvis_form(paths: DataPaths) -> tuple[DataPaths, tuple[str, ...]]:
+    """Where both annotation files are in LVIS's form: the same paths, or those of converted copies, and what was
+    changed and assumed on the way, in words. Raises UserError for files that can't be read or converted."""
+    from lt_bench.data.convert.in_place import in_lvis_form as converted
+    from lt_bench.data.convert.options import Options
+
+    found = converted({"train": paths.train, "val": paths.val}, Options())
+    if not found.lines:
+        return paths, ()
+    head = f"{found.why}: both files were converted to LVIS's"
+    return replace(paths, train=found.paths["train"], val=found.paths["val"]), (head, *found.lines)
 
 
 def verify(dataset: Dataset, exclude: Collection[Excluded] = ()) -> None:
@@ -144,7 +166,7 @@ def verify(dataset: Dataset, exclude: Collection[Excluded] = ()) -> None:
         if left:
             raise UserError(
                 f"the data set fails its check:\n{summary(left)}",
-                f"`lt_bench data check {dataset.paths.image_root} --dataset {dataset.paths.dataset}` lists them all. "
+                f"`{(dataset.given or dataset.paths).check_command()}` lists them all. "
                 "Fix them, or name the images to leave out in a file with --exclude-images FILE, one per line, as "
                 "train:ID or val:ID.",
             )

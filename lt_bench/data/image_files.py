@@ -8,6 +8,7 @@ CVAT, Label Studio   images/, or the folder itself, with subfolders that file_na
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,6 +29,7 @@ FOLDERS: Mapping[Split, tuple[str, ...]] = {
     split: tuple(folder for name in names for folder in (name, f"images/{name}", f"{name}/images"))
     for split, names in NAMES.items()
 }
+CONVERSION = "conversion.json"  # the report that `data convert` writes
 SHARED = ("", "images")  # by all splits
 SHOWN = 6  # folders that a message names
 COCO_FOLDERS = tuple(f"{parent}{split}2017" for parent in ("", "images/") for split in NAMES)
@@ -158,12 +160,40 @@ class ImageFinder:
 
 
 def image_root(root: Path) -> Path:
-    """The folder that holds the images of annotations found in `root`: `root`, or the COCO folder in or beside it."""
+    """The folder that holds the images of annotations found in `root`: `root`, or the COCO folder in or beside it.
+
+    Where none of these holds images, it is the folder that a conversion (`data convert`) took the annotations from."""
     beside = [root.resolve().parent] if root.name == "annotations" else []
-    return max([root, *beside, root / "coco", root.resolve().parent / "coco"], key=_holds_images)
+    best = max([root, *beside, root / "coco", root.resolve().parent / "coco"], key=holds_images)
+    return best if holds_images(best) else _noted(root) or best
 
 
-def _holds_images(folder: Path) -> int:
+def _noted(root: Path) -> Path | None:
+    """Where the images of converted annotations were left, as the report of the conversion says."""
+    try:
+        folder = json.loads((root / CONVERSION).read_text(encoding="utf-8"))["images"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return Path(folder) if isinstance(folder, str) else None
+
+
+def images_near(annotations: Iterable[Path]) -> Path | None:
+    """The folder that holds images in a known layout and the annotation files, or their folders; None if there is none.
+
+    Above a folder that is not called annotations, one needs more than some images to be taken for it.
+    """
+    ranked: dict[Path, int] = {}
+    for path in annotations:
+        own = path.resolve().parent
+        above = own.parent
+        ranked[own] = holds_images(own)
+        ranked[above] = holds_images(above) if own.name == "annotations" or holds_images(above) > 1 else 0
+    best = max(ranked, key=ranked.__getitem__, default=None)
+    return best if best is not None and ranked[best] else None
+
+
+def holds_images(folder: Path) -> int:
+    """How much a folder looks like one of images: 2 with folders of both splits or `images`, 1 with less, 0 not."""
     if not (folder.is_dir() and os.access(folder, os.R_OK)):
         return 0
     splits = [any((folder / name).is_dir() for name in names) for names in NAMES.values()]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from lt_bench.data.annotation_index import build, malformed, open_index
 from lt_bench.data.annotation_text import AnnotationText
 from lt_bench.data.columns import Columns
+from lt_bench.data.convert.find_coco import find as find_coco
 from lt_bench.data.image_files import image_root
 from lt_bench.data.plain_text import plain_text
 from lt_bench.errors import DataNotFoundError, UserError, did_you_mean
@@ -40,12 +42,21 @@ FOR_TRAINING = ("categories.name", "categories.image_count", "categories.instanc
 
 @dataclass(frozen=True)
 class DataPaths:
-    """The annotation files of a data set and the folder in which its images are resolved."""
+    """The annotation files of a data set and the folder in which its images are resolved. is_own: a data set that a
+    user named, and none that is known here."""
 
     dataset: str
     train: Path
     val: Path
     image_root: Path
+    is_own: bool = False
+
+    def check_command(self) -> str:
+        """What lists all that is wrong with it."""
+        if not self.is_own:
+            return f"lt_bench data check {self.image_root} --dataset {self.dataset}"
+        files = f"--train-annotations {self.train} --val-annotations {self.val}"
+        return f"lt_bench data check {files} --images {self.image_root}"
 
 
 def find(dataset: str, data_root: Path | None) -> DataPaths:
@@ -66,7 +77,22 @@ def find(dataset: str, data_root: Path | None) -> DataPaths:
                 return DataPaths(dataset, folder / train, folder / val, image_root(root))
             looked.append(f"  {folder}: " + (f"no {' and no '.join(missing)}" if folder.is_dir() else "no such folder"))
     places = "\n".join(looked)
-    raise DataNotFoundError(f"{dataset} was not found. Looked in:\n{places}", HOW_TO_GET.format(train=train, val=val))
+    remedy = HOW_TO_GET.format(train=train, val=val)
+    if data_root is not None and (others := _others(data_root)):
+        remedy = f"{others}\n{remedy}"
+    raise DataNotFoundError(f"{dataset} was not found. Looked in:\n{places}", remedy)
+
+
+def _others(folder: Path) -> str:
+    """How to use annotations of another data set, if there are such of both splits in a folder; else ""."""
+    with suppress(UserError, OSError):
+        found = find_coco([str(folder)])
+        if {"train", "val"} <= found.keys():
+            return (
+                f"Annotations of another data set are there. To use them: --train-annotations {found['train']} "
+                f"--val-annotations {found['val']} --images {image_root(folder)}, and for `run` --dataset-name NAME."
+            )
+    return ""
 
 
 def _roots(dataset: str) -> list[Path]:

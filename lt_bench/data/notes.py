@@ -27,13 +27,14 @@ def on_evaluation(file: LVISFile) -> Iterator[str]:
             f"{name}: {_some(file, unseen, 'an area of 0, below, or beyond every image')}; {_classes(file, unseen)}: "
             "lvis-api leaves them out"
         )
-    if columns["crowd"].any():
-        yield f"{name}: {_some(file, columns['crowd'], 'iscrowd set')}, which lvis-api ignores: each is one object"
+    crowds = columns["crowd"] & ~columns["ignore"]
+    if crowds.any():
+        yield f"{name}: {_some(file, crowds, 'iscrowd set')}, which lvis-api ignores: each is one object"
     if not len(columns["neg_category_ids"]) and not _all_shown(file):
         yield (
             f"{name}: neg_category_ids is empty in all {len(file.images)} images, so that no detection of a class that "
             "an image does not show counts against a detector; where the annotations are exhaustive, as COCO's are, "
-            "list all absent categories"
+            "list all absent categories (`lt_bench data convert` does)"
         )
 
 
@@ -41,8 +42,9 @@ def on_file(file: LVISFile, is_train: bool) -> Iterator[str]:
     """All that there is to say of `file`, in words."""
     columns, name = file.columns, file.path.name
     if is_train:
-        if columns["crowd"].any():
-            yield f"{name}: {_some(file, columns['crowd'], 'iscrowd set')}: each is trained on as one object"
+        crowds = columns["crowd"] & ~columns["ignore"]
+        if crowds.any():
+            yield f"{name}: {_some(file, crowds, 'iscrowd set')}: each is trained on as one object"
         shorter = columns["bbox"][:, 2:].min(axis=1, initial=np.inf)
         narrow = (shorter > 0) & (shorter < 1)
         if narrow.any():
@@ -57,7 +59,7 @@ def on_file(file: LVISFile, is_train: bool) -> Iterator[str]:
     else:
         yield from on_evaluation(file)
     if columns["ignore"].any():
-        yield f"{name}: {_some(file, columns['ignore'], 'ignore set')}: trained on, and not evaluated"
+        yield f"{name}: {_some(file, columns['ignore'], 'ignore set')}: not trained on, and not evaluated"
     outside = columns["mask_fault"] == masks.OUTSIDE
     if outside.any():
         yield f"{name}: {_some(file, outside, 'a polygon partly outside the image')}: that part is cut off"

@@ -57,6 +57,12 @@ def of_checkpoint(path: Path, dataset: Dataset, backbone: str, detector: str) ->
     from lt_bench.run.config import resolve
     from lt_bench.run.experiment import Experiment
 
-    experiment = Experiment(loss="ce", backbone=backbone, detector=detector, dataset=dataset.paths.dataset)
+    experiment = Experiment(
+        loss="ce",
+        backbone=backbone,
+        detector=detector,
+        dataset=dataset.paths.dataset,
+        own_data=dataset.paths.is_own,
+    )
     cfg = resolve(experiment, dataset.paths, dataset.train)
     return DetectorSource(f"{detector}_{backbone}", cfg, path, sha256_of(path), None, experiment.track())

@@ -60,7 +60,7 @@ def _merge_layers(experiment: Experiment) -> Config:
         ("backbones", experiment.backbone),
         ("schedules", experiment.schedule),
         recipe,
-        ("datasets", experiment.dataset),
+        ("datasets", experiment.data_layer),
     )
     cfg = Config()
     for folder, name in layers:

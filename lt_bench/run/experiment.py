@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lt_bench.api.registry import check_hyper_parameters, get_info
+from lt_bench.data import own
 from lt_bench.data.exclusion import Excluded
 from lt_bench.errors import UserError, did_you_mean
 from lt_bench.leaderboard.schema import Track
@@ -33,7 +34,7 @@ class Experiment:
     "+" may be new to the config. max_iters: optimizer steps instead of the schedule's epochs. init: where the
     backbone's weights come from, None for what the data set's recipe says. exclude: images left out, by id or, where
     both splits have it, as "train:ID" or "val:ID". detections_per_image: how many the model is asked for, None for what
-    the recipe says (300 on LVIS).
+    the recipe says (300 on LVIS). own_data: the data set is one that the user named, trained on as LVIS is.
 
     Raises UserError for an unknown name.
     """
@@ -52,13 +53,14 @@ class Experiment:
     max_iters: int | None = None
     exclude: tuple[Excluded, ...] = ()
     detections_per_image: int | None = None
+    own_data: bool = False
 
     def __post_init__(self) -> None:
         for what, name, known in (
             ("backbone", self.backbone, BACKBONES),
             ("schedule", self.schedule, SCHEDULES),
             ("detector", self.detector, DETECTORS),
-            ("data set", self.dataset, DATASETS),
+            ("data set", self.data_layer, DATASETS),
             ("recipe", self.recipe, RECIPES),
             ("init", self.init or "random", INITS),
         ):
@@ -72,6 +74,11 @@ class Experiment:
             raise UserError(
                 f"there is no paper recipe for the loss {self.loss!r}", "use --recipe common, which every loss shares"
             )
+
+    @property
+    def data_layer(self) -> str:
+        """The config layer of the data set."""
+        return own.LAYER if self.own_data else self.dataset
 
     def track(self) -> Track:
         """What a table holds fixed."""
@@ -88,6 +95,8 @@ class Experiment:
         arguments = asdict(self)
         if self.detections_per_image is None:
             del arguments["detections_per_image"]  # the folders of earlier runs keep their names
+        if not self.own_data:
+            del arguments["own_data"]
         return hashlib.sha256(json.dumps(arguments, sort_keys=True, default=str).encode()).hexdigest()
 
     def folder_name(self) -> str:

@@ -43,7 +43,13 @@ class RunManifest(Note):
         return started.isoformat()
 
     def content(self) -> dict[str, Any]:
-        return self.model_dump(exclude={"detections_per_image"} if self.detections_per_image is None else None)
+        """What earlier versions did not know is left out where it says nothing, so that theirs stay as they are."""
+        content = self.model_dump()
+        if self.detections_per_image is None:
+            del content["detections_per_image"]
+        if not self.experiment.own_data:
+            del content["experiment"]["own_data"]
+        return content
 
 
 class TrainingSummary(Note):

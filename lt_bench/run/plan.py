@@ -63,7 +63,8 @@ def make_plan(experiment: Experiment, dataset: Dataset, devices: int | None, ima
             refuse_contradictions(cfg, experiment)
             refuse_missing_packages(cfg)
         loss = _build_loss(experiment, cfg, dataset)
-    notes = sorted({str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)})
+    warned = sorted({str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)})
+    notes = [*dataset.assumed, *warned]
     with _blaming(experiment.overrides):
         notes += _left_out(cfg, len(dataset.val.image_ids))
     count = _count_devices(devices)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lt_bench.data.image_files import ImageFinder, Split, image_root, split_of
+from lt_bench.data.image_files import ImageFinder, Split, image_root, images_near, split_of
 
 URL = "http://images.cocodataset.org/"
 
@@ -219,3 +219,21 @@ def test_a_folder_beside_it_holds_no_images_of_a_set_that_has_its_own(tmp_path: 
     touch(tmp_path / "mine", *own.split())
     touch(tmp_path / "coco", "train2017/1.jpg", "val2017/1.jpg")
     assert image_root(tmp_path / "mine") == tmp_path / "mine"
+
+
+@pytest.mark.parametrize(
+    ("folders", "annotations", "right"),
+    [
+        (["train2017", "val2017"], "annotations/a.json", "."),
+        (["val2017"], "annotations/a.json", "."),
+        (["images"], "labels/a.json", "."),
+        (["train", "valid"], "valid/a.json", "."),
+        ([], "annotations/a.json", None),
+        (["val2017"], "elsewhere/a.json", None),  # a folder far above may hold anything
+        (["sub/train", "sub/val", "train", "val"], "sub/a.json", "sub"),
+    ],
+)
+def test_images_near_annotations(tmp_path: Path, folders: list[str], annotations: str, right: str | None) -> None:
+    for folder in [*folders, Path(annotations).parent]:
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    assert images_near([tmp_path / annotations]) == (None if right is None else tmp_path / right)

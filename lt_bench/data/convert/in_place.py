@@ -1,0 +1,104 @@
+"""Conversion behind the scenes: files in COCO's form are used as if they were LVIS's, through a copy in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lt_bench.data.cache import cache_folder, mark_used
+from lt_bench.data.convert.coco import NEGATIVE, lacking, sources_of
+from lt_bench.data.convert.conversion import FORMAT, convert
+from lt_bench.data.convert.options import Options
+from lt_bench.data.image_files import Split
+from lt_bench.data.lvis import FOR_TRAINING, LVISFile, read
+from lt_bench.errors import UserError
+from lt_bench.utils.files import write_atomic
+from lt_bench.utils.locks import locked
+
+FOLDER, REPORT = "converted", "report.json"
+UNUSED_DAYS = 90.0
+
+
+@dataclass(frozen=True)
+class InLVISForm:
+    """paths: the files to use, those that were given if they are in LVIS's form. lines: what was changed and assumed
+    on the way, empty if nothing was. why: what they lacked, in words."""
+
+    paths: dict[Split, Path]
+    lines: tuple[str, ...] = ()
+    why: str = ""
+
+
+def in_lvis_form(given: Mapping[Split, Path], options: Options, to_evaluate: bool = False) -> InLVISForm:
+    """The annotation files of a data set in LVIS's form.
+
+    given: by split. Where one lacks a part of LVIS's form altogether, all are converted together, once for the same
+    content and options. to_evaluate: only what evaluation on "val" needs is missed.
+
+    Raises UserError for files that can't be read or converted, and where the cache can't be written.
+    """
+    files = {split: read(path, cache_folder()) for split, path in given.items()}
+    missed = {split: lacking(file) for split, file in files.items()}
+    if to_evaluate:
+        missed = {"val": [name for name in missed["val"] if name not in FOR_TRAINING]}
+    if not any(missed.values()):
+        return InLVISForm(dict(given))
+    key = _key(files, options)
+    folder = cache_folder() / FOLDER / key
+    # In a folder each, as both may have one name; it is the user's, as messages name the file.
+    paths = {split: folder / split / path.name.removesuffix(".gz") for split, path in given.items()}
+    report = folder / REPORT
+    try:
+        with locked(folder.with_name(f".{key}.lock")):
+            lines = _reported(report, paths)
+            if lines is None:
+                lines = convert(sources_of(files), paths, options).lines
+                write_atomic(report, [json.dumps(lines).encode()])
+    except OSError as error:
+        raise UserError(
+            f"{folder} can't be written to: {error.strerror or error}, and annotations that are not in LVIS's form "
+            "are converted there",
+            "name another cache with LT_BENCH_CACHE, or write them into a folder with `lt_bench data convert`",
+        ) from error
+    mark_used(report)
+    _drop_unused(folder.parent)
+    why = "; ".join(_why(given[split].name, names) for split, names in missed.items() if names)
+    return InLVISForm(paths, tuple(lines), why)
+
+
+def _why(name: str, missed: Sequence[str]) -> str:
+    if NEGATIVE in missed:
+        return f"{name} is in COCO's form"
+    return f"{name} lacks {', '.join(field.partition('.')[2] for field in missed)} of LVIS's form"
+
+
+def _drop_unused(folder: Path) -> None:
+    oldest = time.time() - UNUSED_DAYS * 86400
+    with suppress(OSError):
+        for report in folder.glob(f"*/{REPORT}"):
+            if report.stat().st_mtime < oldest:
+                shutil.rmtree(report.parent, ignore_errors=True)
+
+
+def _key(files: Mapping[Split, LVISFile], options: Options) -> str:
+    inputs = {split: file.digest for split, file in files.items()}
+    names = {split: file.path.name for split, file in files.items()}  # which the report says
+    content = json.dumps([FORMAT, inputs, names, asdict(options)], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def _reported(report: Path, paths: Mapping[Split, Path]) -> list[str] | None:
+    """What was said of an earlier conversion; None if it is not there any more. The report is written last."""
+    try:
+        lines = json.loads(report.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not all(path.is_file() for path in paths.values()):
+        return None
+    return [str(line) for line in lines]

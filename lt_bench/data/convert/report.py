@@ -1,0 +1,44 @@
+"""What a conversion changed and assumed, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lt_bench.data.convert import writing
+from lt_bench.data.convert.counting import Counted
+from lt_bench.data.convert.options import Options
+from lt_bench.data.convert.source import Source
+
+
+def described(source: Source, counted: Counted, options: Options, changes: writing.Changes) -> Iterator[str]:
+    """One line for each thing that was changed in a split, and for each that was assumed; first what the split is."""
+    images, annotations = len(counted.image_ids), counted.annotations
+    yield f"{source.name}: {images:,} images, {annotations:,} annotations"
+    yield from source.assumed
+    if source.exhaustive:
+        yield (
+            "negatives: annotations taken for exhaustive: every class that an image does not show is listed as absent "
+            f"({changes[writing.NEGATIVES]:,} entries in neg_category_ids)"
+        )
+    else:
+        yield "negatives: the image's own neg_category_ids were kept"
+    if counted.crowds:
+        yield f"crowds: regions with several objects (iscrowd): {counted.crowds:,}, {_CROWDS[options.crowds]}"
+    found = {"masks": changes[writing.MASK_AREAS], "boxes": changes[writing.BOX_AREAS]}
+    if any(found.values()):
+        of = " and ".join(f"{count:,} from {what}" for what, count in found.items() if count)
+        total = sum(found.values())
+        yield f"area: missing or not positive in {total:,} of {annotations:,} annotations, computed ({of})"
+    if bad := changes[writing.NO_AREA]:
+        yield f"area: {bad:,} annotations have neither a mask nor a box to compute it from; see `data check`"
+    if missing := changes[writing.NO_MASK]:
+        made = changes[writing.BOX_MASKS]
+        lacking = f"masks: {missing:,} of {annotations:,} annotations have none"
+        yield f"{lacking}; {made:,} polygons were made of boxes, so mask AP says nothing of them" if made else lacking
+
+
+_CROWDS = {
+    "ignore": "ignored (ignore: 1): not trained on, not counted; a detection that matches one is no mistake",
+    "drop": "left out; where one was, its class is in not_exhaustive_category_ids",
+    "objects": "turned into objects like any other (iscrowd: 0)",
+}
