@@ -61,6 +61,7 @@ def features(
     validation images. How much is written is said before anything is computed. An interrupted pass goes on where it
     stopped when the same command is given again.
     """
+    from lt_bench.features.coverage import sentences
     from lt_bench.features.pipeline import make_features
     from lt_bench.features.plan import Settings, make_plan
     from lt_bench.features.size import GB
@@ -84,9 +85,8 @@ def features(
         if not sys.stdin.isatty():
             raise UserError(size, "say that this is fine with --yes")
         click.confirm(f"{size}; go on?", abort=True)
-    made = make_features(plan, out)
-    for name, facts in made.manifest.splits.items():
-        click.echo(f"{name}: {facts.rois:,} RoIs of {facts.images:,} images")
+    for line in sentences(make_features(plan, out)):
+        click.echo(line)
 
 
 def _stock(path: Path, dataset: str | None, root: Path | None, backbone: str, detector: str) -> DetectorSource:

@@ -76,6 +76,7 @@ def probe(
     With --masks the images pass the detector again, for masks of the boxes that each run keeps; that takes longer than
     the run itself, and such runs have a table of their own.
     """
+    from lt_bench.features.coverage import warning
     from lt_bench.features.store import open_features
     from lt_bench.probe.choice import ALL
     from lt_bench.probe.plan import Planner, folder_of_runs
@@ -106,6 +107,8 @@ def probe(
     runs = [run for run, _ in asked]
     _check_device(device)
     logger.info(f"probe: {len(runs)} runs on {manifest.name}, recipe {recipe}, {steps:,} steps; folders in {runs_in}")
+    if lacking := warning(opened):
+        logger.warning(f"warning: {lacking}")
     with RunsProgress(len(runs)) as progress:
         outcomes = run_all(runs, parallel or (1 if device == "cuda" else usable_cores()), device, progress)
     _show(grouped(outcomes, keys), grid, plot, f"features {manifest.name}, recipe {recipe}")

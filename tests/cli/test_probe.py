@@ -8,10 +8,11 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from textwrap import dedent
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from command_line import forked
-from probe_data import made_features
+from probe_data import CLASSES, made_features, made_split
 
 from lt_bench.api.registry import load_loss
 from lt_bench.cli import main
@@ -116,6 +117,21 @@ def test_a_grid_ends_in_a_table_and_a_plot(probe: Probe, folder: Path) -> None:
     assert len(list(runs.glob("seesaw_seed*/result.json"))) == 4
     board = folder / "boards" / "results"
     assert not any("held_out" in path.read_text() for path in board.rglob("*.json"))  # held-out images: no board
+
+
+def test_classes_without_a_positive_roi_are_warned_of(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LT_BENCH_CACHE", str(folder / "cache"))
+    monkeypatch.setattr("lt_bench.probe.workers.run_all", lambda *_: [])
+    train = made_split(1, 40, 14, True, seed=0)
+    lacking = {**train, "labels": np.where(train["labels"] == 0, CLASSES, train["labels"])}
+    made_features(tmp_path / "features", epochs=1, held_out=False, train=lacking)
+    call = ["probe", "--loss", "ce", "--work-dir", str(tmp_path / "runs"), "--features"]
+    done = CliRunner().invoke(main, [*call, str(folder / "features")])
+    assert done.exit_code == 0 and "positive RoI" not in done.stderr
+    done = CliRunner().invoke(main, [*call, str(tmp_path / "features")])
+    assert done.exit_code == 0 and "1 of 6 classes have no positive RoI" in done.stderr and "class 0;" in done.stderr
 
 
 class Unbuildable(Exception):
