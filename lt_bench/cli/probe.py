@@ -111,7 +111,8 @@ def probe(
         logger.warning(f"warning: {lacking}")
     with RunsProgress(len(runs)) as progress:
         outcomes = run_all(runs, parallel or (1 if device == "cuda" else usable_cores()), device, progress)
-    _show(grouped(outcomes, keys), grid, plot, f"features {manifest.name}, recipe {recipe}")
+    about = f"features {manifest.name}, recipe {recipe}{'' if evaluate == 'val' else ', held-out training images'}"
+    _show(grouped(outcomes, keys), grid, plot, about)
     finished = [RunFolder(one.run.folder).result for one in outcomes if one.record is not None]
     if finished and evaluate == "val":
         tables = leaderboards or WORK_DIRS / "leaderboards"

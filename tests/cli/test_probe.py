@@ -82,6 +82,7 @@ def test_runs_end_in_a_table_and_failures_are_named(done: CompletedProcess[str])
     for loss in ("ce", "seesaw"):
         row = next(row for row in rows if row[:1] == [loss])
         assert row[2] == "±" and row[-1] == "2" and float(row[1]) > 20
+    assert "held-out" not in done.stdout
     assert "failed: 2 of 6 runs\nmine seed 0: the loss became infinite or NaN at or before step 1" in done.stderr
     assert "Traceback" not in done.stderr and "called" not in done.stdout + done.stderr
     assert sum(" seed " in line and ": AP " in line for line in done.stderr.splitlines()) == 4
@@ -111,9 +112,12 @@ def test_a_grid_ends_in_a_table_and_a_plot(probe: Probe, folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()]
     assert ["seesaw:", "p", "AP", "APr", "seeds"] in rows
+    assert "recipe common, held-out training images\n" in done.stdout
     assert [row[0] for row in rows if row and row[-1] == "2"] == ["0.2", "0.8"]
     assert (folder / "grid.png").is_file()
     runs = folder / "work_dirs" / "probe" / "ce_0_abcdef01" / "common_held_out"
+    added = probe("--folder", "other", "--add", str(runs), verb="leaderboard")
+    assert added.returncode == 2 and "held-out training images" in added.stderr, added.stderr
     assert len(list(runs.glob("seesaw_seed*/result.json"))) == 4
     board = folder / "boards" / "results"
     assert not any("held_out" in path.read_text() for path in board.rglob("*.json"))  # held-out images: no board
