@@ -15,13 +15,15 @@ PROBE_DATA := glyphs-lt
 PROBE_ITERS := 600
 PROBE_STEPS := 2000
 PROBE_SEEDS := 10
+# Stored of each image, a quarter of them positive at most: enough for all that these images have.
+PROBE_ROIS := 256
 # More options of the detector's training.
 PROBE_DETECTOR :=
 probe: work = work_dirs/$(PROBE_DATA)
 probe: venv
 	$(VENV) -m lt_bench run --loss ce --dataset $(PROBE_DATA) --recipe plain --max-iters $(PROBE_ITERS) \
 		--work-dir $(work)/ce $(PROBE_DETECTOR)
-	$(VENV) -m lt_bench features $(work)/ce --out features/$(PROBE_DATA)
+	$(VENV) -m lt_bench features $(work)/ce --out features/$(PROBE_DATA) --rois $(PROBE_ROIS)
 	@status=0; for recipe in plain common; do $(VENV) -m lt_bench probe --features features/$(PROBE_DATA) --loss all \
 		--seeds $(PROBE_SEEDS) --steps $(PROBE_STEPS) --recipe $$recipe --work-dir $(work)/probe_$$recipe || status=1; \
 	done; exit $$status  # a loss that fails in one recipe keeps nothing from running in the other

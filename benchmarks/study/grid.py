@@ -1,4 +1,4 @@
-"""The cells of the grid: learning rate, steps and clip of the classifier's training."""
+"""The cells of the grid: learning rate, steps and clip of the classifier's training; and which of them is the best."""
 
 from __future__ import annotations
 

@@ -15,12 +15,12 @@ from lt_bench.leaderboard.cells import ABSENT, mean_and_deviation
 
 
 def of_cells(grid: GridOf, evaluated: str) -> str:
-    """Box AP of each loss in each cell, and tau with the recipe's cell."""
-    found = grid.val if evaluated == "val" else grid.held_out
-    losses = sorted({loss for values in found["AP"].values() for loss in values})
+    """Box AP of each loss in each cell, and tau with the recipe's cell; on held-out images what the choice is made by."""
+    found = grid.val["AP"] if evaluated == "val" else grid.held_out
+    losses = sorted({loss for values in found.values() for loss in values})
     rows = []
     for cell in grid.cells:
-        values = found["AP"].get(cell)
+        values = found.get(cell)
         if values is None:
             continue
         cells: list[object] = [_cell(cell, grid)]

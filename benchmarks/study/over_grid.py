@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from benchmarks.study.agreements import METRICS, Comparison, compare_runs
 from benchmarks.study.grid import Cell, best
 from benchmarks.study.load import Track, cell_of, with_seeds
-from benchmarks.study.rows import DIGITS, Row, read_rows, row_of
+from benchmarks.study.rows import DIGITS, Row, as_on_val, read_rows, row_of
 from lt_bench.evaluation.comparison.runs import LossRuns
 from lt_bench.evaluation.comparison.tau import tau_b
 from lt_bench.evaluation.comparison.total import Difference, difference
@@ -27,7 +28,7 @@ Values = Mapping[str, float]  # by loss, in [0, 1]; NaN where the loss diverged
 class GridOf:
     """The grid of one decoupled track. own: the recipe's cell. cells: with it, in the order of a table.
 
-    val, held_out: metric -> cell -> mean over the seeds, by loss. seeds: of val. taus: metric -> cell -> tau with the
+    val: metric -> cell -> mean over the seeds, by loss. held_out: cell -> loss -> `as_on_val`. seeds: of val. taus: metric -> cell -> tau with the
     own cell's order on val. again: metric -> taus of the own cell's order with the same cell's under other seeds of the
     board, as many at a time. chosen: each loss's best cell on the held-out images.
     """
@@ -36,7 +37,7 @@ class GridOf:
     own: Cell
     cells: tuple[Cell, ...]
     val: Mapping[str, Mapping[Cell, Values]]
-    held_out: Mapping[str, Mapping[Cell, Values]]
+    held_out: Mapping[Cell, Values]
     seeds: tuple[int, ...]
     taus: Mapping[str, Mapping[Cell, float]] = field(default_factory=dict)
     again: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -73,7 +74,8 @@ def grid_of(track: Track, rows: Sequence[Row]) -> GridOf:
     own = centre({row.cell for row in rows})
     cells = tuple(sorted({row.cell for row in rows}, key=lambda cell: (cell.clip != own.clip, cell.rate, cell.steps)))
     of_val = [row for row in rows if row.evaluated == "val"]
-    val, held_out = _means(of_val), _means([row for row in rows if row.evaluated == "held_out"])
+    val = _means(of_val)
+    held_out = _held_out([row for row in rows if row.evaluated == "held_out"], track)
     seeds = tuple(sorted({row.seed for row in of_val}))
     return GridOf(
         track=track,
@@ -84,7 +86,7 @@ def grid_of(track: Track, rows: Sequence[Row]) -> GridOf:
         seeds=seeds,
         taus={metric: _taus(val[metric], own) for metric in METRICS},
         again={metric: _again(track, val[metric].get(own, {}), len(seeds), seeds, metric) for metric in METRICS},
-        chosen=_chosen(held_out["AP"], own, len(cells)),
+        chosen=_chosen(held_out, own, len(cells)),
     )
 
 
@@ -170,6 +172,16 @@ def _means(rows: Iterable[Row]) -> dict[str, dict[Cell, dict[str, float]]]:
         metric: {cell: {loss: float(np.mean(one)) for loss, one in losses.items()} for cell, losses in found.items()}
         for metric, found in values.items()
     }
+
+
+def _held_out(rows: Iterable[Row], track: Track) -> dict[Cell, dict[str, float]]:
+    """Cell -> loss -> what the choice is made by: the mean over the seeds, NaN where the loss diverged."""
+    shown = Counter(row.frequency for row in track.first.per_class if row.bbox is not None)
+    found: dict[Cell, dict[str, list[float]]] = {}
+    for row in rows:
+        value = as_on_val(row, shown)
+        found.setdefault(row.cell, {}).setdefault(row.loss, []).append(float("nan") if value is None else value)
+    return {cell: {loss: float(np.mean(one)) for loss, one in losses.items()} for cell, losses in found.items()}
 
 
 def _taus(found: Mapping[Cell, Values], own: Cell) -> dict[Cell, float]:

@@ -4,7 +4,8 @@
     python -m benchmarks.study.runs --features features/glyphs-lt --part held_out --recipe common
 
 Three parts, each for every built-in loss:
-- held_out: every cell of the grid with one seed, on training images that are held out. The choice is made on these.
+- held_out: every cell of the grid with one seed, on training images that are held out. The choice is made on these, by
+  the mean of APr, APc and APf weighted as the validation set does: held-out images show few of the rare classes.
 - val: every cell with two seeds on the validation images: does the order of losses change over the grid?
 - best: each loss's best cell on the held-out images, with five seeds on the validation images. Where that is the
   recipe's own cell there is nothing to do: its runs are those of the board.
@@ -16,17 +17,19 @@ OUT/best.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import numpy as np
 
 from benchmarks.common.command import SETTINGS
 from benchmarks.study import STUDY
 from benchmarks.study.grid import Cell, best, cells
-from benchmarks.study.rows import Row, read_rows, row_of, table_path, write_rows
+from benchmarks.study.rows import Row, as_on_val, read_rows, row_of, table_path, write_rows
 from lt_bench.errors import RunFailedError, UserError
 
 if TYPE_CHECKING:
@@ -92,13 +95,17 @@ def run_grid(job: Job, evaluated: Evaluated, seeds: Sequence[int], out: Path) ->
 
 
 def choose(job: Job, out: Path) -> dict[str, Cell]:
-    """Loss -> its best cell by box AP on the held-out images. Raises UserError where their runs are missing."""
-    name = job.features.manifest.name
+    """Loss -> its best cell on the held-out images (`as_on_val`). Raises UserError where their runs are missing."""
+    name, shown = job.features.manifest.name, classes_shown(job.features, "val")
     grid = cells(job.recipe_cell)
     rows = [row for row in read_rows(table_path(out, name, job.recipe)) if row.evaluated == "held_out"]
     chosen = {}
     for loss in job.losses:
-        found = [(row.cell, row.AP if row.AP is not None else -1.0) for row in rows if row.loss == loss]
+        found = []
+        for row in rows:
+            if row.loss == loss:
+                value = as_on_val(row, shown)
+                found.append((row.cell, -1.0 if value is None else value))
         if set(grid) - {cell for cell, _ in found}:
             raise UserError(
                 f"{name}, {job.recipe}: the grid of {loss} on held-out images is not complete", "run --part held_out"
@@ -107,12 +114,21 @@ def choose(job: Job, out: Path) -> dict[str, Cell]:
     return chosen
 
 
+def classes_shown(features: FeatureSet, split: str) -> Counter[str]:
+    """Frequency -> how many of its classes have objects in a split."""
+    categories = features.manifest.categories
+    labels = np.unique(features.split(split).truth_labels)
+    return Counter(str(categories[label].frequency) for label in labels.tolist())
+
+
 def run_best(job: Job, seeds: Sequence[int], out: Path) -> list[ResultRecord]:
     """The chosen cells, where they are not the recipe's; their records are stored."""
     from lt_bench.leaderboard.store import add
     from lt_bench.run.folder import RunFolder
 
     chosen = choose(job, out)
+    rare, of = (classes_shown(job.features, split)["r"] for split in ("held_out", "val"))
+    click.echo(f"{job.recipe}: held-out images show {rare} rare classes, the validation images {of}")
     for loss, cell in chosen.items():
         own = " (the recipe's; its runs are the board's)" if cell == job.recipe_cell else ""
         click.echo(f"{job.recipe}: best of {loss} on held-out images: {cell}{own}")

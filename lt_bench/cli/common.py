@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import math
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TypeVar
 
 import click
@@ -18,6 +22,30 @@ PATH = click.Path(path_type=Path)
 METRICS_HELP = f"What to measure: {', '.join(metric.name for metric in METRICS)}, with commas."
 
 Decorated = TypeVar("Decorated", bound=Callable[..., object])
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers without nan, which lies in every range of click's, and without infinity."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+@contextmanager
+def sigterm_is_ctrl_c() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does: in order, and with the same words. Of the main thread alone."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class Group(click.Group):

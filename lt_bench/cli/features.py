@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lt_bench.cli.common import PATH, verbose
+from lt_bench.cli.common import PATH, FiniteRange, sigterm_is_ctrl_c, verbose
 from lt_bench.cli.own_data import data_paths, own_data
 from lt_bench.errors import UserError
 
@@ -30,7 +30,7 @@ ASK_FROM = 10e9  # bytes
 @click.option("--epochs-of-boxes", type=click.IntRange(min=1), default=1, show_default=True, help="Training passes.")
 @click.option("--proposals", type=click.IntRange(min=1), help="Per validation image. Default: the config's.")
 @click.option("--precision", type=click.Choice(["float16", "float32"]), default="float16", show_default=True)
-@click.option("--held-out", type=click.FloatRange(0, 1, max_open=True), default=0.1, show_default=True,
+@click.option("--held-out", type=FiniteRange(0, 1, max_open=True), default=0.1, show_default=True,
               help="Share of the training images that is passed like validation images, too.")  # fmt: skip
 @click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of augmentation and RoIs."
@@ -42,6 +42,7 @@ ASK_FROM = 10e9  # bytes
 @click.option("--detector", help="Of a stock checkpoint. Default: mask_rcnn.")
 @click.option("--yes", is_flag=True, help=f"Do not ask before more than {ASK_FROM / 1e9:.0f} GB are written.")
 @verbose
+@sigterm_is_ctrl_c()
 def features(
     detector_of: Path,
     out: Path,
@@ -68,12 +69,17 @@ def features(
     validation images. How much is written is said before anything is computed. An interrupted pass goes on where it
     stopped when the same command is given again.
     """
+    from lt_bench.features.coverage import sentences
     from lt_bench.features.pipeline import make_features
     from lt_bench.features.plan import Settings, make_plan
     from lt_bench.features.size import GB
     from lt_bench.features.source import of_run
-    from lt_bench.features.store import MANIFEST_FILE
+    from lt_bench.features.store import MANIFEST_FILE, PROGRESS_FILE
 
+    if any((detector_of / name).is_file() for name in (MANIFEST_FILE, PROGRESS_FILE)):
+        raise UserError(
+            f"{detector_of} holds features, not a detector", "give the folder of a finished run, or a checkpoint (.pth)"
+        )
     if detector_of.is_dir():
         given = {
             **{"--dataset": dataset, "--data-root": data_root, "--backbone": backbone, "--detector": detector},
@@ -96,9 +102,8 @@ def features(
         if not sys.stdin.isatty():
             raise UserError(size, "say that this is fine with --yes")
         click.confirm(f"{size}; go on?", abort=True)
-    made = make_features(plan, out)
-    for name, facts in made.manifest.splits.items():
-        click.echo(f"{name}: {facts.rois:,} RoIs of {facts.images:,} images")
+    for line in sentences(make_features(plan, out)):
+        click.echo(line)
 
 
 def _stock(path: Path, paths: DataPaths, backbone: str, detector: str) -> DetectorSource:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lt_bench.cli.common import PATH, verbose
+from lt_bench.cli.common import PATH, FiniteRange, verbose
 from lt_bench.cli.run import WORK_DIRS, publish
 from lt_bench.errors import RunFailedError, UserError
 
@@ -29,13 +29,11 @@ logger = logging.getLogger(__name__)
 @click.option("--loss", help="Registered losses with commas, or `all` for every one that works.")
 @click.option("--loss-grid", metavar="LOSS:NAME=VALUES", help="Values of a hyper-parameter: seesaw:p=0.2,0.5,0.8.")
 @click.option("--loss-set", multiple=True, metavar="KEY=VALUE", help="A hyper-parameter of the loss.")
-@click.option("--seeds", default="1", show_default=True, help="10 for the seeds 0 to 9, or a list such as 0,1,7.")
+@click.option("--seeds", default="1", show_default=True, help="10 for 0 to 9, or a list: 0,1,7. One: 5,")
 @click.option("--recipe", default="common", show_default=True, help="Sampler and classifier: common or plain.")
 @click.option("--steps", type=click.IntRange(1), default=2000, show_default=True, help="Of 16 images each.")
-@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Learning rate. Default: the recipe's, 0.02.")
-@click.option(
-    "--clip", type=click.FloatRange(0), help="Most L2 norm of the gradient, 0 for any. Default: the recipe's."
-)
+@click.option("--rate", type=FiniteRange(0, min_open=True), help="Learning rate. Default: the recipe's, 0.02.")
+@click.option("--clip", type=FiniteRange(0), help="Most L2 norm of the gradient, 0 for any. Default: the recipe's.")
 @click.option("--evaluate", type=click.Choice(["val", "held_out"]), default="val", show_default=True)
 @click.option(
     "--masks", type=PATH, metavar="RUN|CHECKPOINT", help="What the features are of: its mask head adds masks. Slow."
@@ -76,6 +74,7 @@ def probe(
     With --masks the images pass the detector again, for masks of the boxes that each run keeps; that takes longer than
     the run itself, and such runs have a table of their own.
     """
+    from lt_bench.features.coverage import warning
     from lt_bench.features.store import open_features
     from lt_bench.probe.choice import ALL
     from lt_bench.probe.plan import Planner, folder_of_runs
@@ -106,9 +105,12 @@ def probe(
     runs = [run for run, _ in asked]
     _check_device(device)
     logger.info(f"probe: {len(runs)} runs on {manifest.name}, recipe {recipe}, {steps:,} steps; folders in {runs_in}")
+    if lacking := warning(opened):
+        logger.warning(f"warning: {lacking}")
     with RunsProgress(len(runs)) as progress:
         outcomes = run_all(runs, parallel or (1 if device == "cuda" else usable_cores()), device, progress)
-    _show(grouped(outcomes, keys), grid, plot, f"features {manifest.name}, recipe {recipe}")
+    about = f"features {manifest.name}, recipe {recipe}{'' if evaluate == 'val' else ', held-out training images'}"
+    _show(grouped(outcomes, keys), grid, plot, about)
     finished = [RunFolder(one.run.folder).result for one in outcomes if one.record is not None]
     if finished and evaluate == "val":
         tables = leaderboards or WORK_DIRS / "leaderboards"

@@ -43,7 +43,7 @@ WORK_DIRS = Path("work_dirs")
     help="common and plain (the same for all; plain: random sampling, linear classifier) or paper (its authors').",
 )
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of all that is random. Default: 0.")
-@click.option("--seeds", help="Several runs: 5 for the seeds 0 to 4, or a list such as 0,1,7.")
+@click.option("--seeds", help="Several runs: 5 for the seeds 0 to 4, or a list such as 0,1,7 (5, for 5 alone).")
 @click.option("--gpus", type=click.IntRange(min=1), help="Processes that share the batch, one per GPU. Default: 1.")
 @click.option("--images-per-device", type=click.IntRange(min=1), help="Images at a time; the rest is accumulated.")
 @click.option("--amp", is_flag=True, help="Mixed precision; rows go into a table of their own.")

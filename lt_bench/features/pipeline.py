@@ -61,15 +61,16 @@ def make_features(plan: Plan, folder: Path) -> FeatureSet:
             return features
         logger.info(describe(plan.most, plan.dimension, plan.settings.precision))
         refuse_full_disk(folder, plan.num_bytes())
+        # before the folder is taken: a checkpoint that can't be loaded leaves it free for another one
+        model = build(plan.source.cfg, plan.source.checkpoint, any_classifier=plan.source.run is None)
         progress.begin()
         plan.write_subsets(folder)
-        return _make(plan, folder, progress)
+        return _make(plan, folder, progress, model)
 
 
-def _make(plan: Plan, folder: Path, progress: ProgressFile) -> FeatureSet:
+def _make(plan: Plan, folder: Path, progress: ProgressFile, model: nn.Module) -> FeatureSet:
     from lt_bench.features.rois import RoiFeatures
 
-    model = build(plan.source.cfg, plan.source.checkpoint, any_classifier=plan.source.run is None)
     rois = RoiFeatures(model, plan.settings.rois)
     facts = {}
     for split in plan.images:

@@ -132,6 +132,8 @@ def open_features(path: Path) -> FeatureSet:
         files |= {array_path(path, split, name): facts.arrays[name] for name in ARRAYS}
     files |= {path / one.path: one.sha256 for one in manifest.annotations.values() if not Path(one.path).is_absolute()}
     for file, digest in files.items():
+        if not file.is_file():
+            raise UserError(f"{file} is missing", AGAIN)
         if digest_of(file, cache_folder(), rehash=False) != digest:
             raise UserError(f"{file} is damaged: its SHA-256 is not the manifest's", AGAIN)
     return features

@@ -11,6 +11,8 @@ from lt_bench.leaderboard.files import RESULT, files_of, results_in
 from lt_bench.leaderboard.store import add, read, record_path
 from lt_bench.leaderboard.verify import Verification, verify
 
+HELD_OUT = "--evaluate held_out"  # as a record's overrides say it
+
 
 def submit(source: Path, results: Path, annotations: Path | None = None) -> Path:
     """Verify one run and store it below the folder `results`; returns the path of its record. Errors: `submissible`."""
@@ -26,8 +28,8 @@ def submissible(sources: Iterable[Path], results: Path, annotations: Path | None
     have none; a record of an earlier version, which has no evidence, is taken as it is. annotations: as in `verify`.
     Nothing is written.
 
-    Raises UserError when something is missing or two sources are the same run, and RunFailedError with every field of
-    every record that does not hold.
+    Raises UserError when something is missing, two sources are the same run, or a run was evaluated on held-out training
+    images, and RunFailedError with every field of every record that does not hold.
     """
     found: dict[Path, Path] = {}
     refusals = []
@@ -64,6 +66,11 @@ def _verified(source: Path, annotations: Path | None) -> tuple[Path, Verificatio
     if not files.record.is_file():
         raise UserError(f"{source} is no run's folder and no record", "name the folder that `run` wrote")
     record = read(files.record)
+    if HELD_OUT in record.overrides:
+        raise UserError(
+            f"{source} was evaluated on held-out training images: it chooses hyper-parameters, and goes on no board",
+            "add runs that were evaluated on the validation images",
+        )
     if source.is_dir() or record.schema_version >= 3:
         needed = [files.evidence, files.per_class, *[files.config] * (record.elsewhere is None)]
         missing = [path.name for path in needed if not path.is_file()]

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from lt_bench.api.auto import frequency_of_common
+from lt_bench.data.own import LAYER
 from lt_bench.errors import UserError, did_you_mean
 from lt_bench.probe.schedule import in_steps
+from lt_bench.run.config import repeat_threshold
 from lt_bench.run.experiment import layer_path
 
 if TYPE_CHECKING:
@@ -96,8 +97,7 @@ def resolve(settings: Settings, manifest: Manifest) -> Recipe:
         "classifier": {**recipe["classifier"], "prior_prob": recipe["prior_prob"]},
         "sampler": {
             "images_per_step": IMAGES_PER_STEP,
-            # LVIS's threshold is the share of its images that a common class shows at most; so it is here
-            "repeat_factor": None if recipe["repeat_factor"] is None else frequency_of_common(manifest.num_images),
+            "repeat_factor": repeat_threshold({**recipe, **_of_data(track.dataset)}, manifest.num_images),
             "rois_per_image": head.rois_per_image,
             "pos_fraction": head.pos_fraction,
             "neg_pos_ub": head.neg_pos_ub,
@@ -129,6 +129,17 @@ def resolve(settings: Settings, manifest: Manifest) -> Recipe:
     }
     overrides = _overrides(settings, probe["optimizer"], sgd["lr"], clip)
     return Recipe(probe, overrides, recipe["hyper_parameters"], recipe["auto_hyper_parameters"])
+
+
+def _of_data(dataset: str) -> dict[str, Any]:
+    """What the data set's layer says of a recipe's repeat factors."""
+    from mmengine.config import Config
+
+    path = layer_path("datasets", dataset)
+    if not path.is_file():  # data of the user's own are trained on as LVIS is
+        path = layer_path("datasets", LAYER)
+    own = Config.fromfile(str(path), lazy_import=False).get("recipe") or {}
+    return {name: own[name] for name in ("repeat_factor", "auto_repeat_factor") if name in own}
 
 
 def _overrides(settings: Settings, optimizer: Mapping[str, Any], rate: float, clip: float | None) -> list[str]:

@@ -49,6 +49,19 @@ def backbone_weights(backbone: str) -> str:
     return str(layer.model.backbone.init_cfg.checkpoint)
 
 
+def repeat_threshold(recipe: Mapping[str, Any], num_images: int) -> float | None:
+    """The threshold of the repeat factors; None where a recipe repeats nothing.
+
+    recipe: the block of that name, of the recipe's layer and then of the data set's. num_images: for training.
+    """
+    from lt_bench.api.auto import frequency_of_common
+
+    threshold: float | None = recipe["repeat_factor"]
+    if threshold is not None and recipe.get("auto_repeat_factor", False):
+        return frequency_of_common(num_images)  # of a data set where LVIS's threshold means something else
+    return threshold
+
+
 def _merge_layers(experiment: Experiment) -> Config:
     from mmengine.config import Config
 
@@ -141,7 +154,6 @@ def _set_schedule(cfg: Config, experiment: Experiment, recipe: Mapping[str, Any]
 def _set_data(
     cfg: Config, experiment: Experiment, recipe: Mapping[str, Any], paths: DataPaths, train: LVISFile
 ) -> None:
-    from lt_bench.api.auto import frequency_of_common
     from lt_bench.data.exclusion import in_order
     from lt_bench.data.image_files import split_of
 
@@ -153,10 +165,8 @@ def _set_data(
         )
         if split_of(path) != split:
             loader.dataset.split = split
-    threshold = recipe["repeat_factor"]
+    threshold = repeat_threshold(recipe, len(train.images))
     if threshold is not None:
-        if recipe.get("auto_repeat_factor", False):  # a data set's, where LVIS's threshold means something else
-            threshold = frequency_of_common(len(train.images))
         cfg.train_dataloader.dataset = {
             "type": "RepeatFactorDataset",
             "oversample_thr": threshold,

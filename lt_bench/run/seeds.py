@@ -48,19 +48,21 @@ class SeedRun:
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
-    """The seeds that `--seeds` names: "5" for 0 to 4, or a list with commas such as "0,1,7".
+    """The seeds that `--seeds` names: "5" for 0 to 4, or a list with commas such as "0,1,7"; "5," for the seed 5 alone.
 
     Raises UserError for anything else, for a seed given twice, and for none or more than MOST.
     """
-    words = [word.strip() for word in text.split(",")]
+    listed, comma, after = text.rpartition(",")
+    ends_with_comma = bool(comma) and not after.strip()
+    words = [word.strip() for word in (listed if ends_with_comma else text).split(",")]
     if not all(re.fullmatch(r"[0-9]{1,20}", word) for word in words):
         raise UserError(
             f"--seeds {text[:60]!r} is neither a count nor a list of seeds",
-            "--seeds 5 runs the seeds 0 to 4, --seeds 0,1,7 these three",
+            "--seeds 5 runs the seeds 0 to 4, --seeds 0,1,7 these three, --seeds 5, the seed 5 alone",
         )
-    counted = len(words) == 1
+    counted = len(words) == 1 and not ends_with_comma
     count = int(words[0]) if counted else len(words)
-    one = f"for the seed {count} alone give --seed {count}" if counted and count <= LARGEST else "give fewer"
+    one = f"for the seed {count} alone give --seeds {count}, with the comma" if counted and count <= LARGEST else "give fewer"
     if count == 0:
         raise UserError("--seeds 0 is a count, and asks for no run", f"--seeds 1 runs the seed 0; {one}")
     if count > MOST:

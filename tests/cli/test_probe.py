@@ -8,10 +8,11 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from textwrap import dedent
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from command_line import forked
-from probe_data import made_features
+from probe_data import CLASSES, made_features, made_split
 
 from lt_bench.api.registry import load_loss
 from lt_bench.cli import main
@@ -81,6 +82,7 @@ def test_runs_end_in_a_table_and_failures_are_named(done: CompletedProcess[str])
     for loss in ("ce", "seesaw"):
         row = next(row for row in rows if row[:1] == [loss])
         assert row[2] == "±" and row[-1] == "2" and float(row[1]) > 20
+    assert "held-out" not in done.stdout
     assert "failed: 2 of 6 runs\nmine seed 0: the loss became infinite or NaN at or before step 1" in done.stderr
     assert "Traceback" not in done.stderr and "called" not in done.stdout + done.stderr
     assert sum(" seed " in line and ": AP " in line for line in done.stderr.splitlines()) == 4
@@ -110,12 +112,30 @@ def test_a_grid_ends_in_a_table_and_a_plot(probe: Probe, folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()]
     assert ["seesaw:", "p", "AP", "APr", "seeds"] in rows
+    assert "recipe common, held-out training images\n" in done.stdout
     assert [row[0] for row in rows if row and row[-1] == "2"] == ["0.2", "0.8"]
     assert (folder / "grid.png").is_file()
     runs = folder / "work_dirs" / "probe" / "ce_0_abcdef01" / "common_held_out"
+    added = probe("--folder", "other", "--add", str(runs), verb="leaderboard")
+    assert added.returncode == 2 and "held-out training images" in added.stderr, added.stderr
     assert len(list(runs.glob("seesaw_seed*/result.json"))) == 4
     board = folder / "boards" / "results"
     assert not any("held_out" in path.read_text() for path in board.rglob("*.json"))  # held-out images: no board
+
+
+def test_classes_without_a_positive_roi_are_warned_of(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LT_BENCH_CACHE", str(folder / "cache"))
+    monkeypatch.setattr("lt_bench.probe.workers.run_all", lambda *_: [])
+    train = made_split(1, 40, 14, True, seed=0)
+    lacking = {**train, "labels": np.where(train["labels"] == 0, CLASSES, train["labels"])}
+    made_features(tmp_path / "features", epochs=1, held_out=False, train=lacking)
+    call = ["probe", "--loss", "ce", "--work-dir", str(tmp_path / "runs"), "--features"]
+    done = CliRunner().invoke(main, [*call, str(folder / "features")])
+    assert done.exit_code == 0 and "positive RoI" not in done.stderr
+    done = CliRunner().invoke(main, [*call, str(tmp_path / "features")])
+    assert done.exit_code == 0 and "1 of 6 classes have no positive RoI" in done.stderr and "class 0;" in done.stderr
 
 
 class Unbuildable(Exception):
@@ -145,6 +165,10 @@ def test_of_all_losses_those_that_cant_be_built_are_left_out(
         (("--loss", "ce", "--plot", "x.png"), "--plot is of a grid"),
         (("--loss-grid", "seesaw:p=1", "--plot", "x.txt"), "a figure can't be written"),
         (("--loss", "ce", "--seeds", "0"), "asks for no run"),
+        (("--loss", "ce", "--rate", "nan"), "nan is not a finite number"),
+        (("--loss", "ce", "--rate", "inf"), "inf is not a finite number"),
+        (("--loss", "ce", "--clip", "nan"), "nan is not a finite number"),
+        (("--loss", "ce", "--clip", "inf"), "inf is not a finite number"),
         (("--loss", "ce", "--recipe", "paper"), "no recipe 'paper'"),
         (("--loss", "ce", "--device", "cuda"), "needs a GPU"),
         (("--loss", "ce", "--masks", "no_run"), "--masks no_run: there is no such run"),

@@ -61,7 +61,7 @@ def test_run_refuses_data_that_fails_its_check(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--seeds", "0"), "--seed 0"),
+        (("--seeds", "0"), "--seeds 0,"),
         (("--seeds", "-1"), "neither a count nor a list"),
         (("--seeds", "0,0"), "given twice"),
         (("--seeds", "3", "--seed", "0"), "exclude each other"),

@@ -86,6 +86,22 @@ def test_a_folder_of_others(changes: dict[str, Any], said: str, finished: Path, 
         make_features(plan(finished, **changes), stored.path)
 
 
+def test_a_checkpoint_that_cant_be_loaded_leaves_the_folder_free(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, whole = plan(finished, seed=8), plan(finished)
+
+    def fail(*_: object, **__: object) -> None:
+        raise UserError("the checkpoint is of another model", "name another one")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "build", fail)
+        with pytest.raises(UserError, match="another model"):
+            make_features(broken, tmp_path / "out")
+    monkeypatch.setattr(pipeline, "_make", lambda _, folder, progress, model: folder)
+    assert make_features(whole, tmp_path / "out") == tmp_path / "out"  # type: ignore[comparison-overlap]
+
+
 def test_a_full_disk_is_seen_before_anything_is_computed(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

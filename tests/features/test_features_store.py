@@ -75,7 +75,7 @@ def _edit(**fields: object) -> Callable[[Path], None]:
         ("train_0/iou.npy", Path.unlink, "missing"),
         ("train_0/first.npy", _change, "don't add up"),
         ("regression.npz", _change, "SHA-256"),
-        ("regression.npz", Path.unlink, "regression.npz"),
+        ("regression.npz", Path.unlink, r"regression\.npz is missing\nmake them anew"),
         ("manifest.json", _cut, "damaged"),
         ("manifest.json", _edit(schema_version=2), "version 2"),
         ("manifest.json", _edit(rois="many"), "rois"),

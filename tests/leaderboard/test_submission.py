@@ -69,6 +69,19 @@ def test_a_run_whose_record_was_altered_is_refused(copied: Path, tmp_path: Path)
     assert not (tmp_path / "results").exists()
 
 
+def test_a_run_on_held_out_images_is_refused(finished_probe: Path, tmp_path: Path) -> None:
+    assert submit(finished_probe, tmp_path / "results").is_file()
+    held_out = Path(shutil.copytree(finished_probe, tmp_path / "run"))
+    content = json.loads((held_out / "result.json").read_text(encoding="utf-8"))
+    content["overrides"] = ["--steps 9", "--evaluate held_out"]
+    (held_out / "result.json").write_text(json.dumps(content), encoding="utf-8")
+    for source in (held_out, held_out / "result.json"):
+        with pytest.raises(UserError, match="was evaluated on held-out training images") as caught:
+            submit(source, tmp_path / "again")
+        assert caught.value.remedy
+    assert not (tmp_path / "again").exists()
+
+
 def test_no_place_on_a_machine_gets_into_the_store(copied: Path, tmp_path: Path) -> None:
     config = copied / "config.py"
     text = config.read_text(encoding="utf-8")

@@ -115,13 +115,19 @@ def annotations_of(arrays: dict[str, NDArray[Any]], classes: int = CLASSES, coun
     }
 
 
-def made_features(folder: Path, epochs: int = 2, held_out: bool = True, **written: Any) -> FeatureSet:
+def made_features(
+    folder: Path,
+    epochs: int = 2,
+    held_out: bool = True,
+    train: dict[str, NDArray[Any]] | None = None,
+    **written: Any,
+) -> FeatureSet:
     """Features of 40 training images, some of them held out, and of 16 validation images, with their annotations.
 
-    written: of `write_features`.
+    train: arrays of the training images instead. written: of `write_features`.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    train = made_split(1, 40, 14, True, seed=0)
+    train = train or made_split(1, 40, 14, True, seed=0)
     splits = {train_split(epoch): made_again(train, epoch) for epoch in range(epochs)}
     splits["val"] = made_split(101, 16, 14, False, seed=50)
     counts = annotations_of(train)["categories"]

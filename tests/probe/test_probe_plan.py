@@ -6,14 +6,16 @@ import json
 from pathlib import Path
 
 import pytest
-from probe_data import made_features
+from experiments import resolved
+from probe_data import TRACK, made_features
 
 from lt_bench.errors import UserError
 from lt_bench.features.store import FeatureSet
 from lt_bench.leaderboard.dumped_config import config_text, read_config
 from lt_bench.leaderboard.fingerprint import probe_fingerprint
+from lt_bench.leaderboard.schema import Track
 from lt_bench.probe.plan import Planner, digest, folder_of_runs
-from lt_bench.probe.settings import Settings
+from lt_bench.probe.settings import Settings, resolve
 
 
 def test_the_common_recipe(features: FeatureSet) -> None:
@@ -33,6 +35,33 @@ def test_the_plain_recipe(features: FeatureSet) -> None:
     assert plain["sampler"] == {**common["sampler"], "repeat_factor": None}
     for same in ("optimizer", "schedule", "test", "features"):
         assert plain[same] == common[same]
+
+
+@pytest.mark.parametrize("recipe", ["common", "plain"])
+@pytest.mark.parametrize("dataset", ["glyphs", "glyphs-lt", "glyphs-1203", "lvis_v1", "lvis_v0.5"])
+def test_what_full_training_has_too_is_the_same(
+    dataset: str, recipe: str, features: FeatureSet, tmp_path: Path
+) -> None:
+    images = 300
+    cfg, _ = resolved(tmp_path, images=images, loss="ce", dataset=dataset, recipe=recipe, max_iters=2000)
+    track = {**TRACK, "dataset": dataset}
+    run = None if features.manifest.run is None else features.manifest.run.model_copy(update={"track": Track(**track)})
+    manifest = features.manifest.model_copy(update={"run": run, "num_images": images})
+    probe = resolve(Settings(recipe), manifest).probe
+    data, head, solver = cfg.train_dataloader.dataset, cfg.model.roi_head.bbox_head, cfg.optim_wrapper
+    assert (data.type == "RepeatFactorDataset") == (recipe == "common")
+    assert probe["sampler"]["repeat_factor"] == data.get("oversample_thr")
+    assert probe["classifier"] == {**head.cls_predictor_cfg, "prior_prob": head.prior_prob}
+    assert probe["optimizer"] == {**solver.optimizer, "clip": solver.clip_grad.max_norm}
+    assert probe["schedule"]["milestones"] == cfg.param_scheduler[1].milestones
+    assert probe["schedule"]["gamma"] == cfg.param_scheduler[1].gamma
+
+
+def test_data_of_ones_own_have_the_threshold_of_lvis(features: FeatureSet) -> None:
+    assert features.manifest.run is not None
+    run = features.manifest.run.model_copy(update={"track": Track(**{**TRACK, "dataset": "other"})})
+    probe = resolve(Settings(), features.manifest.model_copy(update={"run": run})).probe
+    assert probe["sampler"]["repeat_factor"] == 1e-3
 
 
 def test_hyper_parameters_that_are_tied_to_the_data_follow_from_it(planner: Planner, tmp_path: Path) -> None:

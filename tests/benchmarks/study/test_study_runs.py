@@ -10,7 +10,7 @@ import pytest
 from benchmarks.study import runs
 from benchmarks.study.grid import Cell
 from benchmarks.study.rows import METRICS, Row, read_rows, row_of, table_path, write_rows
-from benchmarks.study.runs import Job, choose, recipe_cell, run_best, run_grid
+from benchmarks.study.runs import Job, choose, classes_shown, recipe_cell, run_best, run_grid
 from lt_bench.errors import RunFailedError, UserError
 from lt_bench.features.store import FeatureSet
 from lt_bench.leaderboard.store import read
@@ -47,6 +47,15 @@ def test_rows_are_what_probe_gives(job: Job, tmp_path: Path) -> None:
     before = path.read_bytes()
     run_grid(job, "held_out", (0,), tmp_path / "out")
     assert path.read_bytes() == before
+
+
+def test_the_choice_is_for_the_classes_of_the_validation_set(job: Job, tmp_path: Path) -> None:
+    """Two classes each are rare, common and frequent: the mean of the groups decides, not AP."""
+    assert classes_shown(job.features, "val") == {"r": 2, "c": 2, "f": 2}
+    of_tail = replace(made_row("ce", OTHER, 0.4), APr=0.3, APc=0.5, APf=0.5)
+    of_head = replace(made_row("ce", OWN, 0.5), APr=0.1, APc=0.5, APf=0.6)
+    write_rows(table_path(tmp_path, job.features.manifest.name, "plain"), [of_tail, of_head])
+    assert choose(replace(job, losses=("ce",)), tmp_path) == {"ce": OTHER}
 
 
 def test_the_best_cell_gets_records_that_hold(job: Job, tmp_path: Path) -> None:
