@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run probe test check archive test-quick test-long fuzz test-install calibrate study study-runs gpu lint types \
+.PHONY: run probe test check archive test-quick test-extra test-long fuzz test-install calibrate study study-runs gpu lint types \
 	types-tests format venv
 
 # Sets everything up and runs the benchmark once: on LVIS if it is there, else on the embedded data set.
@@ -29,8 +29,14 @@ probe: venv
 	done; exit $$status  # a loss that fails in one recipe keeps nothing from running in the other
 
 # Sets everything up and passes the tests, in one process per core; those of a file run in one process, in order.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --durations=15
 test: venv lint
-	$(VENV) -m pytest -n auto --maxprocesses 4 --dist loadfile --durations=15
+	$(VENV) -m pytest $(SIDE_BY_SIDE) -m "not extra"
+
+# The tests that `make test` leaves out for their length: whether the benchmarks run, runs on several machines, and all
+# published records. Three minutes of two cores.
+test-extra: venv
+	$(VENV) -m pytest $(SIDE_BY_SIDE) -m extra
 
 # Whether the committed pages are what the records give, and whether the records say what their evidence says.
 check: venv
@@ -45,7 +51,7 @@ archive: venv
 # What is run often: all tests but those marked slow, the property tests with a fifth of their examples. Nothing is
 # trained.
 test-quick: venv
-	$(VENV) -m pytest -m "not slow" --hypothesis-profile few
+	$(VENV) -m pytest -m "not slow and not extra" --hypothesis-profile few
 
 # The property tests with twenty times as many examples, new ones each time.
 test-long: venv

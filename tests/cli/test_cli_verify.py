@@ -20,6 +20,7 @@ def verify(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["verify", *arguments])
 
 
+@pytest.mark.extra  # CI does that first of all
 def test_nothing_published_is_wrong() -> None:
     done = verify("--all", "--folder", str(BOARD))
     assert done.exit_code == 0, done.output

@@ -238,6 +238,7 @@ def test_two_processes_hold_the_same_weights_and_state(tmp_path: Path, loss: str
     assert record.device.count == 2
 
 
+@pytest.mark.extra
 def test_torchrun_starts_a_run_on_several_machines(tmp_path: Path) -> None:
     """Two agents of one process each, as on two machines that share the work dir."""
     port = 20000 + os.getpid() % 20000
@@ -257,6 +258,7 @@ def test_torchrun_starts_a_run_on_several_machines(tmp_path: Path) -> None:
     assert (record.device.count, record.iterations) == (2, 1)
 
 
+@pytest.mark.extra
 def test_a_plugin_runs_from_its_installed_distribution(tmp_path: Path) -> None:
     """examples/plugin, installed into a scratch folder, trains under its own name."""
     source, site = tmp_path / "source", tmp_path / "site"

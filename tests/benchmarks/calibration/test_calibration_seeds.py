@@ -14,7 +14,7 @@ def test_the_page_is_made_from_the_committed_numbers() -> None:
     assert seeds.PAGE.read_text(encoding="utf-8") == seeds_page.page(data)
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_it_simulates_and_writes_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seeds, "JSON", tmp_path / "numbers.json")
     monkeypatch.setattr(seeds, "PAGE", tmp_path / "page.md")

@@ -25,7 +25,7 @@ def test_runs_are_plausible_and_of_the_size_they_name() -> None:
     assert ap == pytest.approx(evidence_metrics(first, "bbox")[0]["AP"], abs=1e-12)
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_it_measures_and_both_ways_are_equal(tmp_path: Path) -> None:
     options = ("--sizes", "glyphs", "--resamples", "20", "--plain", "2", "--repeats", "1", "--out", str(tmp_path))
     done = CliRunner().invoke(main, options)

@@ -10,7 +10,7 @@ from benchmarks.detector import breakdown
 from benchmarks.detector.pair import Pair, _NearObjects
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_parts_exclude_what_is_inside_and_leave_no_trace(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter(range(100))
     monkeypatch.setattr(time, "perf_counter", lambda: next(ticks))

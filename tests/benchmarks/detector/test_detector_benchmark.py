@@ -32,7 +32,7 @@ def data(folder: Path) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_everything_is_measured_and_equal(data: dict[str, Any]) -> None:
     tasks = [(result["task"], result["classes"]) for result in data["results"]]
     assert tasks == [
@@ -57,14 +57,14 @@ def test_everything_is_measured_and_equal(data: dict[str, Any]) -> None:
     assert [check for check in data["checks"] if not check["equal"]] == []
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_page_and_plot_are_written(data: dict[str, Any], folder: Path) -> None:
     assert "| training step" in (folder / "detector_cpu.md").read_text()
     assert (folder / "detector_cpu.png").read_bytes().startswith(b"\x89PNG")
     assert "--quick" in data["command"] and str(folder) not in json.dumps(data)
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_a_difference_ends_with_1(data: dict[str, Any], tmp_path: Path) -> None:
     first, *others = data["checks"]
     saved = tmp_path / "detector_cpu.json"

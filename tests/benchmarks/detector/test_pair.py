@@ -12,7 +12,7 @@ from benchmarks.detector.parity import check_inference
 from lt_bench.selftest.stock import foreign_modules, losses_and_gradients
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_stock_is_mmdets_own(pair: Pair) -> None:
     stock, ours = (pair.detectors[name].model for name in (STOCK, OURS))
     assert foreign_modules(stock) == []
@@ -28,7 +28,7 @@ def test_stock_is_mmdets_own(pair: Pair) -> None:
     assert all(equal) and len(equal) > 300
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_few_scores(pair: Pair) -> None:
     bias = [pair.detectors[name].model.roi_head.bbox_head.fc_cls.bias for name in (STOCK, OURS)]
     before = bias[0].detach().clone()
@@ -42,7 +42,7 @@ def test_few_scores(pair: Pair) -> None:
             values.copy_(before)
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_proposals_near_objects_are_foreground(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     caught = []
     sampler = pair.detectors[STOCK].model.roi_head.bbox_sampler

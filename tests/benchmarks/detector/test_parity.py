@@ -10,7 +10,7 @@ from benchmarks.detector.pair import Pair
 from benchmarks.detector.parity import check_inference, check_training
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_a_wrong_loss_is_found(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(check.equal for check in check_training(pair))
     loss = pair.detectors[OURS].model.roi_head.mask_head.loss_mask
@@ -18,7 +18,7 @@ def test_a_wrong_loss_is_found(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> N
     assert [check.equal for check in check_training(pair)] == [False, False]
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_wrong_detections_are_found(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     head = pair.detectors[OURS].model.roi_head.bbox_head
     right = head._predict_by_feat_single

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from benchmarks.evaluation.__main__ import main
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_it_measures_and_finds_both_evaluators_equal(tmp_path: Path) -> None:
     options = ("--images", "3,2", "--peer", "2", "--repeats", "1", "--out", str(tmp_path))
     done = CliRunner().invoke(main, options)

@@ -12,7 +12,7 @@ from benchmarks.evaluation.synthetic_val import write_val
 from lt_bench.errors import RunFailedError
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_a_difference_between_the_arrays_is_found(tmp_path: Path) -> None:
     annotations, predictions = tmp_path / "val.json", tmp_path / "predictions.json"
     write_val(annotations, predictions, 2)

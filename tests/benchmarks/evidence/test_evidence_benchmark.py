@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from benchmarks.evidence.__main__ import main
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_it_measures_size_and_time(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ("--images", "2", "--repeats", "1", "--out", str(tmp_path)))
     assert done.exit_code == 0, done.output

@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_every_loss_is_measured_at_every_size(folder: Path) -> None:
     data = json.loads((folder / "losses_cpu.json").read_text())
     results = data["results"]
@@ -49,7 +49,7 @@ def test_every_loss_is_measured_at_every_size(folder: Path) -> None:
     assert str(folder) not in json.dumps(data)
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_page_and_plot_follow_from_the_json(folder: Path, tmp_path: Path) -> None:
     text = (folder / "losses_cpu.md").read_text()
     assert all(f"| {loss} " in text for loss in LOSSES)
@@ -64,7 +64,7 @@ def test_page_and_plot_follow_from_the_json(folder: Path, tmp_path: Path) -> Non
     assert tail and head + tail == text
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_mistakes_end_with_2_and_no_traceback(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("[]")

@@ -80,7 +80,7 @@ def test_the_page_scales_and_judges(tmp_path: Path) -> None:
     assert "The target" not in text and " x |" not in text  # nothing to judge, or to compare with 2,000 steps
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_it_measures(tmp_path: Path) -> None:
     options = ("--sizes", "lvis", "--losses", "ce", "--lvis-images", "20", "--lvis-val", "2", "--lvis-steps", "2")
     done = CliRunner().invoke(main, (*options, "--no-peer", "--out", str(tmp_path)))

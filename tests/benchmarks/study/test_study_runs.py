@@ -19,7 +19,7 @@ from lt_bench.probe.one import run_probe
 from lt_bench.probe.plan import Planner
 from lt_bench.probe.settings import Settings
 
-pytestmark = pytest.mark.slow  # trains
+pytestmark = pytest.mark.extra  # trains
 
 OWN, OTHER = Cell(0.02, 8, 5.0), Cell(0.06, 4, 0.0)
 
