@@ -53,6 +53,8 @@ def test_sigterm_ends_it_as_ctrl_c_does(
     assert (done.exit_code, done.stdout.strip(), done.stderr.strip()) == (1, "", "Aborted!")
 
 
-@pytest.mark.parametrize("option", [("--held-out", "1"), ("--held-out", "nan"), ("--rois", "0"), ("--precision", "float8")])
+@pytest.mark.parametrize(
+    "option", [("--held-out", "1"), ("--held-out", "nan"), ("--rois", "0"), ("--precision", "float8")]
+)
 def test_options_out_of_range(option: tuple[str, str], tmp_path: Path) -> None:
     assert call(tmp_path, "--out", tmp_path / "out", *option).exit_code == 2

@@ -72,6 +72,7 @@ def test_a_cache_that_cant_be_written_is_done_without(tmp_path: Path) -> None:
         (TEXT.replace("ä", "").encode("gbk"), "not in UTF-8: .* after"),
         (b"PK\x03\x04" + bytes(100), "is a ZIP archive"),
     ],
+    ids=["cut gzip", "gzip of cut text", "gbk", "zip"],  # of gzip's content they would differ: it notes the time
 )
 def test_what_is_no_such_text_is_named_as_the_user_knows_it(
     tmp_path: Path, content: bytes, named: str, cached: bool
