@@ -58,8 +58,8 @@ def test_each_command_takes_what_the_one_before_it_wrote(tmp_path: Path) -> None
 
 
 def test_its_size_is_set_by_variables(tmp_path: Path) -> None:
-    sizes = ("PROBE_DATA=glyphs", "PROBE_ITERS=2", "PROBE_STEPS=7", "PROBE_SEEDS=0,3", "PROBE_DETECTOR=--seed 4")
-    sizes += ("PROBE_ROIS=40",)
+    sizes = ["PROBE_DATA=glyphs", "PROBE_ITERS=2", "PROBE_STEPS=7", "PROBE_SEEDS=0,3", "PROBE_DETECTOR=--seed 4"]
+    sizes.append("PROBE_ROIS=40")
     _, (run, features, *probes) = make_probe(tmp_path, *sizes)
     assert (run["dataset"], run["max_iters"], run["seed"]) == ("glyphs", 2, 4)
     assert features["rois"] == 40
