@@ -15,7 +15,7 @@ PROBE_DATA := glyphs-lt
 PROBE_ITERS := 600
 PROBE_STEPS := 2000
 PROBE_SEEDS := 10
-# Stored of each image, a quarter of them positive at most: enough for all that these images have.
+# Stored of each image at most, a quarter of them positive: nearly all RoIs that an image of glyphs-lt has.
 PROBE_ROIS := 256
 # More options of the detector's training.
 PROBE_DETECTOR :=

@@ -49,7 +49,7 @@ def test_each_command_takes_what_the_one_before_it_wrote(tmp_path: Path) -> None
     assert code == 0
     assert (run["verb"], run["loss"], run["dataset"], run["recipe"]) == ("run", "ce", "glyphs-lt", "plain")
     assert (features["verb"], features["detector_of"]) == ("features", run["work_dir"])
-    assert features["rois"] * 0.25 > 46  # the positive RoIs of an image of glyphs-lt
+    assert features["rois"] * 0.25 > 62  # positive RoIs of an image of glyphs-lt, on average
     assert [one["recipe"] for one in probes] == ["plain", "common"]
     assert {one["loss"] for one in probes} == {"all"} and {one["seeds"] for one in probes} == {"10"}
     assert {one["features"] for one in probes} == {features["out"]}
@@ -58,8 +58,8 @@ def test_each_command_takes_what_the_one_before_it_wrote(tmp_path: Path) -> None
 
 
 def test_its_size_is_set_by_variables(tmp_path: Path) -> None:
-    sizes = ("PROBE_DATA=glyphs", "PROBE_ITERS=2", "PROBE_STEPS=7", "PROBE_SEEDS=0,3", "PROBE_DETECTOR=--seed 4")
-    sizes += ("PROBE_ROIS=40",)
+    sizes = ["PROBE_DATA=glyphs", "PROBE_ITERS=2", "PROBE_STEPS=7", "PROBE_SEEDS=0,3", "PROBE_DETECTOR=--seed 4"]
+    sizes.append("PROBE_ROIS=40")
     _, (run, features, *probes) = make_probe(tmp_path, *sizes)
     assert (run["dataset"], run["max_iters"], run["seed"]) == ("glyphs", 2, 4)
     assert features["rois"] == 40

@@ -15,7 +15,7 @@ from lt_bench.leaderboard.cells import ABSENT, mean_and_deviation
 
 
 def of_cells(grid: GridOf, evaluated: str) -> str:
-    """Box AP of each loss in each cell, and tau with the recipe's cell; on held-out images what the choice is made by."""
+    """Box AP of each loss in each cell, and tau with the recipe's cell; of held-out images what the choice is by."""
     found = grid.val["AP"] if evaluated == "val" else grid.held_out
     losses = sorted({loss for values in found.values() for loss in values})
     rows = []

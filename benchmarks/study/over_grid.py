@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.study.agreements import METRICS, Comparison, compare_runs
-from benchmarks.study.grid import Cell, best
+from benchmarks.study.choice import chosen_cells, held_out_means
+from benchmarks.study.grid import Cell
 from benchmarks.study.load import Track, cell_of, with_seeds
-from benchmarks.study.rows import DIGITS, Row, as_on_val, read_rows, row_of
+from benchmarks.study.rows import DIGITS, Row, read_rows, row_of
 from lt_bench.evaluation.comparison.runs import LossRuns
 from lt_bench.evaluation.comparison.tau import tau_b
 from lt_bench.evaluation.comparison.total import Difference, difference
@@ -28,9 +28,10 @@ Values = Mapping[str, float]  # by loss, in [0, 1]; NaN where the loss diverged
 class GridOf:
     """The grid of one decoupled track. own: the recipe's cell. cells: with it, in the order of a table.
 
-    val: metric -> cell -> mean over the seeds, by loss. held_out: cell -> loss -> `as_on_val`. seeds: of val. taus: metric -> cell -> tau with the
-    own cell's order on val. again: metric -> taus of the own cell's order with the same cell's under other seeds of the
-    board, as many at a time. chosen: each loss's best cell on the held-out images.
+    val: metric -> cell -> mean over the seeds, by loss. held_out: cell -> loss -> `as_on_val`, mean over the seeds.
+    seeds: of val. taus: metric -> cell -> tau with the own cell's order on val. again: metric -> taus of the own cell's
+    order with the same cell's under other seeds of the board, as many at a time. chosen: each loss's best cell on the
+    held-out images.
     """
 
     track: Track
@@ -75,7 +76,7 @@ def grid_of(track: Track, rows: Sequence[Row]) -> GridOf:
     cells = tuple(sorted({row.cell for row in rows}, key=lambda cell: (cell.clip != own.clip, cell.rate, cell.steps)))
     of_val = [row for row in rows if row.evaluated == "val"]
     val = _means(of_val)
-    held_out = _held_out([row for row in rows if row.evaluated == "held_out"], track)
+    held_out = held_out_means([row for row in rows if row.evaluated == "held_out"], track.first)
     seeds = tuple(sorted({row.seed for row in of_val}))
     return GridOf(
         track=track,
@@ -86,7 +87,7 @@ def grid_of(track: Track, rows: Sequence[Row]) -> GridOf:
         seeds=seeds,
         taus={metric: _taus(val[metric], own) for metric in METRICS},
         again={metric: _again(track, val[metric].get(own, {}), len(seeds), seeds, metric) for metric in METRICS},
-        chosen=_chosen(held_out, own, len(cells)),
+        chosen=chosen_cells(held_out, own, len(cells)),
     )
 
 
@@ -174,16 +175,6 @@ def _means(rows: Iterable[Row]) -> dict[str, dict[Cell, dict[str, float]]]:
     }
 
 
-def _held_out(rows: Iterable[Row], track: Track) -> dict[Cell, dict[str, float]]:
-    """Cell -> loss -> what the choice is made by: the mean over the seeds, NaN where the loss diverged."""
-    shown = Counter(row.frequency for row in track.first.per_class if row.bbox is not None)
-    found: dict[Cell, dict[str, list[float]]] = {}
-    for row in rows:
-        value = as_on_val(row, shown)
-        found.setdefault(row.cell, {}).setdefault(row.loss, []).append(float("nan") if value is None else value)
-    return {cell: {loss: float(np.mean(one)) for loss, one in losses.items()} for cell, losses in found.items()}
-
-
 def _taus(found: Mapping[Cell, Values], own: Cell) -> dict[Cell, float]:
     return {cell: _tau(found[own], losses) for cell, losses in found.items() if cell != own} if own in found else {}
 
@@ -203,15 +194,3 @@ def _again(track: Track, own: Values, size: int, used: Sequence[int], metric: st
 def _tau(first: Values, second: Values) -> float:
     losses = sorted(first.keys() & second.keys())
     return float(tau_b(np.array([first[loss] for loss in losses]), np.array([second[loss] for loss in losses])))
-
-
-def _chosen(held_out: Mapping[Cell, Values], own: Cell, cells: int) -> dict[str, Cell]:
-    """Empty where not all cells were run."""
-    if len(held_out) < cells or own not in held_out:
-        return {}
-    chosen = {}
-    for loss in sorted(held_out[own]):
-        found = [(cell, values[loss]) for cell, values in held_out.items() if np.isfinite(values.get(loss, np.nan))]
-        if found:
-            chosen[loss] = best(found, own)
-    return chosen

@@ -153,11 +153,11 @@ def _grid(grid: GridOf, best: BestOf | None) -> list[str]:
     if grid.held_out:
         parts += [
             "On held-out training images, one seed: **the best of each loss** was chosen on these, never on the "
-            "validation images. Held-out images show only some of the rare classes (a rare class has ten training images "
-            "at most), so that box AP over the classes that they show would be mostly that of frequent and common ones. "
-            "The values are therefore means of APr, APc and APf weighted by the number of rare, common and frequent "
-            "classes in the validation set. APr on held-out images still rests on few classes: "
-            "the choice says less of the tail than of the rest.",
+            "validation images. Held-out images show only some of the rare classes (a rare class has ten training "
+            "images at most), so that box AP over the classes that they show would be mostly that of frequent and "
+            "common ones. The values are therefore means of APr, APc and APf weighted by the number of rare, common "
+            "and frequent classes in the validation set. APr on held-out images still rests on few classes: the choice "
+            "says less of the tail than of the rest.",
             grid_tables.of_cells(grid, "held_out"),
         ]
     if best is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from lt_bench.utils.files import write_atomic
 
 DIGITS = 16  # of a digest
 METRICS = ("AP", "APr", "APc", "APf")
-GROUPS = {"APr": "r", "APc": "c", "APf": "f"}  # metric -> frequency of its classes
 
 
 @dataclass(frozen=True)
@@ -77,20 +76,6 @@ def row_of(record: ResultRecord, cell: Cell, evaluated: str) -> Row:
         identity=record.identity()[:DIGITS],
         predictions=record.predictions[:DIGITS],
     )
-
-
-def as_on_val(row: Row, classes: Mapping[str, int]) -> float | None:
-    """The mean of APr, APc and APf on held-out images, weighted as the validation set would; None where there is none.
-
-    Held-out images show few of the rare classes, so that AP over the classes that they show is hardly about the tail.
-    classes: how many classes of each frequency the validation set shows. A group without a value is left out.
-    """
-    total, weights = 0.0, 0
-    for metric, frequency in GROUPS.items():
-        value, weight = getattr(row, metric), classes.get(frequency, 0)
-        if value is not None and value >= 0:
-            total, weights = total + weight * value, weights + weight
-    return total / weights if weights else None
 
 
 def table_path(folder: Path, features: str, recipe: str) -> Path:

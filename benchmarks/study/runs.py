@@ -17,19 +17,18 @@ OUT/best.
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import numpy as np
 
 from benchmarks.common.command import SETTINGS
 from benchmarks.study import STUDY
+from benchmarks.study.choice import as_on_val, classes_shown
 from benchmarks.study.grid import Cell, best, cells
-from benchmarks.study.rows import Row, as_on_val, read_rows, row_of, table_path, write_rows
+from benchmarks.study.rows import Row, read_rows, row_of, table_path, write_rows
 from lt_bench.errors import RunFailedError, UserError
 
 if TYPE_CHECKING:
@@ -112,13 +111,6 @@ def choose(job: Job, out: Path) -> dict[str, Cell]:
             )
         chosen[loss] = best([one for one in found if one[0] in grid], job.recipe_cell)
     return chosen
-
-
-def classes_shown(features: FeatureSet, split: str) -> Counter[str]:
-    """Frequency -> how many of its classes have objects in a split."""
-    categories = features.manifest.categories
-    labels = np.unique(features.split(split).truth_labels)
-    return Counter(str(categories[label].frequency) for label in labels.tolist())
 
 
 def run_best(job: Job, seeds: Sequence[int], out: Path) -> list[ResultRecord]:

@@ -43,7 +43,7 @@ def classes_without(splits: Iterable[Split], num_classes: int) -> list[int]:
     for split in splits:
         objects += np.bincount(split.truth_labels, minlength=num_classes + 1)
         rois += np.bincount(split.labels, minlength=num_classes + 1)
-    return np.flatnonzero((objects > 0) & (rois == 0))[:num_classes].tolist()
+    return [label for label in range(num_classes) if objects[label] and not rois[label]]
 
 
 def training_splits(features: FeatureSet) -> list[str]:

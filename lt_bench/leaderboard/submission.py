@@ -28,8 +28,8 @@ def submissible(sources: Iterable[Path], results: Path, annotations: Path | None
     have none; a record of an earlier version, which has no evidence, is taken as it is. annotations: as in `verify`.
     Nothing is written.
 
-    Raises UserError when something is missing, two sources are the same run, or a run was evaluated on held-out training
-    images, and RunFailedError with every field of every record that does not hold.
+    Raises UserError when something is missing, two sources are the same run, or a run was evaluated on held-out images,
+    and RunFailedError with every field of every record that does not hold.
     """
     found: dict[Path, Path] = {}
     refusals = []

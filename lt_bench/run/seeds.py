@@ -62,7 +62,11 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         )
     counted = len(words) == 1 and not ends_with_comma
     count = int(words[0]) if counted else len(words)
-    one = f"for the seed {count} alone give --seeds {count}, with the comma" if counted and count <= LARGEST else "give fewer"
+    one = (
+        f"for the seed {count} alone give --seeds {count}, with the comma"
+        if counted and count <= LARGEST
+        else "give fewer"
+    )
     if count == 0:
         raise UserError("--seeds 0 is a count, and asks for no run", f"--seeds 1 runs the seed 0; {one}")
     if count > MOST:

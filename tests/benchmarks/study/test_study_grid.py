@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.study.choice import as_on_val
 from benchmarks.study.grid import Cell, best, cells
-from benchmarks.study.rows import Row, as_on_val, read_rows
+from benchmarks.study.rows import Row, read_rows
 from lt_bench.errors import UserError
 
 OWN = Cell(0.02, 2000, 5.0)

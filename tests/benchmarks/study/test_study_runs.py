@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.study import runs
+from benchmarks.study.choice import classes_shown
 from benchmarks.study.grid import Cell
 from benchmarks.study.rows import METRICS, Row, read_rows, row_of, table_path, write_rows
-from benchmarks.study.runs import Job, choose, classes_shown, recipe_cell, run_best, run_grid
+from benchmarks.study.runs import Job, choose, recipe_cell, run_best, run_grid
 from lt_bench.errors import RunFailedError, UserError
 from lt_bench.features.store import FeatureSet
 from lt_bench.leaderboard.store import read
