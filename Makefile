@@ -15,8 +15,8 @@ PROBE_DATA := glyphs-lt
 PROBE_ITERS := 600
 PROBE_STEPS := 2000
 PROBE_SEEDS := 10
-# Stored of each image at most, a quarter of them positive: nearly all RoIs that an image of glyphs-lt has.
-PROBE_ROIS := 256
+# Stored of each image at most, a quarter of them positive: all RoIs that an image of glyphs-lt has.
+PROBE_ROIS := 512
 # More options of the detector's training.
 PROBE_DETECTOR :=
 probe: work = work_dirs/$(PROBE_DATA)

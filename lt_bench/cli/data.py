@@ -9,8 +9,7 @@ import click
 
 from lt_bench.cli.common import PATH, Group
 from lt_bench.cli.own_data import data_paths, own_data
-from lt_bench.data.convert.forms import FORMS
-from lt_bench.data.convert.options import CROWDS, Crowds
+from lt_bench.data.convert.options import CROWDS, FORM_NAMES, Crowds
 from lt_bench.errors import UserError
 
 
@@ -34,7 +33,7 @@ def data_make(preset: str) -> None:
 @data.command("convert")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @click.option("--out", type=PATH, required=True, help="Folder to write the annotations to.")
-@click.option("--form", type=click.Choice(sorted(FORMS)), default="coco", show_default=True, help="What they are in.")
+@click.option("--form", type=click.Choice(FORM_NAMES), default="coco", show_default=True, help="What they are in.")
 @click.option("--images", type=PATH, help="Folder of the images. Default: in --out, or beside the annotations.")
 @click.option("--groups", metavar="R,C", help="Most training images of a rare and of a common class.  [default: the "
               "groups that the files have, else LVIS's 10,100]")  # fmt: skip

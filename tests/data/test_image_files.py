@@ -234,6 +234,6 @@ def test_a_folder_beside_it_holds_no_images_of_a_set_that_has_its_own(tmp_path: 
     ],
 )
 def test_images_near_annotations(tmp_path: Path, folders: list[str], annotations: str, right: str | None) -> None:
-    for folder in [*folders, Path(annotations).parent]:
+    for folder in [*folders, str(Path(annotations).parent)]:
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
     assert images_near([tmp_path / annotations]) == (None if right is None else tmp_path / right)

@@ -50,10 +50,10 @@ def test_in_place_it_has_a_table_of_its_own_and_equals_the_converted_one(tmp_pat
     done = forked("data", "convert", "coco", "--out", "lvis", cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stderr
     made = tmp_path / "lvis" / "annotations"
-    files = tuple(
+    written = [
         word for split in ("train", "val") for word in (f"--{split}-annotations", str(made / f"lvis_v1_{split}.json"))
-    )
-    run(tmp_path, *files, *own, "--work-dir", "converted", "--leaderboards", "boards")
+    ]
+    run(tmp_path, *written, *own, "--work-dir", "converted", "--leaderboards", "boards")
     converted: ResultRecord = read(tmp_path / "converted" / "result.json")
     assert converted.fingerprint == record.fingerprint
     assert converted.data == record.data

@@ -1,4 +1,6 @@
-"""The forms that can be converted, by name. A further one is a module beside coco.py, and a line in FORMS."""
+"""The forms that can be converted, by name. A further one is a module beside coco.py, a line in FORMS, and its name in
+options.FORM_NAMES.
+"""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def test_other_content_options_or_a_lost_file_make_it_anew(tmp_path: Path) -> No
 
 
 def test_what_nobody_used_for_long_is_dropped(tmp_path: Path) -> None:
-    old, new = (in_lvis_form(pair(tmp_path), Options(crowds=crowds)) for crowds in ("drop", "ignore"))
+    old, new = (in_lvis_form(pair(tmp_path), options) for options in (Options(crowds="drop"), Options()))
     folder = old.paths["val"].parents[1]
     long_ago = time.time() - 100 * 86400
     os.utime(folder / "report.json", (long_ago, long_ago))

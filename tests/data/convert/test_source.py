@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lt_bench.data.convert.conversion import convert
-from lt_bench.data.convert.options import CROWDS, Options
+from lt_bench.data.convert.forms import FORMS
+from lt_bench.data.convert.options import CROWDS, FORM_NAMES, Options
 from lt_bench.data.convert.source import Source
 from lt_bench.data.image_files import Split
 from lt_bench.data.lvis import load
@@ -89,3 +90,7 @@ def test_any_source(
         assert ignored == [each["id"] for each in given_annotations if each["iscrowd"] and crowds == "ignore"]
     problems = {problem.kind for problem in content.problems(load(paths["train"]), is_train=True)}
     assert problems <= {"nothing to train on"}
+
+
+def test_the_command_line_names_every_form() -> None:
+    assert sorted(FORM_NAMES) == sorted(FORMS)
