@@ -76,7 +76,10 @@ def _training(table: Table) -> Iterator[str]:
         steps = _listed(f"{record.iterations:,} iterations" for record in table.records)
         yield f"classifier: recipe {escape(track.recipe)}; {steps}{precision}; training time and memory are its alone"
         return
-    length = _listed(f"{record.epochs} epochs, {record.iterations:,} iterations" for record in table.records)
+    length = _listed(
+        f"{f'{record.epochs} epochs, ' if record.epochs else ''}{record.iterations:,} iterations"  # 0: counted in steps
+        for record in table.records
+    )
     yield f"detector: {escape(title(first.track))}; {length}{precision}"
     yield f"init: {first.init.kind} ({weights})"
     if table.kind == "bbox":

@@ -39,3 +39,9 @@ def test_a_heading_that_names_other_settings_is_put_right(make_record, overrides
     parts = [part for part in caption(table) if "what the heading names" in part]
     assert len(parts) == bool(said)
     assert all(said in part for part in parts)
+
+
+@pytest.mark.parametrize(("epochs", "said"), [(12, "12 epochs, 360 iterations"), (0, "; 360 iterations")])
+def test_a_run_that_counts_its_steps_names_no_epochs(make_record, epochs: int, said: str) -> None:
+    line = fact([make_record(epochs=epochs)], "detector")
+    assert line.endswith(said)
