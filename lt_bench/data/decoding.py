@@ -73,7 +73,7 @@ def _seen_by_pillow(content: bytes) -> str:
             except Exception as error:  # decoders raise many kinds of exceptions on damaged bytes
                 return f"cut off or damaged ({form}: {error})"
             return f"{form}, a form that it does not know; save it as JPEG or PNG of 8 bits"
-    except Exception:
+    except Exception:  # nothing is lost: who calls this raises what OpenCV said, and only lacks a better reason
         return f"no image, or one that is damaged; it starts with {content[:12]!r}"
 
 
