@@ -107,7 +107,7 @@ def data_check(
     name = "own" if is_own else None
     known = dataset or (None if is_own else "lvis_v1")
     given = data_paths(known, folder, train_annotations, val_annotations, images, name)
-    alone = not any(has_masks(read(path, cache_folder())) for path in (given.train, given.val))
+    alone = given.form is None and not any(has_masks(read(path, cache_folder())) for path in (given.train, given.val))
     masks = not (box_only or alone)
     paths, assumed = datasets.in_lvis_form(given, masks)
     for line in assumed:

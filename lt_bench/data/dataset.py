@@ -108,7 +108,7 @@ def load(paths: DataPaths, masks: bool = True) -> Dataset:
     from lt_bench.data.agreement import disagreements, frequencies
     from lt_bench.data.problem import REMEDIES, described
 
-    if masks:
+    if masks and paths.form is None:  # the readers of other forms know whether theirs has masks
         for path in (paths.train, paths.val):
             _refuse_boxes_alone(lvis.read(path, cache_folder()))
     given, (paths, assumed) = paths, in_lvis_form(paths, masks)
@@ -137,6 +137,7 @@ def have_masks(paths: DataPaths) -> bool:
     from lt_bench.data import lvis
     from lt_bench.data.content import has_masks
 
+    paths, _ = in_lvis_form(paths, masks=False)
     return all(has_masks(lvis.read(path, cache_folder())) for path in (paths.train, paths.val))
 
 

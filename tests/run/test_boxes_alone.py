@@ -56,7 +56,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("boxes")
     coco = write_set(root / "coco", boxes_alone(segmentation=[]))
     said = call(
-        *(root, "run", "--loss", "ecm", *FASTER, *TINY, *files(coco), *OWN),
+        root,
+        *("run", "--loss", "ecm", *FASTER, *TINY, *files(coco), *OWN),
         *("--work-dir", "work", "--leaderboards", "boards"),
     )
     assert "evaluating boxes\n" in said and "polygons were made" not in said
@@ -111,7 +112,7 @@ def test_a_detector_of_masks_refuses_such_data_before_training(tmp_path: Path, s
 def test_a_mask_head_comes_and_goes_with_the_detector_alone(
     tmp_path: Path, detector: str, overrides: dict[str, Any]
 ) -> None:
-    experiment = {"loss": "ce", "detector": detector, "dataset": "lvis_v1"}
+    experiment: dict[str, Any] = {"loss": "ce", "detector": detector, "dataset": "lvis_v1"}
     refuse_contradictions(resolved(tmp_path, **experiment)[0], Experiment(**experiment))
     changed = Experiment(**experiment, overrides=overrides)
     with pytest.raises(UserError, match="mask head") as caught:
