@@ -18,7 +18,9 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from lt_bench.data.annotation_index import build, malformed, open_index
+from lt_bench.data.annotation_index.building import build
+from lt_bench.data.annotation_index.entries import malformed
+from lt_bench.data.annotation_index.store import open_index
 from lt_bench.data.annotation_text import AnnotationText
 from lt_bench.data.columns import Columns
 from lt_bench.data.convert.find_coco import find as find_coco
@@ -149,7 +151,7 @@ class LVISFile:
 
     digest: SHA-256 of the file's bytes, hexadecimal. categories: sorted by id; a class's label is its position.
     version: the form found, "v0.5" when images have a file_name, otherwise "v1" (images have only a coco_url).
-    images, annotations: in the file's order. columns: see lt_bench.data.annotation_index.Index.
+    images, annotations: in the file's order. columns: see lt_bench.data.annotation_index.index.Index.
     cache: the folder of the index, None when there is none on disk. lacks: what the file lacks of LVIS's form, by field
     ("images.neg_category_ids", ...) the number of entries without it and the first one in words.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import errno
+import hashlib
 import json
 import logging
 import os
@@ -20,8 +21,8 @@ import numpy as np
 import pytest
 from test_lvis import V1, write
 
-from lt_bench.data import annotation_index as index_module
-from lt_bench.data.annotation_index import build
+from lt_bench.data.annotation_index import store
+from lt_bench.data.annotation_index.building import build
 from lt_bench.data.lvis import LVISFile, load
 from lt_bench.errors import UserError
 
@@ -126,7 +127,7 @@ def test_the_last_of_two_sections_counts_as_in_json(tmp_path: Path) -> None:
 def test_a_second_start_parses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, cache = write(tmp_path / "a.json", V1), tmp_path / "cache"
     assert said(path, cache)[1] == ["indexing a.json, once for this content"]
-    monkeypatch.setattr(index_module, "build", None)
+    monkeypatch.setattr(store, "build", None)
     assert said(path, cache)[1] == []
     path.rename(tmp_path / "b.json")  # the content is what counts
     assert said(tmp_path / "b.json", cache)[1] == []
@@ -148,14 +149,14 @@ def test_a_note_spares_the_other_processes_from_reading_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, cache = write(tmp_path / "a.json", V1), tmp_path / "cache"
-    digest = load(path, cache).digest
-    monkeypatch.setattr(index_module.hashlib, "sha256", lambda *given: pytest.fail("hashed") if not given else _Named())
+    known = load(path, cache).digest
+    monkeypatch.setattr(hashlib, "sha256", lambda *given: pytest.fail("hashed") if not given else _Named())
 
     class _Named:
         def hexdigest(self) -> str:
             return next((cache / "annotations").glob("*.digest")).stem
 
-    assert load(path, cache, rehash=False).digest == digest
+    assert load(path, cache, rehash=False).digest == known
     with pytest.raises(pytest.fail.Exception):
         load(path, cache)
 
@@ -185,7 +186,7 @@ def test_a_cache_that_cant_be_written_is_done_without_and_said(
         def full(path: Path, chunks: object) -> str:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        monkeypatch.setattr(index_module, "write_atomic", full)
+        monkeypatch.setattr(store, "write_atomic", full)
     file, texts = said(path, cache)
     assert list(file.annotations) == V1["annotations"]
     assert "can't be used" in texts[-1] and "going on without" in texts[-1]
@@ -203,8 +204,8 @@ def test_processes_that_start_at_once_build_it_once(tmp_path: Path) -> None:
 
 def test_a_process_that_is_killed_while_building_stops_nobody(tmp_path: Path) -> None:
     path, cache = write(tmp_path / "a.json", V1), tmp_path / "cache"
-    stuck = "import time; from lt_bench.data import annotation_index; "
-    stuck += "annotation_index.build = lambda path: time.sleep(1000)\n"
+    stuck = "import time; from lt_bench.data.annotation_index import store; "
+    stuck += "store.build = lambda *paths: time.sleep(1000)\n"
     process = subprocess.Popen(
         (sys.executable, "-c", stuck + LOAD, str(path), str(cache)), stdout=subprocess.PIPE, text=True
     )

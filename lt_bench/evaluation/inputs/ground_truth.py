@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lt_bench.data.annotation_index import malformed
+from lt_bench.data.annotation_index.entries import malformed
 from lt_bench.data.cache import cache_folder
 from lt_bench.data.content import refused_by_evaluation, sound_masks
 from lt_bench.data.lvis import FOR_TRAINING, LVISFile, read

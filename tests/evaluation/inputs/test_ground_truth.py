@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from odd_sets import QUIRKS, odd_set
 
-from lt_bench.data import annotation_index, json_stream
+from lt_bench.data import json_stream
+from lt_bench.data.annotation_index import store
 from lt_bench.errors import UserError
 from lt_bench.evaluation.inputs.ground_truth import GroundTruth, load_ground_truth, only
 
@@ -62,7 +63,7 @@ def test_a_second_evaluation_parses_nothing_again(tmp_path: Path, monkeypatch: p
     path = tmp_path / "truth.json"
     path.write_text(json.dumps(content))
     first = load_ground_truth(path)
-    monkeypatch.setattr(annotation_index, "build", None)
+    monkeypatch.setattr(store, "build", None)
     second = load_ground_truth(path)
     assert_same(second, first)
     monkeypatch.undo()
