@@ -23,7 +23,7 @@ from test_lvis import V1, write
 
 from lt_bench.data.annotation_index import store
 from lt_bench.data.annotation_index.building import build
-from lt_bench.data.lvis import LVISFile, load
+from lt_bench.data.lvis import LVISFile, load, read
 from lt_bench.errors import UserError
 
 LOAD = """
@@ -122,6 +122,28 @@ def test_a_number_beyond_64_bits_is_refused(tmp_path: Path, value: int) -> None:
 def test_the_last_of_two_sections_counts_as_in_json(tmp_path: Path) -> None:
     content = json.dumps(annotated(5))[:-1] + ', "annotations": ' + json.dumps(annotated(2)["annotations"]) + "}"
     assert list(load(write(tmp_path / "a.json", content)).annotations) == json.loads(content)["annotations"]
+
+
+def test_a_file_can_say_once_that_it_is_exhaustive(tmp_path: Path) -> None:
+    for value, first in ((True, True), (True, False), (False, True), (None, True)):
+        data = copy.deepcopy(V1)
+        for image in data["images"]:
+            del image["neg_category_ids"]
+        said = {"exhaustive": value}
+        file = read(write(tmp_path / "a.json", said | data if first else data | said))
+        assert file.exhaustive is bool(value)
+        assert ("images.neg_category_ids" in file.lacks) is not bool(value)
+    assert read(write(tmp_path / "a.json", V1)).exhaustive is False
+    loaded = load(write(tmp_path / "a.json", said | {"exhaustive": True} | data), tmp_path / "cache")
+    assert loaded.exhaustive and pickle.loads(pickle.dumps(loaded)).exhaustive
+
+
+def test_what_says_two_things_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", V1 | {"exhaustive": True})
+    with pytest.raises(UserError, match=r"a\.json: 'exhaustive' is true.*but image 7 has neg_category_ids of its own"):
+        read(path)
+    with pytest.raises(UserError, match=r"a\.json: .*'exhaustive' is 'yes', expected true or false"):
+        read(write(path, V1 | {"exhaustive": "yes"}))
 
 
 def test_a_second_start_parses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Collection, Mapping
-from itertools import pairwise
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from lt_bench.data.annotation_index import entries
 from lt_bench.data.annotation_index.digest import HashedStream
 from lt_bench.data.annotation_index.entries import (
     COUNTED,
+    EXHAUSTIVE,
     LISTS,
     NAMES,
     NUMBER,
@@ -25,9 +25,9 @@ from lt_bench.data.annotation_index.entries import (
 )
 from lt_bench.data.annotation_index.gathered import Annotations, Images, columns
 from lt_bench.data.annotation_index.index import Index
+from lt_bench.data.annotation_index.whole import is_exhaustive, sorted_categories
 from lt_bench.data.json_stream import JSONStream, Piece
 from lt_bench.errors import UserError
-from lt_bench.utils.frequency import FREQUENCIES
 
 _NO_JSON = "The file may be cut off or still packed: download or unpack it again."
 
@@ -62,6 +62,7 @@ class _Builder:
         self.sections = {"categories": self._category, "images": self._image, "annotations": self._annotation}
         self.found: set[str] = set()
         self.lacks: dict[str, tuple[int, str]] = {}
+        self.exhaustive: Any = None
 
     def build(self, content: HashedStream) -> Index:
         stream = JSONStream(content)
@@ -69,7 +70,8 @@ class _Builder:
             raise self._malformed(f"the top level is {type_name(stream.value().value)}, expected an object")
         for key in stream.members():
             if key not in self.sections:
-                stream.value()
+                other = stream.value().value
+                self.exhaustive = other if key == EXHAUSTIVE else self.exhaustive
                 continue
             if stream.peek() != "[":
                 raise self._malformed(f"{key!r} is {type_name(stream.value().value)}, expected a list")
@@ -175,17 +177,16 @@ class _Builder:
                 raise self._malformed(f"{key!r} is missing")
         if not self.categories or not self.images.numbers:
             raise self._malformed(f"{'images' if self.categories else 'categories'!r} is empty")
-        categories = sorted(self.categories, key=lambda category: int(category["id"]))
-        for before, after in pairwise(categories):
-            if before["id"] == after["id"]:
-                names = f"{before.get('name')!r} and {after.get('name')!r}"
-                raise self._malformed(f"category id {after['id']} occurs twice: {names}")
-        for category in categories:
-            frequency = category.get("frequency")
-            if frequency is not None and frequency not in FREQUENCIES:
-                raise self._malformed(f"category {category['id']}: frequency is {frequency!r}, not r, c or f")
-        version = "v0.5" if any("file_name" in names for names in self.images.names) else "v1"
-        facts = {"digest": digest, "version": version, "categories": categories, "lacks": self.lacks}
+        exhaustive = is_exhaustive(self.path, self.exhaustive, self.images)
+        if exhaustive:
+            self.lacks.pop(f"images.{LISTS[0]}", None)
+        facts = {
+            "digest": digest,
+            "version": "v0.5" if any("file_name" in names for names in self.images.names) else "v1",
+            "categories": sorted_categories(self.path, self.categories),
+            "exhaustive": exhaustive,
+            "lacks": self.lacks,
+        }
         return Index(facts, columns(self.images, self.annotations))
 
     def _malformed(self, message: str) -> UserError:

@@ -17,6 +17,9 @@ ANNOTATION: Fields = {"id": (int,), "image_id": (int,), "category_id": (int,), "
 # What an entry may lack: the file can be read without, though not used for everything (see `Index`).
 OF_CATEGORY: Fields = {"frequency": (str,)}
 LISTS = ("neg_category_ids", "not_exhaustive_category_ids")
+# Beside the three sections, where true: every class that an image has no annotation of is absent from it, so that no
+# image lists it. Lists of 13,204 classes for 30,000 images would be 2.5 GB.
+EXHAUSTIVE = "exhaustive"
 OF_IMAGE: Fields = dict.fromkeys(LISTS, (list,))
 OF_ANNOTATION: Fields = {"area": NUMBER, "segmentation": (list, dict)}
 # What it may lack, or have of another type: only some uses read it.
