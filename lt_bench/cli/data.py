@@ -10,6 +10,7 @@ import click
 from lt_bench.cli.common import PATH, Group
 from lt_bench.cli.own_data import data_paths, own_data
 from lt_bench.data.convert.options import CROWDS, FORM_NAMES, Crowds
+from lt_bench.data.known import KNOWN
 from lt_bench.errors import UserError
 
 
@@ -65,7 +66,7 @@ def data_convert(
 
 @data.command("check")
 @click.argument("folder", metavar="[PATH]", type=PATH, required=False)
-@click.option("--dataset", help="lvis_v1 or lvis_v0.5.  [default: lvis_v1]")
+@click.option("--dataset", help=f"{', '.join(KNOWN)}.  [default: lvis_v1]")
 @own_data(named=False)
 @click.option("--no-images", is_flag=True, help="Do not decode the images.")
 def data_check(
@@ -78,8 +79,8 @@ def data_check(
 ) -> None:
     """Verify the data set in folder PATH, list every problem, and exit with 1 if there is one.
 
-    Notes name what is no mistake in the form of the files, but may not be as it was meant. Annotations in COCO's form
-    are converted first, as `run` does it.
+    Notes name what is no mistake in the form of the files, but may not be as it was meant. Annotations in another form
+    than LVIS's are converted first, as `run` does it.
     """
     from lt_bench.data import dataset as datasets
     from lt_bench.data.cache import cache_folder

@@ -13,7 +13,8 @@ import click
 
 from lt_bench.cli.common import METRICS_HELP, PATH
 from lt_bench.cli.evaluate_record import record_asked_for, record_folder, write_record
-from lt_bench.cli.own_data import truth_in_lvis_form
+from lt_bench.cli.own_data import known_truth, truth_in_lvis_form
+from lt_bench.data.known import KNOWN
 from lt_bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ logger = logging.getLogger(__name__)
 @click.option("--evidence", type=PATH, help="File for what AP is computed from (.parquet).")
 @click.option("--as", "form", type=click.Choice(["record"]), help="Write a record of predictions made elsewhere.")
 @click.option("--name", help="With --as record: what the predictions are called in tables.")
-@click.option("--dataset", help="With --as record: the data set that the annotations are of.")
+@click.option("--dataset", metavar="NAME", help="A known data set instead of --annotations: "
+              f"{', '.join(KNOWN)}. With --as record: the data set that the annotations are of.")  # fmt: skip
+@click.option("--data-root", type=PATH, help="Folder of that data set. Default: $LT_BENCH_DATA, ./data.")
 @click.option("--run", type=click.IntRange(min=0), default=0, show_default=True,
               help="With --as record: which of several runs of that name (its seed, say).")  # fmt: skip
 @click.option("--source", help="With --as record: where the predictions are from, in words or as an address.")
@@ -68,6 +71,7 @@ def evaluate(
     form: str | None,
     name: str | None,
     dataset: str | None,
+    data_root: Path | None,
     run: int,
     source: str | None,
 ) -> None:
@@ -89,7 +93,7 @@ def evaluate(
     kinds = _asked_kinds(box_only, mask_only)
     check_metrics(asked, kinds or ("bbox", "segm"), evaluator)
     _check_targets(targets, kinds)
-    named = record_asked_for(form, name, dataset, run, source, targets, asked, kinds)
+    named = record_asked_for(form, name, dataset, annotations, run, source, targets, asked, kinds)
     if csv is not None and not any(metric.has_classes for metric in chosen(asked)):
         raise UserError("--csv is for AP by class, and no AP was asked for", "add ap to --metrics")
     if evidence is not None:
@@ -103,13 +107,21 @@ def evaluate(
         inputs["--config"] = config = config or RunFolder(target.parent).config
         inputs["the predictions in --out"] = RunFolder(predicted).predictions
         annotations = annotations or _annotations(config, target)
+    if annotations is not None and data_root is not None:
+        raise UserError("--annotations and --data-root name the truth twice", "leave one of them out")
+    known = known_truth(dataset, data_root) if annotations is None and dataset is not None else None
+    if known is not None:
+        annotations = known.val
     if annotations is None:
-        raise UserError("predictions alone do not say what is true", "give the annotation file with --annotations")
+        raise UserError(
+            "predictions alone do not say what is true",
+            "give the annotation file with --annotations, or a known data set with --dataset and --data-root",
+        )
     inputs["--annotations"] = annotations
     if train_annotations is not None:
         inputs["--train-annotations"] = train_annotations
     _check_outputs(csv, evidence, inputs)  # before hours of predicting
-    annotations, assumed = truth_in_lvis_form(annotations, train_annotations)
+    annotations, assumed = truth_in_lvis_form(annotations, train_annotations, known)
     for line in assumed:
         logger.warning(f"note: {line.strip()}")
     folder = None if named is None else record_folder(named, out)

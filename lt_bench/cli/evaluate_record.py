@@ -23,6 +23,7 @@ def record_asked_for(
     form: str | None,
     name: str | None,
     dataset: str | None,
+    annotations: Path | None,
     run: int,
     source: str | None,
     targets: tuple[Path, ...],
@@ -31,7 +32,8 @@ def record_asked_for(
 ) -> Named | None:
     """What the user says of the predictions; None where no record is wanted. Raises UserError for what is missing."""
     if form is None:
-        given = [option for option, value in (("--name", name), ("--dataset", dataset), ("--source", source)) if value]
+        of_truth = dataset if annotations is not None else None  # else it says what is true
+        given = [option for option, value in (("--name", name), ("--dataset", of_truth), ("--source", source)) if value]
         if given or run:
             raise UserError(f"{(given or ['--run'])[0]} is for a record", "add --as record, or leave it out")
         return None

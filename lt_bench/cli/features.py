@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lt_bench.cli.common import PATH, FiniteRange, sigterm_is_ctrl_c, verbose
-from lt_bench.cli.own_data import data_paths, own_data
+from lt_bench.cli.own_data import DATASETS_HELP, data_paths, own_data
 from lt_bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ ASK_FROM = 10e9  # bytes
 @click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of augmentation and RoIs."
 )
-@click.option("--dataset", help="Of a stock checkpoint: lvis_v1, lvis_v0.5, ... Default: lvis_v1 if found.")
+@click.option("--dataset", help=f"Of a stock checkpoint: {DATASETS_HELP} Default: lvis_v1 if found.")
 @click.option("--data-root", type=PATH, help="Folder of that data set. Default: $LT_BENCH_DATA, ./data.")
 @own_data()
 @click.option("--backbone", help="Of a stock checkpoint. Default: r50.")

@@ -1,4 +1,4 @@
-"""The options that name a data set of the user's own, which several verbs share."""
+"""The options that name a data set, one that is known or the user's own, which several verbs share."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from lt_bench.cli.common import PATH
+from lt_bench.data.known import KNOWN
 from lt_bench.errors import DataNotFoundError, UserError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from lt_bench.data.lvis import DataPaths
 
 Decorated = TypeVar("Decorated", bound=Callable[..., object])
+DATASETS_HELP = f"{', '.join(KNOWN)}, glyphs, glyphs-lt or glyphs-1203."
 OPTIONS = {
     "train_annotations": "Of a data set of your own: its training annotations, in LVIS's or COCO's form.",
     "val_annotations": "Its validation annotations.",
@@ -77,27 +79,46 @@ def data_paths(
     return own.find(dataset_name, train_annotations, val_annotations, images)
 
 
-def truth_in_lvis_form(annotations: Path, train_annotations: Path | None) -> tuple[Path, list[str]]:
+def known_truth(dataset: str, data_root: Path | None) -> DataPaths:
+    """The annotation files of a known data set, to evaluate on. Raises DataNotFoundError when they are not there."""
+    from lt_bench.data import dataset as datasets
+    from lt_bench.data.glyphs import PRESETS
+
+    if dataset in (*KNOWN, *PRESETS) or data_root is not None:
+        return datasets.find(dataset, data_root)
+    raise UserError(
+        f"predictions alone do not say what is true, and {dataset} is no known data set",
+        f"give the annotation file with --annotations, or one of {', '.join(KNOWN)}",
+    )
+
+
+def truth_in_lvis_form(
+    annotations: Path, train_annotations: Path | None, known: DataPaths | None = None
+) -> tuple[Path, list[str]]:
     """Annotations to evaluate on in LVIS's form, the file itself or a copy, and what is to be known of them, in words.
 
-    train_annotations: the training set's, whose counts give the frequency groups where the file has none.
-    Raises UserError for files that can't be read or converted.
+    train_annotations: the training set's, whose counts give the frequency groups where the file has none. known: the
+    known data set that the annotations are of, if they are. Raises UserError for files that can't be read or converted.
     """
     from lt_bench.data.convert.in_place import in_lvis_form
     from lt_bench.data.convert.options import Options
 
     given: dict[Split, Path] = {"val": annotations}
+    form = None if known is None else known.form
     if train_annotations is not None:
         given["train"] = train_annotations
-    found = in_lvis_form(given, Options(masks_of_boxes=False), to_evaluate=True)
+    elif known is not None and form is not None:
+        given["train"] = known.train
+    found = in_lvis_form(given, Options(masks_of_boxes=False), to_evaluate=True, form=form)
     if not found.lines:
         unused = "--train-annotations was not needed: the annotations have frequency groups"
         return annotations, [unused] if train_annotations is not None else []
+    metric = "COCO's AP is another" if form is None else "the data set's own metric is another"
     lines = [
         f"{found.why}; it is evaluated by LVIS's rules: 300 detections per image over all classes, and regions with "
-        "several objects (iscrowd) ignored as one object. COCO's AP is another",
+        f"several objects (iscrowd) ignored as one object. {metric}",
         *found.lines,
     ]
-    if train_annotations is None:
+    if "train" not in given:
         lines.append("APr, APc and APf go by this file's own counts; name the training set's with --train-annotations")
     return found.paths["val"], lines

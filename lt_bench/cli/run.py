@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lt_bench.cli.common import METRICS_HELP, PATH, verbose
-from lt_bench.cli.own_data import data_paths, own_data
+from lt_bench.cli.own_data import DATASETS_HELP, data_paths, own_data
 from lt_bench.cli.seeds import choose_seeds, run_each
 from lt_bench.errors import UserError
 
@@ -32,7 +32,7 @@ WORK_DIRS = Path("work_dirs")
 @click.option("--detector", default="mask_rcnn", show_default=True, help="mask_rcnn or cascade_mask_rcnn.")
 @click.option(
     "--dataset",
-    help="lvis_v1, lvis_v0.5, glyphs, glyphs-lt or glyphs-1203. Default: lvis_v1 if found, else glyphs.",
+    help=DATASETS_HELP + " Default: lvis_v1 if found, else glyphs.",
 )
 @click.option("--data-root", type=PATH, help="Folder of the data set. Default: $LT_BENCH_DATA, ./data.")
 @own_data()

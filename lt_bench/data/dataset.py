@@ -48,10 +48,10 @@ def default(data_root: Path | None) -> str:
 
     Raises DataNotFoundError when it is not in a data_root that was given.
     """
-    from lt_bench.data import lvis
+    from lt_bench.data import find_known
 
     try:
-        return lvis.find("lvis_v1", data_root).dataset
+        return find_known.find("lvis_v1", data_root).dataset
     except DataNotFoundError as error:
         if data_root is not None:
             raise
@@ -65,10 +65,10 @@ def find(dataset: str, data_root: Path | None) -> DataPaths:
 
     Raises DataNotFoundError when they are not there.
     """
-    from lt_bench.data import glyphs, lvis
+    from lt_bench.data import find_known, glyphs, lvis
 
     if dataset not in glyphs.PRESETS:
-        return lvis.find(dataset, data_root)
+        return find_known.find(dataset, data_root)
     if data_root is not None:
         raise UserError(
             f"--data-root {data_root} was given, but {dataset} is made on the spot",
@@ -81,18 +81,22 @@ def find(dataset: str, data_root: Path | None) -> DataPaths:
 
 
 def val_annotations(dataset: str) -> Path:
-    """The validation annotations of `dataset`; of an embedded one that is not there they alone are made, not images.
+    """The validation annotations of `dataset` in LVIS's form; of an embedded one that is not there they alone are made,
+    not images.
 
-    Raises DataNotFoundError when they are not there, OSError when those of an embedded one can't be written.
+    Raises DataNotFoundError when they are not there, UserError when they can't be read, OSError when those of an
+    embedded one can't be written.
     """
-    from lt_bench.data import glyphs, lvis
+    from lt_bench.data import find_known, glyphs
     from lt_bench.data.glyphs.truth import val_file
 
-    return val_file(glyphs.PRESETS[dataset]) if dataset in glyphs.PRESETS else lvis.find(dataset, None).val
+    if dataset in glyphs.PRESETS:
+        return val_file(glyphs.PRESETS[dataset])
+    return in_lvis_form(find_known.find(dataset, None))[0].val
 
 
 def load(paths: DataPaths) -> Dataset:
-    """Read both annotation files and log which form was found. Files in COCO's form are converted (`in_lvis_form`).
+    """Read both annotation files and log which form was found. Files in another form are converted (`in_lvis_form`).
 
     The classes are in the frequency groups of the validation file, as those are what is evaluated: where the training
     file has others, that is logged. Raises UserError for a damaged file, and for two that disagree on the categories.
@@ -128,7 +132,7 @@ def in_lvis_form(paths: DataPaths) -> tuple[DataPaths, tuple[str, ...]]:
     from lt_bench.data.convert.in_place import in_lvis_form as converted
     from lt_bench.data.convert.options import Options
 
-    found = converted({"train": paths.train, "val": paths.val}, Options())
+    found = converted({"train": paths.train, "val": paths.val}, Options(), form=paths.form)
     if not found.lines:
         return paths, ()
     head = f"{found.why}: both files were converted to LVIS's"

@@ -1,4 +1,4 @@
-"""Reading LVIS-format data: where the files are, what an annotation file holds, which file is an image.
+"""Reading LVIS-format data: what an annotation file holds.
 
 The form is that of LVIS v0.5 and v1 (Gupta et al., LVIS, CVPR 2019). Number, ids, names and counts of the classes
 come from the JSON, never from a constant.
@@ -7,9 +7,7 @@ come from the JSON, never from a constant.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,21 +21,8 @@ from lt_bench.data.annotation_index.entries import malformed
 from lt_bench.data.annotation_index.store import open_index
 from lt_bench.data.annotation_text import AnnotationText
 from lt_bench.data.columns import Columns
-from lt_bench.data.convert.find_coco import find as find_coco
-from lt_bench.data.image_files import image_root
 from lt_bench.data.plain_text import plain_text
-from lt_bench.errors import DataNotFoundError, UserError, did_you_mean
-from lt_bench.utils.homes import expanded
-
-DATASETS = {
-    "lvis_v1": ("lvis_v1_train.json", "lvis_v1_val.json"),
-    "lvis_v0.5": ("lvis_v0.5_train.json", "lvis_v0.5_val.json"),
-}
-HOW_TO_GET = (
-    "To get LVIS: annotations from https://www.lvisdataset.org/dataset, images (train2017.zip and val2017.zip) from "
-    "https://cocodataset.org/#download. Unpack them into one folder as annotations/{train}, annotations/{val}, "
-    "train2017/ and val2017/, and name that folder with --data-root."
-)
+from lt_bench.errors import UserError
 
 FOR_TRAINING = ("categories.name", "categories.image_count", "categories.instance_count", "images.name")
 
@@ -45,13 +30,15 @@ FOR_TRAINING = ("categories.name", "categories.image_count", "categories.instanc
 @dataclass(frozen=True)
 class DataPaths:
     """The annotation files of a data set and the folder in which its images are resolved. is_own: a data set that a
-    user named, and none that is known here."""
+    user named, and none that is known here. form: as in lt_bench.data.known.Known; then train and val are those of its
+    files that stand for all."""
 
     dataset: str
     train: Path
     val: Path
     image_root: Path
     is_own: bool = False
+    form: str | None = None
 
     def check_command(self) -> str:
         """What lists all that is wrong with it."""
@@ -59,50 +46,6 @@ class DataPaths:
             return f"lt_bench data check {self.image_root} --dataset {self.dataset}"
         files = f"--train-annotations {self.train} --val-annotations {self.val}"
         return f"lt_bench data check {files} --images {self.image_root}"
-
-
-def find(dataset: str, data_root: Path | None) -> DataPaths:
-    """Find the annotation files and the images of `dataset`, a key of DATASETS.
-
-    With `data_root` only there; otherwise in the usual folders under $LT_BENCH_DATA and ./data. Annotations lie in
-    annotations/ or beside the images. Raises UserError for an unknown name, and DataNotFoundError that names every
-    place where it looked.
-    """
-    if dataset not in DATASETS:
-        raise UserError(f"there is no LVIS data set {dataset!r}", did_you_mean(dataset, DATASETS))
-    train, val = DATASETS[dataset]
-    looked = []
-    for root in _roots(dataset) if data_root is None else [data_root]:
-        for folder in (root / "annotations", root):
-            missing = [name for name in (train, val) if not (folder / name).is_file()]
-            if not missing:
-                return DataPaths(dataset, folder / train, folder / val, image_root(root))
-            looked.append(f"  {folder}: " + (f"no {' and no '.join(missing)}" if folder.is_dir() else "no such folder"))
-    places = "\n".join(looked)
-    remedy = HOW_TO_GET.format(train=train, val=val)
-    if data_root is not None and (others := _others(data_root)):
-        remedy = f"{others}\n{remedy}"
-    raise DataNotFoundError(f"{dataset} was not found. Looked in:\n{places}", remedy)
-
-
-def _others(folder: Path) -> str:
-    """How to use annotations of another data set, if there are such of both splits in a folder; else ""."""
-    with suppress(UserError, OSError):
-        found = find_coco([str(folder)])
-        if {"train", "val"} <= found.keys():
-            return (
-                f"Annotations of another data set are there. To use them: --train-annotations {found['train']} "
-                f"--val-annotations {found['val']} --images {image_root(folder)}, and for `run` --dataset-name NAME."
-            )
-    return ""
-
-
-def _roots(dataset: str) -> list[Path]:
-    """The folders that can hold `dataset` when none is named."""
-    given = os.environ.get("LT_BENCH_DATA")
-    bases = [expanded(given, "LT_BENCH_DATA")] if given else []
-    folders = ("", dataset, dataset.replace(".", "_"), "lvis", "coco")
-    return list(dict.fromkeys(base / folder for base in [*bases, Path("data")] for folder in folders))
 
 
 class Records(Sequence[dict[str, Any]]):

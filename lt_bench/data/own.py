@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lt_bench.data import glyphs, lvis
 from lt_bench.data.image_files import images_near
+from lt_bench.data.known import KNOWN
 from lt_bench.errors import DataNotFoundError, UserError
 
 LAYER = "lvis_v1"  # the config layer of such data: LVIS's recipe
@@ -15,7 +16,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 def check_name(name: str) -> None:
     """Raises UserError for a name that a table can't have, or that says something else: that of a known data set."""
-    if name in (*lvis.DATASETS, *glyphs.PRESETS) or name.lower().startswith(("glyphs", "lvis_v")):
+    if name.lower() in (*KNOWN, *glyphs.PRESETS) or name.lower().startswith(("glyphs", "lvis_v")):
         raise UserError(f"--dataset-name {name} is the name of another data set", "choose one of your own: my_data")
     if not _NAME.fullmatch(name):
         raise UserError(

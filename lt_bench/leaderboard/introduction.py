@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from lt_bench.data.known import KNOWN
 from lt_bench.evaluation.terms import KINDS, PLURALS, BoxOrMask
-from lt_bench.leaderboard import published
 from lt_bench.leaderboard.markdown import escape
 from lt_bench.leaderboard.standing import RESAMPLES
 from lt_bench.leaderboard.tables import Table
 
 DEFAULT: BoxOrMask = "segm"  # of a page without tables
-FULL_SIZE = {published.DATASET: published.FULL_SIZE, "lvis_v0.5": (1230, 5000)}  # categories and validation images
+FULL_SIZE = {name: known.full_size for name, known in KNOWN.items() if known.full_size}
 GLYPHS_PER_IMAGE = {"glyphs": "six", "glyphs-lt": "five"}  # of the validation set, where 100 detections are kept
 GENERAL = (
     "Every row is a loss that was trained and evaluated here, by one program. Within a table everything but the "
@@ -73,6 +73,8 @@ def introduction(dataset: str, made: Sequence[Table]) -> list[str]:
             "**What it is not:** a ranking of the losses on LVIS, where nothing on this page was measured. How far "
             "orders on such data agree with published ones on LVIS was measured apart and is in docs/study.md."
         )
+    if dataset in KNOWN and KNOWN[dataset].protocol:
+        parts.append(f"**The data set:** {KNOWN[dataset].protocol}")
     if dataset in FULL_SIZE:
         classes, images = FULL_SIZE[dataset]
         for table in made:

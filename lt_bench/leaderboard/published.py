@@ -10,13 +10,14 @@ from importlib import resources
 
 import pandas as pd
 
+from lt_bench.data.known import KNOWN
 from lt_bench.leaderboard.cells import ABSENT, mean_and_deviation, number_of_runs, points
 from lt_bench.leaderboard.markdown import escape, table
 from lt_bench.leaderboard.rows import Row, values
 from lt_bench.leaderboard.schema import ResultRecord
 
 DATASET = "lvis_v1"
-FULL_SIZE = (1203, 19809)  # categories and validation images of LVIS v1
+FULL_SIZE = KNOWN[DATASET].full_size
 NUMBERS = {  # of a table: where they are in a record's metrics, and their column in the list
     "mask AP": (("segm", "AP"), "AP_mask"),
     **{name: (("segm", name), name) for name in ("APr", "APc", "APf")},

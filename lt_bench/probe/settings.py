@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from lt_bench.data.known import layer_of
 from lt_bench.data.own import LAYER
 from lt_bench.errors import UserError, did_you_mean
 from lt_bench.probe.schedule import in_steps
@@ -135,7 +136,7 @@ def _of_data(dataset: str) -> dict[str, Any]:
     """What the data set's layer says of a recipe's repeat factors."""
     from mmengine.config import Config
 
-    path = layer_path("datasets", dataset)
+    path = layer_path("datasets", layer_of(dataset))
     if not path.is_file():  # data of the user's own are trained on as LVIS is
         path = layer_path("datasets", LAYER)
     own = Config.fromfile(str(path), lazy_import=False).get("recipe") or {}

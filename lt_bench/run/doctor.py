@@ -135,10 +135,11 @@ def _gpu() -> Finding:
 
 
 def _data(data_root: Path | None) -> Finding:
-    from lt_bench.data.lvis import find
+    from lt_bench.data.find_known import find
+    from lt_bench.data.known import KNOWN
 
     missing = []
-    for dataset in ("lvis_v1", "lvis_v0.5"):
+    for dataset in KNOWN:
         try:
             paths = find(dataset, data_root)
         except DataNotFoundError as error:

@@ -15,13 +15,14 @@ from typing import Any
 from lt_bench.api.registry import check_hyper_parameters, get_info
 from lt_bench.data import own
 from lt_bench.data.exclusion import Excluded
+from lt_bench.data.glyphs import PRESETS
+from lt_bench.data.known import KNOWN, layer_of
 from lt_bench.errors import UserError, did_you_mean
 from lt_bench.leaderboard.schema import Track
 
 DETECTORS = ("mask_rcnn", "cascade_mask_rcnn")
 BACKBONES = ("r50", "r101", "x101_32x4d", "x101_64x4d")
 SCHEDULES = ("1x", "2x")
-DATASETS = ("lvis_v1", "lvis_v0.5", "glyphs", "glyphs-lt", "glyphs-1203")
 RECIPES = ("common", "plain", "paper")
 INITS = ("pretrained", "random")
 
@@ -60,7 +61,7 @@ class Experiment:
             ("backbone", self.backbone, BACKBONES),
             ("schedule", self.schedule, SCHEDULES),
             ("detector", self.detector, DETECTORS),
-            ("data set", self.data_layer, DATASETS),
+            *(() if self.own_data else [("data set", self.dataset, (*KNOWN, *PRESETS))]),
             ("recipe", self.recipe, RECIPES),
             ("init", self.init or "random", INITS),
         ):
@@ -78,7 +79,7 @@ class Experiment:
     @property
     def data_layer(self) -> str:
         """The config layer of the data set."""
-        return own.LAYER if self.own_data else self.dataset
+        return own.LAYER if self.own_data else layer_of(self.dataset)
 
     def track(self) -> Track:
         """What a table holds fixed."""

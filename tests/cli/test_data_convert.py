@@ -13,7 +13,7 @@ from coco_form import small_set, write_set
 from pycocotools import mask as coco_masks
 
 from lt_bench.cli import main
-from lt_bench.data.lvis import find
+from lt_bench.data.find_known import find
 
 
 @pytest.fixture

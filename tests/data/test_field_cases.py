@@ -14,6 +14,7 @@ import pytest
 from lt_bench.data import dataset as datasets
 from lt_bench.data import lvis
 from lt_bench.data.exclusion import read_exclusions
+from lt_bench.data.find_known import find
 from lt_bench.data.verify import Findings, check_both
 from lt_bench.errors import UserError
 from lt_bench.evaluation.ap.average_precision import EVALUATORS, Evaluator, evaluate_all
@@ -39,7 +40,7 @@ def case(shared: Path, tmp_path: Path, request: pytest.FixtureRequest, monkeypat
 
 
 def check(root: Path) -> Findings:
-    paths = lvis.find("lvis_v1", root)
+    paths = find("lvis_v1", root)
     return check_both(lvis.load(paths.train), lvis.load(paths.val), paths.image_root)
 
 

@@ -13,8 +13,9 @@ import pytest
 
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.data import lvis
+from lt_bench.data.find_known import find
 from lt_bench.data.image_files import ImageFinder
-from lt_bench.errors import DataNotFoundError, UserError
+from lt_bench.errors import UserError
 
 URL = "http://images.cocodataset.org/"
 V1 = {
@@ -58,17 +59,6 @@ def write(path: Path, data: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(data if isinstance(data, str) else json.dumps(data), encoding="utf-8")
     return path
-
-
-def touch(root: Path, *names: str) -> None:
-    for name in names:
-        write(root / name, "")
-
-
-def make_root(root: Path, dataset: str = "lvis_v1", folder: str = "annotations") -> Path:
-    for name in lvis.DATASETS[dataset]:
-        write(root / folder / name, V1)
-    return root
 
 
 # --- load
@@ -180,74 +170,11 @@ def test_annotations_group_by_image(tmp_path: Path) -> None:
     assert groups == [[1, 3], [2], []]
 
 
-# --- find
-
-
-def test_find_annotations_in_their_folder_and_beside_the_images(tmp_path: Path) -> None:
-    for dataset, folder in (("lvis_v1", "annotations"), ("lvis_v0.5", ""), ("lvis_v1", "")):
-        root = make_root(tmp_path / f"{dataset} {folder}", dataset, folder)
-        touch(root, "train2017/a.jpg")
-        train, val = lvis.DATASETS[dataset]
-        assert lvis.find(dataset, root) == lvis.DataPaths(dataset, root / folder / train, root / folder / val, root)
-
-
-@pytest.mark.parametrize("images", ["", "coco", "../coco"])
-def test_find_images_in_the_root_or_in_the_coco_folder(tmp_path: Path, images: str) -> None:
-    root = make_root(tmp_path / "lvis")
-    touch(root / images, "train2017/a.jpg", "val2017/b.jpg")
-    assert lvis.find("lvis_v1", root).image_root.resolve() == (root / images).resolve()
-
-
-def test_find_images_beside_a_given_annotations_folder(tmp_path: Path) -> None:
-    root = make_root(tmp_path)
-    touch(root, "val2017/a.jpg")
-    assert lvis.find("lvis_v1", root / "annotations").image_root == root
-
-
-def test_find_looks_in_the_usual_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("LT_BENCH_DATA", raising=False)
-    make_root(tmp_path / "data" / "coco")
-    assert lvis.find("lvis_v1", None).train == Path("data/coco/annotations/lvis_v1_train.json")
-    make_root(tmp_path / "data" / "lvis_v1")
-    assert lvis.find("lvis_v1", None).train == Path("data/lvis_v1/annotations/lvis_v1_train.json")
-    make_root(tmp_path / "disk" / "lvis")
-    monkeypatch.setenv("LT_BENCH_DATA", str(tmp_path / "disk"))
-    assert lvis.find("lvis_v1", None).train == tmp_path / "disk/lvis/annotations/lvis_v1_train.json"
-
-
-def test_a_given_root_is_the_only_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    make_root(tmp_path / "data")
-    make_root(tmp_path / "other", "lvis_v0.5")
-    with pytest.raises(DataNotFoundError, match=r"other.annotations: no lvis_v1_train\.json and no lvis_v1_val\.json"):
-        lvis.find("lvis_v1", tmp_path / "other")
-
-
-def test_not_found_names_every_place_and_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("LT_BENCH_DATA", str(tmp_path / "disk"))
-    half = make_root(tmp_path / "data" / "lvis_v1")
-    (half / "annotations" / "lvis_v1_val.json").unlink()
-    with pytest.raises(DataNotFoundError) as caught:
-        lvis.find("lvis_v1", None)
-    for place in ("disk/lvis_v1/annotations", "disk", "data/lvis/annotations", "data/coco"):
-        assert f"{place}: no such folder" in caught.value.message
-    assert "data/lvis_v1/annotations: no lvis_v1_val.json" in caught.value.message
-    for source in ("lvisdataset.org", "cocodataset.org", "train2017", "annotations/lvis_v1_train.json", "--data-root"):
-        assert source in caught.value.remedy
-
-
-def test_an_unknown_data_set_gets_a_hint() -> None:
-    with pytest.raises(UserError, match="did you mean 'lvis_v1'"):
-        lvis.find("lvis_v2", None)
-
-
 # --- the reference data
 
 
 def test_reference_photographs(shared: Path) -> None:
-    paths = lvis.find("lvis_v1", shared / "reference" / "coco100")
+    paths = find("lvis_v1", shared / "reference" / "coco100")
     finder = ImageFinder(paths.image_root)
     train, val = lvis.load(paths.train), lvis.load(paths.val)
     for file in (train, val):

@@ -16,6 +16,7 @@ from pycocotools import mask as coco_mask
 
 from lt_bench.data import lvis, verify
 from lt_bench.data import problem as kinds
+from lt_bench.data.find_known import find
 from lt_bench.data.image_files import ImageFinder
 from lt_bench.data.problem import Problem, summary
 
@@ -281,7 +282,7 @@ def test_progress_reaches_the_number_of_images(small: SmallSet) -> None:
 
 
 def test_reference_photographs_have_no_problems(shared: Path) -> None:
-    paths = lvis.find("lvis_v1", shared / "reference" / "coco100")
+    paths = find("lvis_v1", shared / "reference" / "coco100")
     finder = ImageFinder(paths.image_root)
     assert verify.check(lvis.load(paths.train), finder) == []
     assert verify.check(lvis.load(paths.val), finder, is_train=False) == []

@@ -1,4 +1,4 @@
-"""Conversion behind the scenes: files in COCO's form are used as if they were LVIS's, through a copy in the cache."""
+"""Conversion behind the scenes: files in other forms are used as if they were LVIS's, through a copy in the cache."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lt_bench.data.cache import cache_folder, mark_used
-from lt_bench.data.convert.coco import NEGATIVE, lacking, sources_of
+from lt_bench.data.convert.coco import NEGATIVE, lacking
+from lt_bench.data.convert.coco import sources_of as coco_sources
 from lt_bench.data.convert.conversion import FORMAT, convert
+from lt_bench.data.convert.forms import FORMS, sources_of
 from lt_bench.data.convert.options import Options
+from lt_bench.data.convert.source import Source
 from lt_bench.data.image_files import Split
-from lt_bench.data.lvis import FOR_TRAINING, LVISFile, read
+from lt_bench.data.lvis import FOR_TRAINING, read
 from lt_bench.errors import UserError
 from lt_bench.utils.files import write_atomic
 from lt_bench.utils.locks import locked
@@ -35,30 +38,39 @@ class InLVISForm:
     why: str = ""
 
 
-def in_lvis_form(given: Mapping[Split, Path], options: Options, to_evaluate: bool = False) -> InLVISForm:
+def in_lvis_form(
+    given: Mapping[Split, Path], options: Options, to_evaluate: bool = False, form: str | None = None
+) -> InLVISForm:
     """The annotation files of a data set in LVIS's form.
 
-    given: by split. Where one lacks a part of LVIS's form altogether, all are converted together, once for the same
-    content and options. to_evaluate: only what evaluation on "val" needs is missed.
+    given: by split. form: a key of lt_bench.data.convert.forms.FORMS; all are converted together, once for the same
+    content and options. None: JSON in LVIS's form or COCO's, which is converted where a file lacks a part of LVIS's
+    form altogether. to_evaluate: only what evaluation on "val" needs is missed.
 
     Raises UserError for files that can't be read or converted, and where the cache can't be written.
     """
-    files = {split: read(path, cache_folder()) for split, path in given.items()}
-    missed = {split: lacking(file) for split, file in files.items()}
-    if to_evaluate:
-        missed = {"val": [name for name in missed["val"] if name not in FOR_TRAINING]}
-    if not any(missed.values()):
-        return InLVISForm(dict(given))
-    key = _key(files, options)
+    if form is None:
+        files = {split: read(path, cache_folder()) for split, path in given.items()}
+        missed = {split: lacking(file) for split, file in files.items()}
+        if to_evaluate:
+            missed = {"val": [name for name in missed["val"] if name not in FOR_TRAINING]}
+        if not any(missed.values()):
+            return InLVISForm(dict(given))
+        sources = coco_sources(files)
+        why = "; ".join(_why(given[split].name, names) for split, names in missed.items() if names)
+    else:
+        sources = sources_of(form, given)
+        why = f"{' and '.join(path.name for path in given.values())}: the form is {form}"
+    key = _key(sources, options, form)
     folder = cache_folder() / FOLDER / key
     # In a folder each, as both may have one name; it is the user's, as messages name the file.
-    paths = {split: folder / split / path.name.removesuffix(".gz") for split, path in given.items()}
+    paths = {split: folder / split / _json_name(path) for split, path in given.items()}
     report = folder / REPORT
     try:
         with locked(folder.with_name(f".{key}.lock")):
             lines = _reported(report, paths)
             if lines is None:
-                lines = convert(sources_of(files), paths, options).lines
+                lines = convert(sources, paths, options).lines
                 write_atomic(report, [json.dumps(lines).encode()])
     except OSError as error:
         raise UserError(
@@ -68,7 +80,6 @@ def in_lvis_form(given: Mapping[Split, Path], options: Options, to_evaluate: boo
         ) from error
     mark_used(report)
     _drop_unused(folder.parent)
-    why = "; ".join(_why(given[split].name, names) for split, names in missed.items() if names)
     return InLVISForm(paths, tuple(lines), why)
 
 
@@ -86,10 +97,16 @@ def _drop_unused(folder: Path) -> None:
                 shutil.rmtree(report.parent, ignore_errors=True)
 
 
-def _key(files: Mapping[Split, LVISFile], options: Options) -> str:
-    inputs = {split: file.digest for split, file in files.items()}
-    names = {split: file.path.name for split, file in files.items()}  # which the report says
-    content = json.dumps([FORMAT, inputs, names, asdict(options)], sort_keys=True)
+def _json_name(path: Path) -> str:
+    name = path.name.removesuffix(".gz")
+    return name if name.endswith(".json") else f"{name}.json"
+
+
+def _key(sources: Sequence[Source], options: Options, form: str | None) -> str:
+    files = [[(path.name, digest) for path, digest in source.files.items()] for source in sources]
+    inputs = [(source.split, source.name, named) for source, named in zip(sources, files, strict=True)]
+    version = None if form is None else FORMS[form].version
+    content = json.dumps([FORMAT, form, version, inputs, asdict(options)], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 

@@ -11,7 +11,7 @@ from lt_bench.data.convert.conversion import convert
 from lt_bench.data.convert.forms import FORMS
 from lt_bench.data.convert.options import Options
 from lt_bench.data.image_files import CONVERSION, Split, holds_images
-from lt_bench.data.lvis import DATASETS
+from lt_bench.data.known import KNOWN
 from lt_bench.errors import DataNotFoundError
 from lt_bench.utils.files import refuse_clashes, refuse_unwritable, write_atomic
 
@@ -43,7 +43,7 @@ def convert_to_folder(
     if images is not None and not images.is_dir():
         raise DataNotFoundError(f"--images {images}: no such folder", "name the folder that holds the images")
     sources = FORMS[form].sources(given)
-    names = dict(zip(SPLITS, DATASETS["lvis_v1"], strict=True))
+    names = dict(zip(SPLITS, KNOWN["lvis_v1"].files[0], strict=True))
     paths = {source.split: out / "annotations" / names[source.split] for source in sources}
     report = out / CONVERSION
     inputs = {str(path): path for source in sources for path in source.files}
