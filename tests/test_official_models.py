@@ -157,3 +157,22 @@ def test_mmdet_base_models_agree(model: tuple[str, Any]) -> None:
     for key in ("bbox_roi_extractor", "mask_roi_extractor"):
         assert ours.roi_head[key] == base.roi_head[key]
     assert ours.data_preprocessor.to_dict() == {**base.data_preprocessor.to_dict(), "pad_mask": True}
+
+
+def test_faster_rcnn_is_mmdets_with_the_box_head_of_every_detector(tmp_path: Path) -> None:
+    from importlib.resources import files
+
+    from mmengine.config import Config
+
+    cfg, _ = resolved(tmp_path, detector="faster_rcnn")
+    ours, with_masks = cfg.model, resolved(tmp_path)[0].model
+    folder = files("mmdet") / ".mim" / "configs" / "_base_" / "models"
+    base = Config.fromfile(str(folder / "faster-rcnn_r50_fpn.py")).model
+    for part in ("type", "data_preprocessor", "neck", "rpn_head", "train_cfg"):
+        assert ours[part] == base[part]
+    assert ours.test_cfg.rpn == base.test_cfg.rpn
+    assert set(ours.roi_head) == set(base.roi_head)
+    assert ours.roi_head.type == base.roi_head.type
+    assert ours.roi_head.bbox_roi_extractor == base.roi_head.bbox_roi_extractor
+    assert ours.roi_head.bbox_head == with_masks.roi_head.bbox_head
+    assert {**ours.test_cfg.rcnn, "mask_thr_binary": 0.5} == with_masks.test_cfg.rcnn

@@ -94,7 +94,7 @@ class ClassStats:
         from lt_bench.data.lvis import load
 
         try:
-            return cls.from_file(load(Path(path), cache_folder()))
+            return cls.from_file(load(Path(path), cache_folder(), masks=False))
         except UserError as error:
             if isinstance(error.__cause__, OSError):
                 raise error.__cause__ from None

@@ -40,8 +40,16 @@ def data_make(preset: str) -> None:
               "groups that the files have, else LVIS's 10,100]")  # fmt: skip
 @click.option("--crowds", type=click.Choice(CROWDS), default="ignore", show_default=True,
               help="Regions with several objects (iscrowd): ignored, left out, or objects like any other.")  # fmt: skip
+@click.option("--masks-of-boxes/--no-masks-of-boxes", default=True, show_default=True,
+              help="Whether an object without a mask gets its box as a polygon. Boxes alone need none.")  # fmt: skip
 def data_convert(
-    paths: tuple[str, ...], out: Path, form: str, images: Path | None, groups: str | None, crowds: Crowds
+    paths: tuple[str, ...],
+    out: Path,
+    form: str,
+    images: Path | None,
+    groups: str | None,
+    crowds: Crowds,
+    masks_of_boxes: bool,
 ) -> None:
     """Write the annotations of PATH... in LVIS's form, and say what was changed.
 
@@ -55,7 +63,7 @@ def data_convert(
     from lt_bench.data.convert.options import Options, parse_groups
     from lt_bench.data.convert.to_folder import convert_to_folder
 
-    options = Options(crowds, None if groups is None else parse_groups(groups))
+    options = Options(crowds, None if groups is None else parse_groups(groups), masks_of_boxes)
     written = convert_to_folder(form, paths, out, options, images)
     for line in written.lines:
         click.echo(line)
@@ -69,6 +77,7 @@ def data_convert(
 @click.option("--dataset", help=f"{', '.join(KNOWN)}.  [default: lvis_v1]")
 @own_data(named=False)
 @click.option("--no-images", is_flag=True, help="Do not decode the images.")
+@click.option("--box-only", is_flag=True, help="Ask nothing of masks, as a detector of boxes alone does.")
 def data_check(
     folder: Path | None,
     dataset: str | None,
@@ -76,15 +85,18 @@ def data_check(
     val_annotations: Path | None,
     images: Path | None,
     no_images: bool,
+    box_only: bool,
 ) -> None:
     """Verify the data set in folder PATH, list every problem, and exit with 1 if there is one.
 
     Notes name what is no mistake in the form of the files, but may not be as it was meant. Annotations in another form
-    than LVIS's are converted first, as `run` does it.
+    than LVIS's are converted first, as `run` does it. Where no annotation of either file has a mask, nothing is asked of
+    masks.
     """
     from lt_bench.data import dataset as datasets
     from lt_bench.data.cache import cache_folder
-    from lt_bench.data.lvis import load
+    from lt_bench.data.content import has_masks
+    from lt_bench.data.lvis import load, read
     from lt_bench.data.problem import summary
     from lt_bench.data.verify import check_both
     from lt_bench.utils.terminal import progress
@@ -95,11 +107,13 @@ def data_check(
     name = "own" if is_own else None
     known = dataset or (None if is_own else "lvis_v1")
     given = data_paths(known, folder, train_annotations, val_annotations, images, name)
-    paths, assumed = datasets.in_lvis_form(given)
+    alone = not any(has_masks(read(path, cache_folder())) for path in (given.train, given.val))
+    masks = not (box_only or alone)
+    paths, assumed = datasets.in_lvis_form(given, masks)
     for line in assumed:
         click.echo(line)
-    train, val = (load(path, cache_folder(), rehash=False) for path in (paths.train, paths.val))
-    found = check_both(train, val, paths.image_root, not no_images, lambda name: progress(f"checking {name}"))
+    train, val = (load(path, cache_folder(), rehash=False, masks=masks) for path in (paths.train, paths.val))
+    found = check_both(train, val, paths.image_root, not no_images, lambda name: progress(f"checking {name}"), masks)
     for split, path, file in (("train", given.train, train), ("val", given.val, val)):
         click.echo(
             f"{path}: form of LVIS {file.version}, {len(file.categories)} classes, {len(file.images)} images, "
@@ -109,6 +123,8 @@ def data_check(
             click.echo(f"  {problem.kind}: {problem.where}: {problem.detail}")
     for problem in found.problems["both"]:
         click.echo(f"{problem.kind}: {problem.where}: {problem.detail}")
+    if alone:
+        click.echo("note: no annotation has a mask: boxes alone can be trained (--detector faster_rcnn) and evaluated")
     for note in found.notes:
         click.echo(f"note: {note}")
     click.echo(summary(found.all()))

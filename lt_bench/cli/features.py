@@ -64,10 +64,10 @@ def features(
 ) -> None:
     """Store the RoI features of a trained detector, on which `probe` trains classifiers in minutes.
 
-    The detector is that of a finished RUN (its folder), or a stock CHECKPOINT of mmdet, a Mask R-CNN, of which
-    --dataset, --backbone and --detector say what it is. It passes the training images with their augmentation, then the
-    validation images. How much is written is said before anything is computed. An interrupted pass goes on where it
-    stopped when the same command is given again.
+    The detector is that of a finished RUN (its folder), or a stock CHECKPOINT of mmdet, a Mask R-CNN or Faster R-CNN,
+    of which --dataset, --backbone and --detector say what it is. It passes the training images with their augmentation,
+    then the validation images. How much is written is said before anything is computed. An interrupted pass goes on
+    where it stopped when the same command is given again.
     """
     from lt_bench.features.coverage import sentences
     from lt_bench.features.pipeline import make_features
@@ -109,5 +109,7 @@ def features(
 def _stock(path: Path, paths: DataPaths, backbone: str, detector: str) -> DetectorSource:
     from lt_bench.data import dataset as datasets
     from lt_bench.features.source import of_checkpoint
+    from lt_bench.run.experiment import kinds_of
 
-    return of_checkpoint(path, datasets.load(paths), backbone, detector)
+    masks = "segm" in kinds_of(detector) and datasets.have_masks(paths)  # no feature depends on them
+    return of_checkpoint(path, datasets.load(paths, masks), backbone, detector)

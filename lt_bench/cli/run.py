@@ -29,7 +29,12 @@ WORK_DIRS = Path("work_dirs")
 @click.option("--loss", required=True, help="A registered loss (see `lt_bench losses`).")
 @click.option("--backbone", default="r50", show_default=True, help="r50, r101, x101_32x4d or x101_64x4d.")
 @click.option("--schedule", default="1x", show_default=True, help="1x (12 epochs) or 2x (24).")
-@click.option("--detector", default="mask_rcnn", show_default=True, help="mask_rcnn or cascade_mask_rcnn.")
+@click.option(
+    "--detector",
+    default="mask_rcnn",
+    show_default=True,
+    help="mask_rcnn, cascade_mask_rcnn or faster_rcnn (boxes alone).",
+)
 @click.option(
     "--dataset",
     help=DATASETS_HELP + " Default: lvis_v1 if found, else glyphs.",
@@ -106,7 +111,7 @@ def run(
     from lt_bench.data.exclusion import read_exclusions
     from lt_bench.evaluation.metrics import check_metrics, detections_per_image, parse_metrics
     from lt_bench.run import distributed
-    from lt_bench.run.experiment import Experiment, parse_assignments
+    from lt_bench.run.experiment import Experiment, kinds_of, parse_assignments
     from lt_bench.run.folder import RunFolder
     from lt_bench.run.pipeline import RunOptions, run_other_rank
     from lt_bench.run.pipeline import run as run_experiment
@@ -119,7 +124,7 @@ def run(
 
     with telling_why(), distributed.release_ranks_on_error():
         asked = parse_metrics(metrics)
-        check_metrics(asked, ("bbox", "segm"), evaluator)
+        check_metrics(asked, kinds_of(detector), evaluator)
         if resume and restart:
             raise UserError("--resume and --restart exclude each other", "give one of them")
         paths = data_paths(dataset, data_root, train_annotations, val_annotations, images, dataset_name)
@@ -139,11 +144,11 @@ def run(
             overrides=parse_assignments(settings, "--set"),
             detections_per_image=detections_per_image(asked),
         )
-        data = datasets.load(paths)
+        data = datasets.load(paths, experiment.has_masks)
         if exclude_images is not None:
             left_out = read_exclusions(exclude_images, data.train.image_ids, data.val.image_ids)
             experiment = replace(experiment, exclude=left_out)
-        datasets.verify(data, experiment.exclude)
+        datasets.verify(data, experiment.exclude, experiment.has_masks)
         if seeds is not None:
             make_plan(experiment, data, gpus, images_per_device)  # a mistake shows before anything is trained
             return run_each(context, _folders(experiment, chosen, work_dir), experiment.dataset)

@@ -97,7 +97,7 @@ def _check_annotations(annotations: Path, records: Iterable[Path]) -> None:
     if not annotations.is_file():
         raise UserError(f"--annotations {annotations} is no file", "name the validation annotations")
     try:
-        load_ground_truth(annotations)
+        load_ground_truth(annotations, masks=False)  # whether they are needed, each record says
     except UserError as error:
         raise UserError(f"--annotations: {error.message}", error.remedy) from error
     for record in records:

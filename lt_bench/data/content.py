@@ -45,12 +45,13 @@ _EMPTY = (masks.ABSENT, masks.EMPTY, masks.SHORT, masks.NO_PIXEL)
 Bools = NDArray[np.bool_]
 
 
-def problems(file: LVISFile, is_train: bool) -> Iterator[Problem]:
+def problems(file: LVISFile, is_train: bool, with_masks: bool = True) -> Iterator[Problem]:
     """All that is wrong. is_train: also compare the categories' counts with the annotations: those of a validation
-    file may be those of the training set."""
+    file may be those of the training set. with_masks: without, nothing is asked of segmentations."""
     yield from _ids(file)
     yield from _sizes(file)
-    yield from _annotations(file, {**_refused(file), **_refused_masks(file), **_others(file)})
+    of_masks = {**_refused_masks(file), **_empty_masks(file)} if with_masks else {}
+    yield from _annotations(file, {**_refused(file), **of_masks, **_others(file)})
     yield from _lists(file)
     if is_train:
         yield from _counts(file)
@@ -82,6 +83,12 @@ def sound_masks(file: LVISFile) -> Bools:
     return np.isin(file.columns["mask_fault"], (masks.SOUND, masks.NO_PIXEL, masks.OUTSIDE))
 
 
+def has_masks(file: LVISFile) -> bool:
+    """Whether any annotation has a segmentation, right or wrong: neither missing, nor null, nor empty."""
+    without: Bools = np.isin(file.columns["mask_fault"], (masks.ABSENT, masks.EMPTY))
+    return not (len(without) and without.all())
+
+
 def _refused_masks(file: LVISFile) -> dict[str, Bools]:
     unsound = ~sound_masks(file)
     empty = np.isin(file.columns["mask_fault"], _EMPTY)
@@ -100,8 +107,11 @@ def _others(file: LVISFile) -> dict[str, Bools]:
             EMPTY_BOX: finite & ~((width > 0) & (height > 0)),
             BOX_OUTSIDE: finite & known & ~inside,
             IGNORED_AREA: finite & ~((area > 0) & (area <= LARGEST_AREA)),
-            EMPTY_SEGMENTATION: np.isin(columns["mask_fault"], _EMPTY),
         }
+
+
+def _empty_masks(file: LVISFile) -> dict[str, Bools]:
+    return {EMPTY_SEGMENTATION: np.isin(file.columns["mask_fault"], _EMPTY)}
 
 
 def _finite(file: LVISFile) -> Bools:

@@ -95,20 +95,26 @@ def val_annotations(dataset: str) -> Path:
     return in_lvis_form(find_known.find(dataset, None))[0].val
 
 
-def load(paths: DataPaths) -> Dataset:
+def load(paths: DataPaths, masks: bool = True) -> Dataset:
     """Read both annotation files and log which form was found. Files in another form are converted (`in_lvis_form`).
 
+    masks: whether they are to be trained and evaluated, beside boxes.
+
     The classes are in the frequency groups of the validation file, as those are what is evaluated: where the training
-    file has others, that is logged. Raises UserError for a damaged file, and for two that disagree on the categories.
+    file has others, that is logged. Raises UserError for a damaged file, for two that disagree on the categories, and
+    where masks are wanted of a file of boxes alone.
     """
     from lt_bench.data import lvis
     from lt_bench.data.agreement import disagreements, frequencies
     from lt_bench.data.problem import REMEDIES, described
 
-    given, (paths, assumed) = paths, in_lvis_form(paths)
+    if masks:
+        for path in (paths.train, paths.val):
+            _refuse_boxes_alone(lvis.read(path, cache_folder()))
+    given, (paths, assumed) = paths, in_lvis_form(paths, masks)
     for line in assumed:
         logger.info(line)
-    train, val = (lvis.load(path, cache_folder(), rehash=False) for path in (paths.train, paths.val))
+    train, val = (lvis.load(path, cache_folder(), rehash=False, masks=masks) for path in (paths.train, paths.val))
     wrong = list(disagreements(train, val))
     if wrong:
         raise UserError(
@@ -126,28 +132,53 @@ def load(paths: DataPaths) -> Dataset:
     return Dataset(paths, train, val, given, assumed)
 
 
-def in_lvis_form(paths: DataPaths) -> tuple[DataPaths, tuple[str, ...]]:
+def have_masks(paths: DataPaths) -> bool:
+    """Whether both annotation files have masks. Raises UserError for files that can't be read."""
+    from lt_bench.data import lvis
+    from lt_bench.data.content import has_masks
+
+    return all(has_masks(lvis.read(path, cache_folder())) for path in (paths.train, paths.val))
+
+
+def _refuse_boxes_alone(file: LVISFile) -> None:
+    from lt_bench.data.content import has_masks
+
+    if not has_masks(file):
+        raise UserError(
+            f"{file.path} has boxes alone: none of its {len(file.annotations)} annotations has a segmentation, and the "
+            "detector is trained on masks",
+            "train one of boxes alone with --detector faster_rcnn; `lt_bench data convert` can also make polygons of "
+            "boxes, with which mask AP says nothing",
+        )
+
+
+def in_lvis_form(paths: DataPaths, masks: bool = True) -> tuple[DataPaths, tuple[str, ...]]:
     """Where both annotation files are in LVIS's form: the same paths, or those of converted copies, and what was
-    changed and assumed on the way, in words. Raises UserError for files that can't be read or converted."""
+    changed and assumed on the way, in words. masks: whether objects without one get their box as a polygon.
+
+    Raises UserError for files that can't be read or converted.
+    """
     from lt_bench.data.convert.in_place import in_lvis_form as converted
     from lt_bench.data.convert.options import Options
 
-    found = converted({"train": paths.train, "val": paths.val}, Options(), form=paths.form)
+    found = converted({"train": paths.train, "val": paths.val}, Options(masks_of_boxes=masks), form=paths.form)
     if not found.lines:
         return paths, ()
     head = f"{found.why}: both files were converted to LVIS's"
     return replace(paths, train=found.paths["train"], val=found.paths["val"]), (head, *found.lines)
 
 
-def verify(dataset: Dataset, exclude: Collection[Excluded] = ()) -> None:
+def verify(dataset: Dataset, exclude: Collection[Excluded] = (), masks: bool = True) -> None:
     """Refuse a data set that fails its check, unless the images at fault are left out. A pass is remembered.
+
+    masks: whether they are to be trained and evaluated, beside boxes; without, nothing is asked of segmentations.
 
     Logs what may not be as it was meant. Raises UserError with a table of the problems.
     """
     from lt_bench.data.problem import summary
     from lt_bench.data.verify import check_both
 
-    mark = cache_folder() / "checked" / f"{_state(dataset)}.json"
+    mark = cache_folder() / "checked" / f"{_state(dataset, masks)}.json"
     notes = _noted(mark)
     if notes is None:
         logger.info(f"checking {len(dataset.train.images)} training and {len(dataset.val.images)} validation images")
@@ -156,6 +187,7 @@ def verify(dataset: Dataset, exclude: Collection[Excluded] = ()) -> None:
             dataset.val,
             dataset.paths.image_root,
             show=lambda name: progress(f"checking {name}"),
+            with_masks=masks,
         )
         notes = found.notes
         if not found.all():
@@ -170,7 +202,7 @@ def verify(dataset: Dataset, exclude: Collection[Excluded] = ()) -> None:
         if left:
             raise UserError(
                 f"the data set fails its check:\n{summary(left)}",
-                f"`{(dataset.given or dataset.paths).check_command()}` lists them all. "
+                f"`{(dataset.given or dataset.paths).check_command(masks)}` lists them all. "
                 "Fix them, or name the images to leave out in a file with --exclude-images FILE, one per line, as "
                 "train:ID or val:ID.",
             )
@@ -186,12 +218,12 @@ def _noted(mark: Path) -> list[str] | None:
         return None
 
 
-def _state(dataset: Dataset) -> str:
+def _state(dataset: Dataset, masks: bool) -> str:
     """A digest of what was checked: the rules, the annotations, and name, size and time of every image file."""
     from lt_bench.data.image_files import ImageFinder, Split
     from lt_bench.data.verify import RULES
 
-    digest = hashlib.sha256(f"{RULES}\n".encode())
+    digest = hashlib.sha256(f"{RULES}{'' if masks else ' boxes alone'}\n".encode())
     root = dataset.paths.image_root
     files: tuple[tuple[Split, LVISFile], ...] = (("train", dataset.train), ("val", dataset.val))
     for split, file in files:

@@ -24,6 +24,7 @@ from lt_bench.data.columns import Columns
 from lt_bench.data.plain_text import plain_text
 from lt_bench.errors import UserError
 
+SEGMENTATION = "annotations.segmentation"
 FOR_TRAINING = ("categories.name", "categories.image_count", "categories.instance_count", "images.name")
 
 
@@ -40,12 +41,13 @@ class DataPaths:
     is_own: bool = False
     form: str | None = None
 
-    def check_command(self) -> str:
-        """What lists all that is wrong with it."""
+    def check_command(self, masks: bool = True) -> str:
+        """What lists all that is wrong with it. masks: with its masks."""
+        boxes = "" if masks else " --box-only"
         if not self.is_own:
-            return f"lt_bench data check {self.image_root} --dataset {self.dataset}"
+            return f"lt_bench data check {self.image_root} --dataset {self.dataset}{boxes}"
         files = f"--train-annotations {self.train} --val-annotations {self.val}"
-        return f"lt_bench data check {files} --images {self.image_root}"
+        return f"lt_bench data check {files} --images {self.image_root}{boxes}"
 
 
 class Records(Sequence[dict[str, Any]]):
@@ -150,20 +152,22 @@ class LVISFile:
         return _load_again, (self.path, self.digest, self.cache)
 
 
-def load(path: Path, cache: Path | None = None, rehash: bool = True, complete: bool = True) -> LVISFile:
+def load(
+    path: Path, cache: Path | None = None, rehash: bool = True, complete: bool = True, masks: bool = True
+) -> LVISFile:
     """Read an annotation file in the form of LVIS v1 or v0.5: JSON in UTF-8, UTF-16 or UTF-32, packed by gzip or not.
 
     cache: where the index of the file is kept, so that it is parsed once and not at each start; None keeps nothing.
     rehash: whether to look at the file's content even if nobody touched it since it was last looked at.
-    complete: whether to refuse a file that lacks what only training needs (FOR_TRAINING). What else may be lacking is
-    refused either way.
+    complete: whether to refuse a file that lacks what only training needs (FOR_TRAINING). masks: whether to refuse
+    annotations without a segmentation, which only masks need. What else may be lacking is refused either way.
 
     Raises UserError when it is missing, cut off, no JSON or not of that form. Whether its content is consistent is
     the concern of lt_bench.data.verify.
     """
     file = read(path, cache, rehash)
     for lacking, (_, first) in file.lacks.items():
-        if complete or lacking not in FOR_TRAINING:
+        if (complete or lacking not in FOR_TRAINING) and (masks or lacking != SEGMENTATION):
             raise malformed(file.path, first)
     return file
 

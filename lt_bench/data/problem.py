@@ -38,7 +38,8 @@ REMEDIES = {
     EMPTY_BOX: "write bbox as x, y, width, height, or remove the annotation",
     NOT_FINITE: "write bbox and area as finite numbers",
     IGNORED_AREA: "write the area of the mask or, without one, the box, in square pixels; `data convert` computes it",
-    EMPTY_SEGMENTATION: "give each object a mask, or remove it",
+    EMPTY_SEGMENTATION: "give each object a mask or remove it, or use boxes alone: run --detector faster_rcnn, "
+    "eval --box-only",
     MALFORMED_SEGMENTATION: "write polygons as [[x, y, x, y, x, y, ...], ...], or run lengths as COCO does",
     UNKNOWN_CATEGORY: "correct category_id, or add the category",
     UNKNOWN_IMAGE: "correct image_id, or remove the annotation",

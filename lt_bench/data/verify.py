@@ -37,16 +37,17 @@ def check(
     progress: Progress | None = None,
     is_train: bool = True,
     contents: Contents | None = None,
+    with_masks: bool = True,
 ) -> list[Problem]:
     """All problems of an annotation file and its images; empty when all is well.
 
     read_images: also decode every image. progress: called as progress(images done, all images) from the calling
     thread. is_train: also compare the categories' image_count and instance_count with the annotations. contents: takes
-    what each image shows (see `check_pictures`).
+    what each image shows (see `check_pictures`). with_masks: without, nothing is asked of segmentations.
     """
     found: Contents = {} if contents is None else contents
     problems = list(check_pictures(file, finder, read_images, found, progress))
-    problems += content.problems(file, is_train)
+    problems += content.problems(file, is_train, with_masks)
     return [replace(problem, file=file.path.name) for problem in problems]
 
 
@@ -56,8 +57,10 @@ def check_both(
     image_root: Path,
     read_images: bool = True,
     show: Shown = lambda name: nullcontext(),
+    with_masks: bool = True,
 ) -> Findings:
-    """`check` of both files, and whether they agree. show: makes the progress of the file with this name."""
+    """`check` of both files, and whether they agree. show: makes the progress of the file with this name. with_masks:
+    without, nothing is asked of segmentations: boxes alone are trained and evaluated."""
     found = Findings({"both": list(disagreements(train, val))}, list(frequencies(train, val)))
     contents: dict[str, Contents] = {}
     files: tuple[tuple[Split, LVISFile], ...] = (("train", train), ("val", val))
@@ -65,7 +68,7 @@ def check_both(
         own = contents.setdefault(f"{split} ({file.path.name})", {})
         with show(file.path.name) as progress:
             finder = ImageFinder(image_root, split)
-            found.problems[split] = check(file, finder, read_images, progress, split == "train", own)
+            found.problems[split] = check(file, finder, read_images, progress, split == "train", own, with_masks)
         found.notes.extend(notes.on_file(file, split == "train"))
     found.notes.extend(repeated_pictures(contents))
     return found

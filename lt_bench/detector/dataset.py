@@ -108,7 +108,7 @@ class LVISFormatDataset(BaseDetDataset):
 
     def load_data_list(self) -> DataList:
         """Raises FileNotFoundError for an image that is in none of the usual places, or in several."""
-        file = load(Path(self.ann_file), cache_folder(), rehash=False)
+        file = load(Path(self.ann_file), cache_folder(), rehash=False, masks=self._loads_masks())
         split = self.split or split_of(file.path)
         finder, left_out = ImageFinder(Path(self.data_root), split), excluded(self.exclude, split or "")
         self._metainfo.update(classes=tuple(file.names), category_ids=tuple(file.category_ids))
@@ -122,6 +122,9 @@ class LVISFormatDataset(BaseDetDataset):
                 raise FileNotFoundError(f"{self.ann_file}: image {ids[row]} is not one file: {where}")
             paths.append(os.fsencode(os.path.join(self.data_root, relative)))
         return DataList(file, np.array(rows, dtype=np.int64), np.array(paths, dtype=np.bytes_))
+
+    def _loads_masks(self) -> bool:
+        return any(getattr(step, "with_mask", False) for step in self.pipeline.transforms)
 
     def filter_data(self) -> DataList:
         """The training images that `filter_cfg` keeps; all images in test mode."""
@@ -199,6 +202,6 @@ def _instance(annotation: dict[str, Any], label: int) -> dict[str, Any]:
     return {
         "bbox": [x, y, x + width, y + height],
         "bbox_label": label,
-        "mask": annotation["segmentation"],
+        "mask": annotation.get("segmentation"),
         "ignore_flag": 0,
     }

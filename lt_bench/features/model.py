@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # A stock checkpoint's classifier is trained anew: it may be missing or have another shape.
 CLASSIFIER = ("roi_head.bbox_head.fc_cls.", "roi_head.bbox_head.loss_cls.")
 _SHOWN = 12  # keys that a message lists
-_HEAD_REMEDY = "features are those of mmdet's Mask R-CNN with shared fully connected layers"
+_HEAD_REMEDY = "features are those of mmdet's Mask R-CNN or Faster R-CNN with shared fully connected layers"
 
 
 def build(cfg: Config, checkpoint: Path, any_classifier: bool, device: torch.device | None = None) -> nn.Module:

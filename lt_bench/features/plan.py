@@ -92,7 +92,7 @@ def make_plan(source: DetectorSource, settings: Settings) -> Plan:
     cfg, head = source.cfg, head_of(source.cfg)
     training, validation = training_images(cfg, settings.seed, 0), test_images(cfg)
     data = training.data_list
-    train, val = (load(images.data_list.file.path, cache_folder()) for images in (training, validation))
+    train, val = (load(images.data_list.file.path, cache_folder(), masks=False) for images in (training, validation))
     images: dict[str, Callable[[Path], Images]] = {
         train_split(epoch): partial(_open_training, cfg, settings.seed, epoch) for epoch in range(settings.epochs)
     }

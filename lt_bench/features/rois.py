@@ -16,7 +16,7 @@ from lt_bench.features.writer import ImageRois
 
 
 class RoiFeatures:
-    """A Mask R-CNN in eval mode, asked for the input of its classifier.
+    """A Mask R-CNN or Faster R-CNN in eval mode, asked for the input of its classifier.
 
     model: as `features.model.build` returns it. rois: the most per training image.
     """

@@ -82,8 +82,19 @@ def _merge_layers(experiment: Experiment) -> Config:
     budget = cfg.model.train_cfg.pop("rcnn_budget", None)
     for stage in as_list(cfg.model.train_cfg.rcnn) if budget else ():
         stage.sampler.num = budget.num  # a data set states one RoI budget; every stage of a cascade gets it
-        stage.mask_size = budget.mask_size
+        if "mask_size" in stage:
+            stage.mask_size = budget.mask_size
+    if "mask_head" not in cfg.model.roi_head:
+        _leave_out_masks(cfg)
     return cfg
+
+
+def _leave_out_masks(cfg: Config) -> None:
+    """Take out what a data set's layer says of masks, which a detector of boxes alone neither loads nor pools."""
+    cfg.model.roi_head.pop("mask_roi_extractor", None)
+    for step in cfg.train_dataloader.dataset.pipeline:
+        if "with_mask" in step:
+            step.with_mask = False
 
 
 def as_list(heads: Any) -> list[Any]:
@@ -112,7 +123,7 @@ def _set_heads(cfg: Config, experiment: Experiment, recipe: Mapping[str, Any], t
         head.cls_predictor_cfg = recipe["classifier"]
         head.prior_prob = recipe["prior_prob"]
         head.loss_cls = loss_cls
-    for head in as_list(cfg.model.roi_head.mask_head):
+    for head in as_list(cfg.model.roi_head.get("mask_head") or ()):
         head.num_classes = stats.num_classes
         head.predictor_cfg = recipe["mask_predictor"]
 

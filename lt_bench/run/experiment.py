@@ -18,13 +18,20 @@ from lt_bench.data.exclusion import Excluded
 from lt_bench.data.glyphs import PRESETS
 from lt_bench.data.known import KNOWN, layer_of
 from lt_bench.errors import UserError, did_you_mean
+from lt_bench.evaluation.terms import BoxOrMask
 from lt_bench.leaderboard.schema import Track
 
-DETECTORS = ("mask_rcnn", "cascade_mask_rcnn")
+DETECTORS = ("mask_rcnn", "cascade_mask_rcnn", "faster_rcnn")
+BOXES_ALONE = ("faster_rcnn",)  # of these, the detectors without a mask head
 BACKBONES = ("r50", "r101", "x101_32x4d", "x101_64x4d")
 SCHEDULES = ("1x", "2x")
 RECIPES = ("common", "plain", "paper")
 INITS = ("pretrained", "random")
+
+
+def kinds_of(detector: str) -> tuple[BoxOrMask, ...]:
+    """What a detector predicts."""
+    return ("bbox",) if detector in BOXES_ALONE else ("bbox", "segm")
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,15 @@ class Experiment:
     def data_layer(self) -> str:
         """The config layer of the data set."""
         return own.LAYER if self.own_data else layer_of(self.dataset)
+
+    @property
+    def kinds(self) -> tuple[BoxOrMask, ...]:
+        """What is measured: boxes, and masks where the detector has a mask head."""
+        return kinds_of(self.detector)
+
+    @property
+    def has_masks(self) -> bool:
+        return "segm" in self.kinds
 
     def track(self) -> Track:
         """What a table holds fixed."""

@@ -8,6 +8,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from lt_bench.errors import UserError, did_you_mean
+from lt_bench.evaluation.terms import PLURALS
 from lt_bench.leaderboard.fingerprint import box_heads
 
 if TYPE_CHECKING:
@@ -58,6 +59,13 @@ def refuse_contradictions(cfg: Config, experiment: Experiment) -> None:
         raise UserError(f"--set makes the precision that of {cfg.optim_wrapper.type}", "choose it with --amp")
     if cfg.randomness.get("seed") != experiment.seed:
         raise UserError("--set changes the seed", "choose it with --seed")
+    if (cfg.model.roi_head.get("mask_head") is not None) != experiment.has_masks:
+        does = "takes the mask head away" if experiment.has_masks else "adds a mask head"
+        measured = " and ".join(PLURALS[kind] for kind in experiment.kinds)
+        raise UserError(
+            f"--set {does}: {experiment.detector} is measured by {measured}",
+            "choose the detector with --detector; faster_rcnn has no masks",
+        )
     there = {str(hook.get("type")) for hook in cfg.get("custom_hooks") or ()}
     for name, what in _NEEDED_HOOKS.items():
         if name not in there:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from lt_bench.data.dataset import Dataset
 from lt_bench.errors import RunFailedError, UserError
 from lt_bench.evaluation.report import write_per_class
+from lt_bench.evaluation.terms import PLURALS
 from lt_bench.run import distributed
 from lt_bench.run.experiment import Experiment
 from lt_bench.run.folder import RunFolder
@@ -92,7 +93,7 @@ def run(experiment: Experiment, dataset: Dataset, options: RunOptions) -> Result
                 _launch(folder, plan.devices)
             else:
                 _train_here(folder, experiment)
-        logger.info("evaluating boxes and masks")
+        logger.info(f"evaluating {' and '.join(PLURALS[kind] for kind in experiment.kinds)}")
         record = make_record(folder, dataset, options.evaluator, missing, earlier)
         record = record if earlier is None else extended(earlier, record)
         write_per_class(folder.per_class, (row.model_dump() for row in record.per_class))

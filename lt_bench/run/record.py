@@ -52,7 +52,7 @@ def make_record(
     annotations = evaluated_annotations(folder, dataset, experiment.exclude)
     started = time.perf_counter()
     wanted = earlier is None or not folder.has_evidence(earlier.evidence)
-    measured = measure(annotations, folder.predictions, {"ap", *metrics}, evaluator=evaluator, evidence=wanted)
+    measured = measure(annotations, folder.predictions, {"ap", *metrics}, experiment.kinds, evaluator, wanted)
     evidence = _written_evidence(folder, measured, earlier)
     seconds = time.perf_counter() - started
     info = get_info(experiment.loss)

@@ -55,6 +55,9 @@ def test_every_combination_resolves(tmp_path: Path, detector: str, backbone: str
 def test_every_data_set_resolves(tmp_path: Path, dataset: str, detector: str) -> None:
     cfg, _ = resolved(tmp_path, dataset=dataset, detector=detector)
     assert "rcnn_budget" not in cfg.model.train_cfg
+    if detector == "faster_rcnn":
+        assert "mask" not in str(cfg.model.to_dict())
+        assert not any(step.get("with_mask") for step in innermost_dataset(cfg.train_dataloader)["pipeline"])
 
 
 PAPER = {  # sampler, classifier, mask predictor, prior, warm-up iterations, start factor, clip, hyper-parameters

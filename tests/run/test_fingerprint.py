@@ -43,6 +43,7 @@ def test_fingerprint_ignores_workers(tmp_path: Path) -> None:
         {"schedule": "2x"},
         {"backbone": "r101"},
         {"detector": "cascade_mask_rcnn"},
+        {"detector": "faster_rcnn"},
         {"recipe": "paper", "loss": "seesaw"},
         {"recipe": "plain"},
         {"amp": True},

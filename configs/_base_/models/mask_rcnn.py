@@ -1,64 +1,16 @@
 # Mask R-CNN with FPN (He et al., ICCV 2017; Lin et al., CVPR 2017).
-
-
-def _roi_extractor(size):
-    return dict(
-        type="SingleRoIExtractor",
-        roi_layer=dict(type="RoIAlign", output_size=size, sampling_ratio=0),
-        out_channels=256,
-        featmap_strides=[4, 8, 16, 32],
-    )
-
-
-def _assigner(pos, neg, min_pos):
-    return dict(
-        type="MaxIoUAssigner",
-        pos_iou_thr=pos,
-        neg_iou_thr=neg,
-        min_pos_iou=min_pos,
-        match_low_quality=True,
-        ignore_iof_thr=-1,
-    )
-
-
-def _sampler(num, pos_fraction, add_gt):
-    return dict(type="RandomSampler", num=num, pos_fraction=pos_fraction, neg_pos_ub=-1, add_gt_as_proposals=add_gt)
-
-
-_proposals = dict(nms_pre=2000, max_per_img=1000, nms=dict(type="nms", iou_threshold=0.7), min_bbox_size=0)
+_base_ = "faster_rcnn.py"
 model = dict(
     type="MaskRCNN",
-    data_preprocessor=dict(
-        type="DetDataPreprocessor",
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
-        bgr_to_rgb=True,
-        pad_mask=True,
-        pad_size_divisor=32,
-    ),
-    neck=dict(type="FPN", in_channels=[256, 512, 1024, 2048], out_channels=256, num_outs=5),
-    rpn_head=dict(
-        type="RPNHead",
-        in_channels=256,
-        feat_channels=256,
-        anchor_generator=dict(type="AnchorGenerator", scales=[8], ratios=[0.5, 1.0, 2.0], strides=[4, 8, 16, 32, 64]),
-        bbox_coder=dict(type="DeltaXYWHBBoxCoder", target_means=[0.0] * 4, target_stds=[1.0] * 4),
-        loss_cls=dict(type="CrossEntropyLoss", use_sigmoid=True, loss_weight=1.0),
-        loss_bbox=dict(type="L1Loss", loss_weight=1.0),
-    ),
+    data_preprocessor=dict(pad_mask=True),
     roi_head=dict(
         type="LongTailRoIHead",
-        bbox_roi_extractor=_roi_extractor(7),
-        bbox_head=dict(
-            type="LongTailBBoxHead",
-            in_channels=256,
-            fc_out_channels=1024,
-            roi_feat_size=7,
-            bbox_coder=dict(type="DeltaXYWHBBoxCoder", target_means=[0.0] * 4, target_stds=[0.1, 0.1, 0.2, 0.2]),
-            reg_class_agnostic=False,
-            loss_bbox=dict(type="L1Loss", loss_weight=1.0),
+        mask_roi_extractor=dict(
+            type="SingleRoIExtractor",
+            roi_layer=dict(type="RoIAlign", output_size=14, sampling_ratio=0),
+            out_channels=256,
+            featmap_strides=[4, 8, 16, 32],
         ),
-        mask_roi_extractor=_roi_extractor(14),
         mask_head=dict(
             type="LongTailMaskHead",
             num_convs=4,
@@ -67,26 +19,7 @@ model = dict(
             loss_mask=dict(type="CrossEntropyLoss", use_mask=True, loss_weight=1.0),
         ),
     ),
-    train_cfg=dict(
-        rpn=dict(
-            assigner=_assigner(pos=0.7, neg=0.3, min_pos=0.3),
-            sampler=_sampler(num=256, pos_fraction=0.5, add_gt=False),
-            allowed_border=-1,
-            pos_weight=-1,
-            debug=False,
-        ),
-        rpn_proposal=_proposals,
-        rcnn=dict(
-            assigner=_assigner(pos=0.5, neg=0.5, min_pos=0.5),
-            sampler=_sampler(num=512, pos_fraction=0.25, add_gt=True),
-            mask_size=28,
-            pos_weight=-1,
-            debug=False,
-        ),
-    ),
-    test_cfg=dict(
-        rpn=dict(nms_pre=1000, max_per_img=1000, nms=dict(type="nms", iou_threshold=0.7), min_bbox_size=0),
-        # LVIS evaluates 300 detections per image, and rare classes score low: hence the low threshold.
-        rcnn=dict(score_thr=1e-4, nms=dict(type="nms", iou_threshold=0.5), max_per_img=300, mask_thr_binary=0.5),
-    ),
+    # mmdet assigns low-quality matches here, and not in its Faster R-CNN
+    train_cfg=dict(rcnn=dict(assigner=dict(match_low_quality=True), mask_size=28)),
+    test_cfg=dict(rcnn=dict(mask_thr_binary=0.5)),
 )

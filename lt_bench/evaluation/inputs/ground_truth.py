@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from lt_bench.data.annotation_index.entries import malformed
 from lt_bench.data.cache import cache_folder
 from lt_bench.data.content import refused_by_evaluation, sound_masks
-from lt_bench.data.lvis import FOR_TRAINING, LVISFile, read
+from lt_bench.data.lvis import FOR_TRAINING, SEGMENTATION, LVISFile, read
 from lt_bench.data.problem import REMEDIES
 from lt_bench.errors import UserError
 
 REMEDY = "`python -m lt_bench data check` lists everything that is wrong with a data set."
+NO_MASKS = "Evaluate boxes alone with --box-only, or give each object a mask"
 COUNTED = 1000  # problems at most, so that a file that is all wrong is refused at once
 
 
@@ -110,7 +111,9 @@ def load_ground_truth(path: Path, masks: bool = True) -> GroundTruth:
     """
     file = read(path, cache_folder(), rehash=False)
     for field, (_, lacking) in file.lacks.items():
-        if field not in FOR_TRAINING and (masks or field != "annotations.segmentation"):
+        if field == SEGMENTATION and masks:
+            raise UserError(f"{path}: {lacking}, and masks are to be evaluated", f"{NO_MASKS}. {REMEDY}")
+        if field not in (*FOR_TRAINING, SEGMENTATION):
             raise malformed(path, lacking)
     problems = list(islice(refused_by_evaluation(file, masks), COUNTED + 1))
     if problems:

@@ -16,7 +16,7 @@ from lt_bench.leaderboard.verification.by_overrides import by_overrides, parse_o
 from lt_bench.leaderboard.verification.by_probe import by_probe
 from lt_bench.leaderboard.verification.problem import ABSENT, Problem, differences, unreadable
 
-DETECTORS = {"MaskRCNN": "mask_rcnn", "CascadeRCNN": "cascade_mask_rcnn"}
+DETECTORS = {"MaskRCNN": "mask_rcnn", "CascadeRCNN": "cascade_mask_rcnn", "FasterRCNN": "faster_rcnn"}
 BACKBONES = {  # type, depth, groups and width of a group
     ("ResNet", 50, 1, 4): "r50",
     ("ResNet", 101, 1, 4): "r101",
@@ -37,6 +37,7 @@ def by_config(record: ResultRecord, path: Path) -> Iterator[Problem]:
             yield Problem("track.features", record.track.features, f"{ABSENT}: the config is of training in full")
         overrides = parse_overrides(record.overrides)
         plain = before_fitting(config, record.device.count, overrides)
+        yield from _kinds(record, plain)
         yield from differences(_by_class(record), _stated(record, plain, overrides))
         yield from _hyper_parameters(record, plain)
         yield from by_overrides(record, plain, overrides)
@@ -44,6 +45,14 @@ def by_config(record: ResultRecord, path: Path) -> Iterator[Problem]:
         yield unreadable("config", path, error.message)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         yield unreadable("config", path, f"is no config of a run: {type(error).__name__}: {error}")
+
+
+def _kinds(record: ResultRecord, config: Mapping[str, Any]) -> Iterator[Problem]:
+    """A detector with a mask head is measured by boxes and masks, another one by boxes."""
+    has_masks = config["model"]["roi_head"].get("mask_head") is not None
+    if has_masks != ("segm" in record.kinds):
+        recorded, found = ("measured", "no mask head") if "segm" in record.kinds else (ABSENT, "a mask head")
+        yield Problem("metrics.segm", recorded, f"{found} in the config")
 
 
 def _stated(record: ResultRecord, config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

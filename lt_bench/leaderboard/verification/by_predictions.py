@@ -63,7 +63,7 @@ def check_annotations(record: ResultRecord, annotations: Path, evidence: Path) -
             return
     if sha256_of(annotations) == expected:
         return
-    load_ground_truth(annotations)  # says so if they are none at all
+    load_ground_truth(annotations, "segm" in record.kinds)  # says so if they are none at all
     raise UserError(
         f"{annotations} is not what the record was measured on: {record.track.dataset}'s validation annotations with "
         f"the SHA-256 {expected[:12]}...",
@@ -76,8 +76,9 @@ def by_predictions(record: ResultRecord, predictions: Path, annotations: Path, e
     named = record.evaluator.partition(" ")[0]
     evaluator: Evaluator = next((known for known in EVALUATORS if known == named), "vernier")
     try:
-        truth = load_ground_truth(annotations)
-        detections = read_detections(predictions, truth, masks="segm" in record.kinds, reading=_reading(record))
+        boxes, masks = "bbox" in record.kinds, "segm" in record.kinds
+        truth = load_ground_truth(annotations, masks)
+        detections = read_detections(predictions, truth, masks, boxes, _reading(record))
         inputs = Inputs(truth, detections, record.kinds, evaluator)
         measured = Measured({metric.name: metric.measure(inputs) for metric in chosen(record.measured())})
         made = collect(truth, inputs.best, record.kinds, evaluator, sha256_of(predictions))
