@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from lt_bench.data.annotation_index import unreadable
+from lt_bench.data.annotation_index.entries import unreadable
 from lt_bench.errors import UserError
 
 

@@ -16,7 +16,9 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from lt_bench.data.annotation_index import build, malformed, open_index
+from lt_bench.data.annotation_index.building import build
+from lt_bench.data.annotation_index.entries import malformed
+from lt_bench.data.annotation_index.store import open_index
 from lt_bench.data.annotation_text import AnnotationText
 from lt_bench.data.columns import Columns
 from lt_bench.data.plain_text import plain_text
@@ -94,7 +96,9 @@ class LVISFile:
 
     digest: SHA-256 of the file's bytes, hexadecimal. categories: sorted by id; a class's label is its position.
     version: the form found, "v0.5" when images have a file_name, otherwise "v1" (images have only a coco_url).
-    images, annotations: in the file's order. columns: see lt_bench.data.annotation_index.Index.
+    exhaustive: whether the file says that every class is absent from the images that it is not annotated in; no image
+    lists absent classes then. images, annotations: in the file's order. columns: see
+    lt_bench.data.annotation_index.index.Index.
     cache: the folder of the index, None when there is none on disk. lacks: what the file lacks of LVIS's form, by field
     ("images.neg_category_ids", ...) the number of entries without it and the first one in words.
 
@@ -108,6 +112,7 @@ class LVISFile:
     images: Records = field(repr=False)
     annotations: Records = field(repr=False)
     columns: Columns = field(repr=False)
+    exhaustive: bool = False
     cache: Path | None = None
     lacks: Mapping[str, tuple[int, str]] = field(default_factory=dict, repr=False)
 
@@ -179,7 +184,16 @@ def read(path: Path, cache: Path | None = None, rehash: bool = True) -> LVISFile
     facts = index.facts
     lacks = {field: (count, first) for field, (count, first) in facts["lacks"].items()}
     return LVISFile(
-        path, digest, facts["version"], facts["categories"], images, annotations, index.columns, cache, lacks
+        path=path,
+        digest=digest,
+        version=facts["version"],
+        categories=facts["categories"],
+        images=images,
+        annotations=annotations,
+        columns=index.columns,
+        exhaustive=facts["exhaustive"],
+        cache=cache,
+        lacks=lacks,
     )
 
 

@@ -30,7 +30,7 @@ def on_evaluation(file: LVISFile) -> Iterator[str]:
     crowds = columns["crowd"] & ~columns["ignore"]
     if crowds.any():
         yield f"{name}: {_some(file, crowds, 'iscrowd set')}, which lvis-api ignores: each is one object"
-    if not len(columns["neg_category_ids"]) and not _all_shown(file):
+    if not file.exhaustive and not len(columns["neg_category_ids"]) and not _all_shown(file):
         yield (
             f"{name}: neg_category_ids is empty in all {len(file.images)} images, so that no detection of a class that "
             "an image does not show counts against a detector; where the annotations are exhaustive, as COCO's are, "

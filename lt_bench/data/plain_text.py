@@ -9,7 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from lt_bench.data.annotation_index import FOLDER, digest_of, unreadable
+from lt_bench.data.annotation_index.digest import FOLDER, digest_of
+from lt_bench.data.annotation_index.entries import unreadable
 from lt_bench.data.text_source import BLOCK, is_plain, open_text_source
 from lt_bench.utils.files import sha256_of, write_atomic
 from lt_bench.utils.locks import locked

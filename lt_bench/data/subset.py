@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 import numpy as np
 
+from lt_bench.data.annotation_index.entries import EXHAUSTIVE
 from lt_bench.data.lvis import LVISFile
 
 
@@ -17,8 +18,9 @@ def subset(file: LVISFile, images: Collection[int]) -> list[bytes]:
     """
     rows = sorted(images)
     kept = np.isin(file.columns["image_row"], rows) | (file.columns["image_row"] < 0)
+    said = b'"%s": true, ' % EXHAUSTIVE.encode() if file.exhaustive else b""
     return [
-        b'{"images": [%s], ' % b",\n".join(map(file.images.raw, rows)),
+        b'{%s"images": [%s], ' % (said, b",\n".join(map(file.images.raw, rows))),
         b'"annotations": [%s], ' % b",\n".join(map(file.annotations.raw, np.flatnonzero(kept).tolist())),
         b'"categories": %s}' % json.dumps(file.categories).encode(),
     ]

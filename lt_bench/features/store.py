@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from lt_bench.data.annotation_index import digest_of
+from lt_bench.data.annotation_index.digest import digest_of
 from lt_bench.data.cache import cache_folder
 from lt_bench.errors import UserError, did_you_mean
 from lt_bench.features.layout import ARRAYS, Counts

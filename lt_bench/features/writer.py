@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from lt_bench.data.annotation_index import digest_of
+from lt_bench.data.annotation_index.digest import digest_of
 from lt_bench.data.cache import cache_folder
 from lt_bench.errors import UserError
 from lt_bench.features.layout import ARRAYS, HEADER_BYTES, Counts, Precision

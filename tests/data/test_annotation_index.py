@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import errno
+import hashlib
 import json
 import logging
 import os
@@ -20,9 +21,9 @@ import numpy as np
 import pytest
 from test_lvis import V1, write
 
-from lt_bench.data import annotation_index as index_module
-from lt_bench.data.annotation_index import build
-from lt_bench.data.lvis import LVISFile, load
+from lt_bench.data.annotation_index import store
+from lt_bench.data.annotation_index.building import build
+from lt_bench.data.lvis import LVISFile, load, read
 from lt_bench.errors import UserError
 
 LOAD = """
@@ -123,10 +124,32 @@ def test_the_last_of_two_sections_counts_as_in_json(tmp_path: Path) -> None:
     assert list(load(write(tmp_path / "a.json", content)).annotations) == json.loads(content)["annotations"]
 
 
+def test_a_file_can_say_once_that_it_is_exhaustive(tmp_path: Path) -> None:
+    for value, first in ((True, True), (True, False), (False, True), (None, True)):
+        data = copy.deepcopy(V1)
+        for image in data["images"]:
+            del image["neg_category_ids"]
+        said = {"exhaustive": value}
+        file = read(write(tmp_path / "a.json", said | data if first else data | said))
+        assert file.exhaustive is bool(value)
+        assert ("images.neg_category_ids" in file.lacks) is not bool(value)
+    assert read(write(tmp_path / "a.json", V1)).exhaustive is False
+    loaded = load(write(tmp_path / "a.json", said | {"exhaustive": True} | data), tmp_path / "cache")
+    assert loaded.exhaustive and pickle.loads(pickle.dumps(loaded)).exhaustive
+
+
+def test_what_says_two_things_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", V1 | {"exhaustive": True})
+    with pytest.raises(UserError, match=r"a\.json: 'exhaustive' is true.*but image 7 has neg_category_ids of its own"):
+        read(path)
+    with pytest.raises(UserError, match=r"a\.json: .*'exhaustive' is 'yes', expected true or false"):
+        read(write(path, V1 | {"exhaustive": "yes"}))
+
+
 def test_a_second_start_parses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, cache = write(tmp_path / "a.json", V1), tmp_path / "cache"
     assert said(path, cache)[1] == ["indexing a.json, once for this content"]
-    monkeypatch.setattr(index_module, "build", None)
+    monkeypatch.setattr(store, "build", None)
     assert said(path, cache)[1] == []
     path.rename(tmp_path / "b.json")  # the content is what counts
     assert said(tmp_path / "b.json", cache)[1] == []
@@ -148,14 +171,14 @@ def test_a_note_spares_the_other_processes_from_reading_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, cache = write(tmp_path / "a.json", V1), tmp_path / "cache"
-    digest = load(path, cache).digest
-    monkeypatch.setattr(index_module.hashlib, "sha256", lambda *given: pytest.fail("hashed") if not given else _Named())
+    known = load(path, cache).digest
+    monkeypatch.setattr(hashlib, "sha256", lambda *given: pytest.fail("hashed") if not given else _Named())
 
     class _Named:
         def hexdigest(self) -> str:
             return next((cache / "annotations").glob("*.digest")).stem
 
-    assert load(path, cache, rehash=False).digest == digest
+    assert load(path, cache, rehash=False).digest == known
     with pytest.raises(pytest.fail.Exception):
         load(path, cache)
 
@@ -185,7 +208,7 @@ def test_a_cache_that_cant_be_written_is_done_without_and_said(
         def full(path: Path, chunks: object) -> str:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        monkeypatch.setattr(index_module, "write_atomic", full)
+        monkeypatch.setattr(store, "write_atomic", full)
     file, texts = said(path, cache)
     assert list(file.annotations) == V1["annotations"]
     assert "can't be used" in texts[-1] and "going on without" in texts[-1]
@@ -203,8 +226,8 @@ def test_processes_that_start_at_once_build_it_once(tmp_path: Path) -> None:
 
 def test_a_process_that_is_killed_while_building_stops_nobody(tmp_path: Path) -> None:
     path, cache = write(tmp_path / "a.json", V1), tmp_path / "cache"
-    stuck = "import time; from lt_bench.data import annotation_index; "
-    stuck += "annotation_index.build = lambda path: time.sleep(1000)\n"
+    stuck = "import time; from lt_bench.data.annotation_index import store; "
+    stuck += "store.build = lambda *paths: time.sleep(1000)\n"
     process = subprocess.Popen(
         (sys.executable, "-c", stuck + LOAD, str(path), str(cache)), stdout=subprocess.PIPE, text=True
     )

@@ -36,8 +36,9 @@ def sources(paths: Mapping[Split, Path]) -> list[Source]:
 def sources_of(files: Mapping[Split, LVISFile]) -> list[Source]:
     """`sources` of files that are open.
 
-    Annotations are exhaustive, as COCO's are, where no image lists absent classes, whether the lists are missing or all
-    empty; the latter only if they are in all splits, for there are federated sets whose training images have none.
+    Annotations are exhaustive, as COCO's are, where the file says so and where no image lists absent classes, whether
+    the lists are missing or all empty; the latter only if they are in all splits, for there are federated sets whose
+    training images have none.
     """
     for file in files.values():
         _refuse_partial_lists(file)
@@ -46,7 +47,7 @@ def sources_of(files: Mapping[Split, LVISFile]) -> list[Source]:
 
 
 def _source(file: LVISFile, split: Split, federated: bool) -> Source:
-    has_lists = NEGATIVE not in file.lacks
+    has_lists = NEGATIVE not in file.lacks and not file.exhaustive
     assumed = []
     if has_lists and not federated:
         assumed.append(f"negatives: {LISTS[0]} is empty in all images, which no federated data set has")

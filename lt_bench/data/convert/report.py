@@ -16,10 +16,17 @@ def described(source: Source, counted: Counted, options: Options, changes: writi
     yield f"{source.name}: {images:,} images, {annotations:,} annotations"
     yield from source.assumed
     if source.exhaustive:
-        yield (
-            "negatives: annotations taken for exhaustive: every class that an image does not show is listed as absent "
-            f"({changes[writing.NEGATIVES]:,} entries in neg_category_ids)"
+        taken, entries = (
+            "negatives: annotations taken for exhaustive: every class that an image does not show is",
+            (f"{writing.absent(counted):,} entries in neg_category_ids"),
         )
+        if writing.lists_absent(counted):
+            yield f"{taken} listed as absent ({entries})"
+        else:
+            yield (
+                f'{taken} absent. Instead of {entries}, the file says it once ("exhaustive": true), which lt_bench '
+                "reads; lvis-api does not, and refuses the file"
+            )
     else:
         yield "negatives: the image's own neg_category_ids were kept"
     if counted.crowds:

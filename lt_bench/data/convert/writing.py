@@ -9,14 +9,17 @@ from itertools import islice
 
 import numpy as np
 
+from lt_bench.data.annotation_index.entries import EXHAUSTIVE
 from lt_bench.data.convert.counting import Counted
 from lt_bench.data.convert.options import Options
 from lt_bench.data.convert.shapes import box_area, box_polygon, has_area, has_mask, mask_area
 from lt_bench.data.convert.source import LISTS, Entry, Source
 
 BATCH = 1 << 10  # entries that are written at once
+# Absent classes that a file lists at most, about 130 MB of it. COCO's training set has 9 million, V3Det's 2.4 billion.
+MOST_LISTED = 20_000_000
 Changes = Counter[str]
-NEGATIVES, MASK_AREAS, BOX_AREAS, NO_AREA = "negatives", "areas of masks", "areas of boxes", "no area"
+MASK_AREAS, BOX_AREAS, NO_AREA = "areas of masks", "areas of boxes", "no area"
 BOX_MASKS, NO_MASK = "masks of boxes", "no mask"
 
 
@@ -24,13 +27,27 @@ def lvis_json(
     source: Source, counted: Counted, categories: Sequence[Entry], options: Options, changes: Changes
 ) -> Iterator[bytes]:
     """The text of the LVIS file, piece by piece, equal for equal input. changes: how often what was changed."""
-    yield b'{"info": {"description": "made by lt_bench data convert", "version": "v1.0"},\n"images": [\n'
+    said = f'"{EXHAUSTIVE}": true,\n' if source.exhaustive and not lists_absent(counted) else ""
+    head = '{"info": {"description": "made by lt_bench data convert", "version": "v1.0"},\n'
+    yield f'{head}{said}"images": [\n'.encode()
     yield from _list(_images(source, counted, options, changes))
     yield b'],\n"annotations": [\n'
     yield from _list(_annotations(source, counted, options, changes))
     yield b'],\n"categories": [\n'
     yield from _list(iter(categories))
     yield b"]}\n"
+
+
+def absent(counted: Counted) -> int:
+    """How many pairs there are of an image and a class that it does not show."""
+    return len(counted.image_ids) * len(counted.category_ids) - len(counted.shown)
+
+
+def lists_absent(counted: Counted) -> bool:
+    """Whether each image of an exhaustive source lists what is absent. Otherwise the file says once that everything is
+    that has no annotation, and the images have no list: with an empty one, lvis-api would evaluate the file as if
+    nothing were known to be absent; without, it fails."""
+    return absent(counted) <= MOST_LISTED
 
 
 def _list(entries: Iterator[Entry]) -> Iterator[bytes]:
@@ -42,14 +59,16 @@ def _list(entries: Iterator[Entry]) -> Iterator[bytes]:
 
 def _images(source: Source, counted: Counted, options: Options, changes: Changes) -> Iterator[Entry]:
     negative, open_ = LISTS
+    listed = lists_absent(counted)
     every = np.ones(len(counted.category_ids), dtype=bool)
     pairs = zip(source.images(), counted.by_image(counted.shown), counted.by_image(counted.crowded), strict=True)
     for image, shown, crowded in pairs:
-        if source.exhaustive:
-            absent = every.copy()
-            absent[shown] = False
-            image[negative] = counted.category_ids[absent].tolist()
-            changes[NEGATIVES] += len(image[negative])
+        if source.exhaustive and not listed:
+            image.pop(negative, None)
+        elif source.exhaustive:
+            unseen = every.copy()
+            unseen[shown] = False
+            image[negative] = counted.category_ids[unseen].tolist()
         else:
             image[negative] = image.get(negative) or []
         image[open_] = list(image.get(open_) or ())

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lt_bench.errors import UserError
 from lt_bench.evaluation.ap import lvis_backend, vernier_backend
 from lt_bench.evaluation.ap.crosscheck import disagreement
+from lt_bench.evaluation.ap.vernier_parts import Refused
 from lt_bench.evaluation.evidence.evidence import Outcomes
 from lt_bench.evaluation.inputs.detections import Detections, read_detections
 from lt_bench.evaluation.inputs.ground_truth import GroundTruth, load_ground_truth
@@ -101,7 +102,7 @@ def average_precision(
             reason = None if iou_type == "boundary" else disagreement(truth, detections, iou_type)
             if not reason:
                 return ap_result(truth, *vernier_backend.precision_recall(truth, detections, iou_type, outcomes))
-        except vernier_backend.Refused as refusal:
+        except Refused as refusal:
             if iou_type == "boundary":
                 raise
             reason = refusal.message

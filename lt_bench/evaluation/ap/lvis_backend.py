@@ -21,6 +21,8 @@ from lt_bench.evaluation.inputs.detections import Detections
 from lt_bench.evaluation.inputs.ground_truth import REMEDY, GroundTruth
 from lt_bench.evaluation.terms import IouType
 
+MOST_LISTED = 20_000_000  # absent categories, of all images
+
 
 def precision_recall(
     truth: GroundTruth, detections: Detections, iou_type: IouType, outcomes: Outcomes | None = None
@@ -71,11 +73,31 @@ def _written(truth: GroundTruth) -> Iterator[Path]:
         path = Path(folder) / "annotations.json"
         with path.open("wb") as stream:
             stream.write(b'{"categories":%s,"images":[' % json.dumps(categories).encode())
-            stream.write(b",".join(truth.file.images.raw_at(truth.image_row)))
+            stream.write(b",".join(_images(truth)))
             stream.write(b'],"annotations":[')
             stream.write(b",".join(truth.annotations(np.arange(len(truth.objects.row)))))
             stream.write(b"]}")
         yield path
+
+
+def _images(truth: GroundTruth) -> list[bytes]:
+    """The JSON of the images: as the file has it, but with lists of absent categories where it says that once for all.
+    Raises UserError where these would be too long for lvis-api to come to an end."""
+    images = truth.file.images.raw_at(truth.image_row)
+    if not truth.file.exhaustive:
+        return images
+    if len(images) * len(truth.category_ids) > MOST_LISTED:
+        raise UserError(
+            f"{truth.path}: {len(images):,} images with lists of {len(truth.category_ids):,} categories are too much "
+            "for lvis-api",
+            "evaluate by vernier, which is the default, and is compared with lvis-api on a sample of the images.",
+        )
+    ids = np.array(truth.category_ids)
+    listed = []
+    for row, image in enumerate(map(json.loads, images)):
+        absent = ids[truth.annotated[row] & ~truth.positive[row]].tolist()
+        listed.append(json.dumps({**image, "neg_category_ids": absent}).encode())
+    return listed
 
 
 def _forgotten(truth: GroundTruth) -> dict[str, Any]:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from itertools import pairwise
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from lt_bench.errors import UserError
+from lt_bench.evaluation.ap.vernier_parts import WORKERS, Part, Refused, parts_of, parts_with
 from lt_bench.evaluation.evidence.evidence import Outcomes
 from lt_bench.evaluation.evidence.from_ious import fill_from_ious
 from lt_bench.evaluation.inputs.chunk_reader import buffers
@@ -25,24 +22,7 @@ from lt_bench.evaluation.inputs.ground_truth import REMEDY, GroundTruth
 from lt_bench.evaluation.terms import IouType
 
 THRESHOLDS, RECALLS, AREAS = 10, 101, 4
-CELLS = 1 << 18  # (category, image) pairs of a part; vernier spends time and memory on each, occupied or not
-WORKERS = 2
 DILATION_RATIO = 0.02  # of an image's diagonal, for the boundary of a mask
-BEYOND_EVERY_AREA = 1e11  # px^2; lvis-api's widest area range ends at 1e10
-
-
-class Refused(UserError):
-    """vernier does not take these annotations. That need not mean that lvis-api doesn't."""
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Some categories, which nothing connects with the others once an image's detections are cut, as vernier reads
-    them. categories: int64, their indices in the ground truth, ascending. dataset: vernier's, which keeps its masks.
-    """
-
-    categories: NDArray[np.int64]
-    dataset: Any
 
 
 def precision_recall(
@@ -59,8 +39,8 @@ def precision_recall(
     classes = len(truth.category_ids)
     precision = np.full((THRESHOLDS, RECALLS, classes, AREAS), -1.0)
     recall = np.full((THRESHOLDS, classes, AREAS), -1.0)
-    parts = _parts(truth)
     rows = _with_area(detections, iou_type)
+    parts = parts_with(truth, detections.take(rows)) if truth.file.exhaustive else parts_of(truth)
     if iou_type == "bbox":
         detections = replace(detections, counts=None, pixels=None)
     measure = partial(_measure, truth, detections, iou_type, outcomes, dilation_ratio)
@@ -123,7 +103,7 @@ def _measure(
         evaluate = partial(_core.evaluate_boundary_grid, dt_area="mask", dilation_ratio=dilation_ratio)
     try:
         grid = evaluate(
-            part.dataset,
+            part.dataset(),
             found,
             parity_mode="strict",
             use_cats=True,
@@ -165,90 +145,3 @@ def _mask_json(truth: GroundTruth, detections: Detections) -> bytes:
     rows = [pa.scalar(piece, text) if isinstance(piece, str) else piece for piece in pieces]
     characters, offsets = buffers(pc.binary_join_element_wise(*rows))
     return b"[" + characters[offsets[0] : max(offsets[-1] - 1, 0)].tobytes() + b"]"
-
-
-_known: WeakKeyDictionary[GroundTruth, list[Part]] = WeakKeyDictionary()
-
-
-def _parts(truth: GroundTruth) -> list[Part]:
-    """The categories that have objects, in parts of bounded size; the others have no precision."""
-    if truth not in _known:
-        objects = np.argsort(truth.objects.category, kind="stable")
-        with ThreadPoolExecutor(WORKERS) as pool:
-            _known[truth] = list(pool.map(partial(_part, truth, objects), _divide(truth)))
-    return _known[truth]
-
-
-def _divide(truth: GroundTruth) -> Iterator[NDArray[np.int64]]:
-    """Places of categories, ascending, in groups that have no more than CELLS pairs with the images that name them."""
-    images = truth.annotated.sum(axis=0).tolist()
-    chosen: list[int] = []
-    for category in np.flatnonzero(truth.positive.any(axis=0)).tolist():
-        if chosen and (len(chosen) + 1) * sum(images[other] for other in (*chosen, category)) > CELLS:
-            yield np.array(chosen)
-            chosen = []
-        chosen.append(category)
-    if chosen:
-        yield np.array(chosen)
-
-
-def _part(truth: GroundTruth, by_category: NDArray[np.int64], categories: NDArray[np.int64]) -> Part:
-    from vernier.instance import CocoDataset
-
-    of = truth.objects.category[by_category]
-    starts, ends = np.searchsorted(of, categories), np.searchsorted(of, categories, side="right")
-    objects = [by_category[start:end] for start, end in zip(starts, ends, strict=True)]
-    try:
-        dataset = CocoDataset.from_lvis_json(_json(truth, categories, np.sort(np.concatenate(objects))))
-    except ValueError as error:
-        raise Refused(f"{truth.path}: vernier does not take it: {error}", REMEDY) from error
-    return Part(categories, dataset)
-
-
-def _json(truth: GroundTruth, categories: NDArray[np.int64], objects: NDArray[np.int64]) -> bytes:
-    """Some categories and their objects as vernier must read them to mean what lvis-api means.
-
-    lvis-api ignores `iscrowd` and obeys `ignore`; vernier, after pycocotools, does the reverse. An ignored annotation
-    is therefore given an area outside every area range, which means the same to lvis-api. vernier refuses lists that
-    contradict each other: a category that is annotated in an image counts as positive whatever the negative list says,
-    and in an image where a category is not annotated and not exhaustive either, lvis-api ignores every detection of it,
-    as if it were in no list.
-    """
-    ids = np.array(truth.category_ids)[categories]
-    present = np.flatnonzero(truth.annotated[:, categories].any(axis=1))
-    cells = np.ix_(present, categories)
-    positive, open_ = truth.positive[cells], truth.not_exhaustive[cells]
-    columns = (
-        truth.image_ids[present].tolist(),
-        truth.image_size[present].tolist(),
-        _lists(truth.annotated[cells] & ~positive & ~open_, ids),
-        _lists(positive & open_, ids),
-    )
-    images = ",".join(
-        f'{{"id":{key},"height":{height},"width":{width},"neg_category_ids":{negative},'
-        f'"not_exhaustive_category_ids":{not_exhaustive}}}'
-        for key, (height, width), negative, not_exhaustive in zip(*columns, strict=True)
-    )
-    entries = [
-        {"id": key, "name": str(key), "frequency": truth.frequency[category]}
-        for key, category in zip(ids.tolist(), categories, strict=True)
-    ]
-    head = f'{{"images":[{images}],"categories":{json.dumps(entries)},"annotations":['
-    return head.encode() + b",".join(map(_readable, truth.annotations(objects))) + b"]}"
-
-
-def _lists(table: NDArray[np.bool_], ids: NDArray[np.int64]) -> Iterator[list[int]]:
-    """The ids of the columns that are set, row by row."""
-    rows, columns = np.nonzero(table)
-    values, ends = ids[columns].tolist(), np.cumsum(np.bincount(rows, minlength=len(table))).tolist()
-    return (values[start:end] for start, end in pairwise([0, *ends]))
-
-
-def _readable(text: bytes) -> bytes:
-    if b'"iscrowd"' not in text and b'"ignore"' not in text:
-        return text
-    row = json.loads(text)
-    row.pop("iscrowd", None)
-    if row.pop("ignore", 0):
-        row["area"] = BEYOND_EVERY_AREA
-    return json.dumps(row).encode()

@@ -5,7 +5,7 @@ import pytest
 
 from lt_bench.evaluation.ap import crosscheck, lvis_backend, vernier_backend
 from lt_bench.evaluation.ap.average_precision import evaluate
-from lt_bench.evaluation.ap.crosscheck import disagreement
+from lt_bench.evaluation.ap.crosscheck import disagreement, only
 from lt_bench.evaluation.inputs.detections import read_detections
 from lt_bench.evaluation.inputs.ground_truth import load_ground_truth
 from lt_bench.evaluation.terms import IouType
@@ -56,3 +56,21 @@ def test_the_sample_is_bounded_and_an_evaluation_with_nothing_passes(made_set, w
     counts = [len(np.unique(given.image)) for given in seen]
     assert counts[:2] == [12, 3] and 1 <= counts[2] < 12 and len(counts) == 3
     assert disagreement(loaded, detections.take(np.array([], dtype=np.int64)), "bbox") is None
+
+
+def test_a_part_holds_its_images_and_the_categories_of_their_objects(made_set, write) -> None:
+    content, _ = made_set(3, "contradictions", "no area")
+    ids = sorted(image["id"] for image in content["images"])
+    part = only(load_ground_truth(write("truth.json", content)), np.array([1, 3]))
+    content["images"] = [image for image in content["images"] if image["id"] in (ids[1], ids[3])]
+    content["annotations"] = [row for row in content["annotations"] if row["image_id"] in (ids[1], ids[3])]
+    spoken_of = {row["category_id"] for row in content["annotations"] if row["area"] > 0}
+    content["categories"] = [category for category in content["categories"] if category["id"] in spoken_of]
+    content["annotations"] = [row for row in content["annotations"] if row["category_id"] in spoken_of]
+    whole = load_ground_truth(write("part.json", content))
+    assert part.category_ids == whole.category_ids and part.frequency == whole.frequency
+    for name in ("image_ids", "image_size", "positive", "annotated", "not_exhaustive"):
+        np.testing.assert_array_equal(getattr(part, name), getattr(whole, name))
+    for name in ("image", "category", "box", "area", "ignored"):
+        np.testing.assert_array_equal(getattr(part.objects, name), getattr(whole.objects, name))
+    assert part.file.images.raw_at(part.image_row) == whole.file.images.raw_at(whole.image_row)
