@@ -52,6 +52,41 @@ KNOWN: Mapping[str, Known] = {
         layer="lvis_v0.5",
         full_size=(1230, 5000),
     ),
+    "lvis_minival": Known(
+        files=(
+            ("lvis_v1_train.json", "lvis_v1_minival_inserted_image_name.json"),
+            ("lvis_v1_train.json", "lvis_v1_minival.json"),
+        ),
+        how_to_get=(
+            "To get it: {val} from https://huggingface.co/GLIPModel/GLIP; {train} from "
+            f"https://www.lvisdataset.org/dataset, {_COCO_IMAGES} {_UNPACK}"
+        ),
+        places=("annotations", "", "lvis"),
+        protocol=(
+            "trained on LVIS v1's training set and evaluated on minival, the 4,809 images of LVIS v1's validation set "
+            "that are in COCO's val2017 (Kamath et al., MDETR, ICCV 2021; Li et al., GLIP, CVPR 2022). The other "
+            "15,000 validation images are left out, and with them most of what there is to find of rare classes. AP on "
+            "minival is another number than AP on LVIS v1's validation set, and is compared with none of these."
+        ),
+        full_size=(1203, 4809),
+    ),
+    "coco_lt": Known(
+        files=(("coco_lt_exp_train.json", "coco_lt_exp_val.json"),),
+        how_to_get=(
+            "It is made of COCO's annotations: `lt_bench data make coco_lt --from FOLDER`, where FOLDER holds "
+            "annotations/instances_train2017.json, annotations/instances_val2017.json, train2017/ and val2017/ from "
+            "https://cocodataset.org/#download. Then name FOLDER with --data-root."
+        ),
+        folders=("coco",),
+        protocol=(
+            "a part of COCO's train2017 with a long tail, and COCO's val2017. The number of training images that show "
+            "a class falls by a constant factor from 10,000 of the most frequent one to 2 of the rarest (the "
+            "exponential rule of Cui et al., CVPR 2019, and Cao et al., NeurIPS 2019). It is not the COCO-LT of Wang "
+            "et al., ECCV 2020, which is a list of images made by another rule, and no number on that is comparable. "
+            "AP is by LVIS's rules, and another number than COCO's."
+        ),
+        full_size=(80, 5000),
+    ),
 }
 
 

@@ -111,6 +111,7 @@ def test_it_is_found_and_evaluated_on_without_naming_files(root: Path, monkeypat
     done = call("eval", "found.json", "--dataset", "pets", "--data-root", root, "--box-only", "--csv", "ap.csv")
     assert done.exit_code == 0, done.output
     assert "100.0" in done.output  # the one object is found
+    assert "own counts" not in done.output  # the frequency groups are the training set's
     assert "dog" in Path("ap.csv").read_text(encoding="utf-8")
     monkeypatch.setenv("LT_BENCH_DATA", str(root.parent))
     assert call("eval", "found.json", "--dataset", "pets", "--box-only").exit_code == 0
