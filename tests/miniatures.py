@@ -19,9 +19,9 @@ def lvis_form(coco: Entry, split: str, counted: Entry) -> Content:
     categories = []
     for category in coco["categories"]:
         own = [each for each in counted["annotations"] if each["category_id"] == category["id"]]
-        images = len({each["image_id"] for each in own})
-        frequency = "r" if images <= 10 else "c" if images <= 100 else "f"
-        counts = {"image_count": images, "instance_count": len(own), "frequency": frequency}
+        count = len({each["image_id"] for each in own})
+        frequency = "r" if count <= 10 else "c" if count <= 100 else "f"
+        counts = {"image_count": count, "instance_count": len(own), "frequency": frequency}
         names = {"synset": f"{category['name']}.n.01", "synonyms": [category["name"]], "def": "made"}
         categories.append({"id": category["id"], "name": category["name"], **names, **counts})
     ids = {category["id"] for category in categories}

@@ -58,7 +58,9 @@ def make(given: Path, out: Path | None = None) -> Written:
                 f"{sources[split].name} lists absent classes, as COCO does not", "name the folder of COCO 2017"
             )
     folder = out or (given.resolve().parent if given.resolve().name == "annotations" else given)
-    return write_to_folder([long_tail(sources["train"]), sources["val"]], "coco", NAME, folder, Options(masks_of_boxes=False))
+    return write_to_folder(
+        [long_tail(sources["train"]), sources["val"]], "coco", NAME, folder, Options(masks_of_boxes=False)
+    )
 
 
 def long_tail(source: Source, most: int = MOST, fewest: int = FEWEST) -> Source:

@@ -38,7 +38,8 @@ def convert_to_folder(
     form: a key of FORMS. given: what the user named. The rest is as in `write_to_folder`. Raises UserError for what
     can't be read, converted or written, and for outputs that are inputs.
     """
-    return write_to_folder(FORMS[form].sources(given), form, "lvis_v1", out, options, images)
+    _refuse_missing(images)
+    return write_to_folder(FORMS[form].sources(given, images), form, "lvis_v1", out, options, images)
 
 
 def write_to_folder(
@@ -52,8 +53,6 @@ def write_to_folder(
 
     Raises UserError for what can't be read, converted or written, and for outputs that are inputs.
     """
-    if images is not None and not images.is_dir():
-        raise DataNotFoundError(f"--images {images}: no such folder", "name the folder that holds the images")
     names = dict(zip(SPLITS, KNOWN[dataset].files[0], strict=True))
     paths = {source.split: out / "annotations" / names[source.split] for source in sources}
     report = out / CONVERSION
@@ -75,3 +74,8 @@ def write_to_folder(
     }
     write_atomic(report, [json.dumps(content, indent=1, ensure_ascii=False).encode(), b"\n"])
     return Written(paths, found, report, converted.lines)
+
+
+def _refuse_missing(images: Path | None) -> None:
+    if images is not None and not images.is_dir():
+        raise DataNotFoundError(f"--images {images}: no such folder", "name the folder that holds the images")
