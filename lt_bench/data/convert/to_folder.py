@@ -42,7 +42,7 @@ def convert_to_folder(
     """
     if images is not None and not images.is_dir():
         raise DataNotFoundError(f"--images {images}: no such folder", "name the folder that holds the images")
-    sources = FORMS[form].sources(given)
+    sources = FORMS[form].sources(given, images)
     names = dict(zip(SPLITS, KNOWN["lvis_v1"].files[0], strict=True))
     paths = {source.split: out / "annotations" / names[source.split] for source in sources}
     report = out / CONVERSION
