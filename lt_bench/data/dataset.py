@@ -162,7 +162,12 @@ def in_lvis_form(paths: DataPaths, masks: bool = True) -> tuple[DataPaths, tuple
     from lt_bench.data.convert.in_place import in_lvis_form as converted
     from lt_bench.data.convert.options import Options
 
-    found = converted({"train": paths.train, "val": paths.val}, Options(masks_of_boxes=masks), form=paths.form)
+    found = converted(
+        {"train": paths.train, "val": paths.val},
+        Options(masks_of_boxes=masks),
+        form=paths.form,
+        images=paths.image_root,
+    )
     if not found.lines:
         return paths, ()
     head = f"{found.why}: both files were converted to LVIS's"

@@ -39,6 +39,26 @@ _UNPACK = (
     "folder with --data-root."
 )
 _LVIS = f"To get LVIS: annotations from https://www.lvisdataset.org/dataset, {_COCO_IMAGES} {_UNPACK}"
+_OPEN_IMAGES = (
+    "To get Open Images: docs/openimages.md lists the files of each release. Put the tables into one folder as "
+    "annotations/, images beside it as train/ and validation/, and masks as train-masks/ and validation-masks/."
+)
+_LVIS_RULES = (
+    "It is evaluated by LVIS's rules (AP over ten IoU thresholds, 300 detections per image), and not by the challenge's "
+    "(IoU 0.5, a group to be found once): no number here can be compared with one of the challenge."
+)
+
+
+def _open_images(files: tuple[tuple[str, str], ...], what: str) -> Known:
+    return Known(
+        files=files,
+        how_to_get=_OPEN_IMAGES,
+        form="openimages",
+        layer="openimages",
+        folders=("openimages", "OpenImages", "open-images"),
+        protocol=f"{what} An object counts for the classes above its own in the hierarchy too. {_LVIS_RULES}",
+    )
+
 
 KNOWN: Mapping[str, Known] = {
     "lvis_v1": Known(
@@ -51,6 +71,26 @@ KNOWN: Mapping[str, Known] = {
         how_to_get=_LVIS,
         layer="lvis_v0.5",
         full_size=(1230, 5000),
+    ),
+    "openimages": _open_images(
+        (
+            ("oidv6-train-annotations-bbox.csv", "validation-annotations-bbox.csv"),
+            ("train-annotations-bbox.csv", "validation-annotations-bbox.csv"),
+        ),
+        "The boxes of Open Images V5 to V7, 600 classes.",
+    ),
+    "openimages_masks": _open_images(
+        (("train-annotations-object-segmentation.csv", "validation-annotations-object-segmentation.csv"),),
+        "The objects of Open Images V5 to V7 that have masks, 350 classes.",
+    ),
+    "openimages_2019": _open_images(
+        (("challenge-2019-train-detection-bbox.csv", "challenge-2019-validation-detection-bbox.csv"),),
+        "The boxes of the Open Images challenge of 2019, 500 classes, trained and validated on its public splits.",
+    ),
+    "openimages_2019_masks": _open_images(
+        (("challenge-2019-train-segmentation-masks.csv", "challenge-2019-validation-segmentation-masks.csv"),),
+        "The objects of the Open Images challenge of 2019 that have masks, 300 classes, trained and validated on its "
+        "public splits.",
     ),
 }
 

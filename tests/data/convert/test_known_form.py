@@ -25,7 +25,7 @@ from lt_bench.utils.files import sha256_of
 LINES = {"train": "1 cat\n1 dog\n2 cat\n", "val": "21 dog\n"}
 
 
-def sources(given: Sequence[str]) -> list[Source]:
+def sources(given: Sequence[str], images_folder: Path | None) -> list[Source]:
     """Of objects in lines, "image class", with the names of the classes in a file beside them."""
     found = []
     for word in given:

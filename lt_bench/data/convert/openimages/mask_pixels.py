@@ -56,8 +56,7 @@ def resized(pixels: NDArray[np.bool_], height: int, width: int) -> NDArray[np.bo
     """The same mask at another size: each pixel is what lies at its centre. One that is too small for that keeps the
     pixel in its middle."""
     rows, columns = (
-        ((np.arange(size) + 0.5) * own / size).astype(np.int64)
-        for size, own in zip((height, width), pixels.shape, strict=True)
+        (2 * np.arange(size) + 1) * own // (2 * size) for size, own in zip((height, width), pixels.shape, strict=True)
     )
     found: NDArray[np.bool_] = pixels[np.ix_(rows, columns)]
     if not found.any() and pixels.any():

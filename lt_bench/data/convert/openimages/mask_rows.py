@@ -1,7 +1,7 @@
 """The rows of a table of masks, and which box each is of.
 
-The table of boxes has no ids, and the other one repeats their coordinates, rounded to other digits. Challenge evaluation
-joins the two by image, class and coordinates; so does this, but for the rounding.
+The table of boxes has no ids, and the other one repeats their coordinates, rounded to other digits. The challenge's
+evaluation joins the two by image, class and coordinates; so does this, but for the rounding.
 """
 
 from __future__ import annotations

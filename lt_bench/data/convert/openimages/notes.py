@@ -32,9 +32,7 @@ class Notes(Sequence[str]):
 
     def _lines(self) -> Iterator[str]:
         classes, counted = self._classes, self._counted
-        yield (
-            f"{self._files.release.title}: evaluated by LVIS's rules, not by the challenge's metric (docs/openimages.md)"
-        )
+        yield (f"{self._files.release.title}; evaluated by LVIS's rules, not by the challenge's (docs/openimages.md)")
         more = (
             f"; {classes.left_out:,} more in {self._files.classes.name} are none of these" if classes.left_out else ""
         )
@@ -51,14 +49,14 @@ class Notes(Sequence[str]):
 
 _COUNTED = {
     CONTRADICTED: "negatives: {} verified absences are no negatives, since a box or a verified presence says otherwise",
-    TURNED: "images: {} are turned by their EXIF orientation; their boxes and masks, which are of the pixels as stored, "
-    "were turned with them",
+    TURNED: "images: {} are turned by their EXIF orientation; their boxes and masks, which are of the "
+    "pixels as stored, were turned with them",
     UNLISTED: "boxes: {} rows of other classes were left out",
     FLAT: "boxes: {} rows without width or height were left out",
     CLIPPED: "boxes: {} rows were clipped at the edge of the image",
     MASKLESS: "masks: {} boxes have none: ignored (ignore: 1), as the challenge does: not trained on, not counted, and "
     "a detection that matches one is no mistake",
     BOXLESS: "masks: {} have no row in the table of boxes: taken with the box of their own",
-    EMPTY: "masks: {} have no pixel",
-    OTHER_SHAPE: "masks: {} have another shape than their image, and were not used",
+    EMPTY: "masks: {} have no pixel: the box was taken instead",
+    OTHER_SHAPE: "masks: {} have another shape than their image: the box was taken instead",
 }

@@ -16,6 +16,7 @@ from lt_bench.data.convert.openimages.classes import Classes, read_classes
 from lt_bench.data.convert.openimages.files import Files, SplitFiles, find
 from lt_bench.data.convert.openimages.picture_files import MaskFiles, images_digest, images_root
 from lt_bench.data.convert.openimages.survey import Survey, survey
+from lt_bench.data.convert.shapes import box_polygon
 from lt_bench.data.convert.source import Entry, Source
 from lt_bench.data.image_files import Split
 
@@ -102,14 +103,16 @@ class Reader:
         self.counted[notes.EXPANDED] = number - objects
 
     def finish(self, annotation: Entry) -> None:
-        """Its mask, and the area of that."""
+        """Its mask, and the area of that; where that can't be used, its box as a polygon."""
         row = annotation.pop(_MASK, None)
         if row is None:
             return
         if row != self._last[0]:
             self._last = (row, *self._mask(row, annotation))
         _, segmentation, area = self._last
-        if segmentation is not None:
+        if segmentation is None:
+            annotation["segmentation"] = box_polygon(annotation["bbox"])
+        else:
             annotation.update(segmentation=segmentation, area=area)
 
     def _objects(self) -> Iterator[tuple[Entry, int]]:
@@ -127,7 +130,7 @@ class Reader:
                     entry |= {"box_id": masks.named(mask)[1], _MASK: mask}
                 else:
                     self.counted[notes.MASKLESS] += not row.is_group
-                    entry["ignore"] = 1
+                    entry |= {"ignore": 1, "segmentation": box_polygon(entry["bbox"])}
             yield entry, row.place
         if masks is not None:
             self.counted[notes.BOXLESS] = 0

@@ -33,7 +33,7 @@ _LABELS = ("ImageID", "LabelName", "Confidence")
 class Survey:
     """Of I images, by id, and K classes. names: `file_name` of each. sizes int32 [I, 3]: width, height, orientation.
 
-    absent: one number for each pair of an image and a class that is verified to be absent: image * K + class, ascending.
+    absent: a number for each pair of an image and a class that is verified to be absent: image * K + class, ascending.
     unboxed: likewise, of classes that are verified to be there, though no object of them has a box.
     masks: None in a release of boxes alone. counted: how many rows were left out, and why.
     """
