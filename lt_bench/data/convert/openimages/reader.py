@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lt_bench.data.annotation_index import digest_of
+from lt_bench.data.annotation_index.digest import digest_of
 from lt_bench.data.cache import cache_folder
 from lt_bench.data.convert.openimages import mask_pixels, notes
 from lt_bench.data.convert.openimages.boxes import Box, read_boxes
@@ -54,6 +54,7 @@ def _source(split: Split, files: Files, classes: Classes, root: Path) -> Source:
         images=reader.images,
         annotations=reader.annotations,
         exhaustive=False,
+        masks=reader.mask_files is not None,
         finish=reader.finish,
         assumed=notes.Notes(files, classes, reader.counted),
     )
