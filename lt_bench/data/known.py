@@ -44,8 +44,8 @@ _OPEN_IMAGES = (
     "annotations/, images beside it as train/ and validation/, and masks as train-masks/ and validation-masks/."
 )
 _LVIS_RULES = (
-    "It is evaluated by LVIS's rules (AP over ten IoU thresholds, 300 detections per image), not by the challenge's (IoU "
-    "0.5, a group to be found once): no number here can be compared with one of the challenge."
+    "It is evaluated by LVIS's rules (AP over ten IoU thresholds, 300 detections per image), not by the challenge's "
+    "(IoU 0.5, a group to be found once): no number here can be compared with one of the challenge."
 )
 
 
