@@ -108,9 +108,8 @@ def load(paths: DataPaths, masks: bool = True) -> Dataset:
     from lt_bench.data.agreement import disagreements, frequencies
     from lt_bench.data.problem import REMEDIES, described
 
-    if masks and paths.form is None:  # the readers of other forms know whether theirs has masks
-        for path in (paths.train, paths.val):
-            _refuse_boxes_alone(lvis.read(path, cache_folder()))
+    if masks:
+        _refuse_boxes_alone(paths)
     given, (paths, assumed) = paths, in_lvis_form(paths, masks)
     for line in assumed:
         logger.info(line)
@@ -132,25 +131,28 @@ def load(paths: DataPaths, masks: bool = True) -> Dataset:
     return Dataset(paths, train, val, given, assumed)
 
 
-def have_masks(paths: DataPaths) -> bool:
-    """Whether both annotation files have masks. Raises UserError for files that can't be read."""
+def have_masks(paths: DataPaths) -> tuple[bool, bool]:
+    """Whether the training and the validation annotations have masks. Raises UserError for files that can't be read."""
     from lt_bench.data import lvis
     from lt_bench.data.content import has_masks
+    from lt_bench.data.convert.forms import sources_of
 
-    paths, _ = in_lvis_form(paths, masks=False)
-    return all(has_masks(lvis.read(path, cache_folder())) for path in (paths.train, paths.val))
+    if paths.form is None:
+        train, val = (has_masks(lvis.read(path, cache_folder())) for path in (paths.train, paths.val))
+    else:
+        sources = sources_of(paths.form, {"train": paths.train, "val": paths.val}, paths.image_root)
+        train, val = (source.masks for source in sources)
+    return train, val
 
 
-def _refuse_boxes_alone(file: LVISFile) -> None:
-    from lt_bench.data.content import has_masks
-
-    if not has_masks(file):
-        raise UserError(
-            f"{file.path} has boxes alone: none of its {len(file.annotations)} annotations has a segmentation, and the "
-            "detector is trained on masks",
-            "train one of boxes alone with --detector faster_rcnn; `lt_bench data convert` can also make polygons of "
-            "boxes, with which mask AP says nothing",
-        )
+def _refuse_boxes_alone(paths: DataPaths) -> None:
+    for path, masks in zip((paths.train, paths.val), have_masks(paths), strict=True):
+        if not masks:
+            raise UserError(
+                f"{path} has boxes alone: no annotation has a segmentation, and the detector is trained on masks",
+                "train one of boxes alone with --detector faster_rcnn; `lt_bench data convert` can also make polygons "
+                "of boxes, with which mask AP says nothing",
+            )
 
 
 def in_lvis_form(paths: DataPaths, masks: bool = True) -> tuple[DataPaths, tuple[str, ...]]:
@@ -162,7 +164,12 @@ def in_lvis_form(paths: DataPaths, masks: bool = True) -> tuple[DataPaths, tuple
     from lt_bench.data.convert.in_place import in_lvis_form as converted
     from lt_bench.data.convert.options import Options
 
-    found = converted({"train": paths.train, "val": paths.val}, Options(masks_of_boxes=masks), form=paths.form)
+    found = converted(
+        {"train": paths.train, "val": paths.val},
+        Options(masks_of_boxes=masks),
+        form=paths.form,
+        images=paths.image_root,
+    )
     if not found.lines:
         return paths, ()
     head = f"{found.why}: both files were converted to LVIS's"

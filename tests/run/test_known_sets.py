@@ -59,6 +59,5 @@ def test_each_has_its_config_its_place_in_the_docs_and_its_protocol(name: str) -
     assert Experiment(loss="ce", dataset=name).data_layer == known.layer
     assert f"`{name}`" in DOC
     assert known.protocol or name.startswith("lvis_v")
-    assert known.full_size is not None
     for train, val in known.files:
         assert known.how_to_get.format(train=train, val=val)

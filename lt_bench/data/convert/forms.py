@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lt_bench.data.convert import coco, find_coco
+from lt_bench.data.convert.openimages import reader as openimages
 from lt_bench.data.convert.source import Source
 from lt_bench.data.convert.yolo import reader as yolo
 from lt_bench.data.image_files import Split
@@ -38,6 +39,7 @@ def _coco(given: Sequence[str], images: Path | None) -> list[Source]:
 
 FORMS: Mapping[str, Form] = {
     "coco": Form(_coco, find_coco.image_folder),
+    "openimages": Form(openimages.sources, openimages.image_folder),
     "yolo": Form(yolo.sources, yolo.image_folder),
 }
 

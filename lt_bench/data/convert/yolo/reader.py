@@ -37,6 +37,15 @@ class _Images:
     labels: list[Path]
 
 
+@dataclass(frozen=True)
+class _Survey:
+    """digest: of all label files of a split. polygons: how many there are. lines: what there is to say of them."""
+
+    digest: str
+    polygons: int
+    lines: list[str]
+
+
 def sources(given: Sequence[str], images: Path | None) -> list[Source]:
     """One source for each split. images: the folder that names of images shall be relative to; None for the one that
     holds all. Raises UserError for what is missing or can't be read, with the line of a label file."""
@@ -67,17 +76,18 @@ def _source(found: Description, split: Split, root: Path) -> Source:
         sizes = read_sizes(root, names, cache_folder(), report)
     ids, numbering = _ids(paths)
     own = _Images(ids, names, sizes, [labels.label_path(path) for path in paths])
-    digest, said = _survey(own, found)
+    survey = _survey(own, found)
     folder = Path(os.path.commonpath([str(path.parent) for path in own.labels]))
     return Source(
         split=split,
         name=f"{found.path.name}, {split}",
-        files={found.path: sha256_of(found.path), folder: digest},
+        files={found.path: sha256_of(found.path), folder: survey.digest},
         categories=[{"id": place + 1, "name": name} for place, name in enumerate(found.names)],
         images=partial(_images, own),
         annotations=partial(_annotations, own, found),
         exhaustive=True,
-        assumed=("ids: of a category, the class's number plus 1; of an image, " + numbering, *said),
+        masks=survey.polygons > 0,
+        assumed=("ids: of a category, the class's number plus 1; of an image, " + numbering, *survey.lines),
     )
 
 
@@ -124,8 +134,7 @@ def _read(own: _Images, found: Description) -> Iterator[tuple[bytes, list[Label]
         yield content, labels.read(path, content, len(found.names), found.keypoints)
 
 
-def _survey(own: _Images, found: Description) -> tuple[str, list[str]]:
-    """A digest of all label files, and what there is to say of them."""
+def _survey(own: _Images, found: Description) -> _Survey:
     digest = hashlib.sha256()
     missing = sum(not path.is_file() for path in own.labels)
     flat, cut, boxes, polygons, first_flat, first_cut = 0, 0, 0, 0, "", ""
@@ -150,4 +159,4 @@ def _survey(own: _Images, found: Description) -> tuple[str, list[str]]:
         lines.append(f"labels: objects that reach a pixel or more out of the image, cut: {cut:,}, e.g. in {first_cut}")
     if found.keypoints:
         lines.append("labels: the key points of a pose data set were left out")
-    return digest.hexdigest(), lines
+    return _Survey(digest.hexdigest(), polygons, lines)
