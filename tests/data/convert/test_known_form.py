@@ -73,7 +73,7 @@ def call(*arguments: Any) -> Result:
     return CliRunner().invoke(main, [*map(str, arguments)], catch_exceptions=False)
 
 
-def test_it_is_found_read_and_checked_by_its_name(root: Path) -> None:
+def test_it_is_found_read_and_checked_by_its_name(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = datasets.find("pets", root)
     assert (paths.train, paths.val, paths.image_root, paths.form) == (
         root / "train.txt",
@@ -91,6 +91,10 @@ def test_it_is_found_read_and_checked_by_its_name(root: Path) -> None:
     assert data.assumed[0] == "train.txt and val.txt: the form is lines: both files were converted to LVIS's"
     checked = call("data", "check", root, "--dataset", "pets")
     assert checked.exit_code == 0, checked.output
+    assert call("data", "check", "--data-root", root, "--dataset", "pets").output == checked.output
+    assert call("data", "check", root, "--data-root", root, "--dataset", "pets").exit_code == 2
+    monkeypatch.setenv("LT_BENCH_DATA", str(root.parent))
+    assert call("data", "check", "--dataset", "pets").output == checked.output
     assert f"{root / 'train.txt'}: form of LVIS" in checked.output
 
 
