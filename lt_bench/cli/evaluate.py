@@ -93,7 +93,7 @@ def evaluate(
     kinds = _asked_kinds(box_only, mask_only)
     check_metrics(asked, kinds or ("bbox", "segm"), evaluator)
     _check_targets(targets, kinds)
-    named = record_asked_for(form, name, dataset, annotations, run, source, targets, asked, kinds)
+    named = record_asked_for(form, name, dataset, annotations, run, source, targets, asked)
     if csv is not None and not any(metric.has_classes for metric in chosen(asked)):
         raise UserError("--csv is for AP by class, and no AP was asked for", "add ap to --metrics")
     if evidence is not None:
