@@ -95,8 +95,7 @@ def data_check(
     """
     from lt_bench.data import dataset as datasets
     from lt_bench.data.cache import cache_folder
-    from lt_bench.data.content import has_masks
-    from lt_bench.data.lvis import load, read
+    from lt_bench.data.lvis import load
     from lt_bench.data.problem import summary
     from lt_bench.data.verify import check_both
     from lt_bench.utils.terminal import progress
@@ -107,7 +106,7 @@ def data_check(
     name = "own" if is_own else None
     known = dataset or (None if is_own else "lvis_v1")
     given = data_paths(known, folder, train_annotations, val_annotations, images, name)
-    alone = given.form is None and not any(has_masks(read(path, cache_folder())) for path in (given.train, given.val))
+    alone = not box_only and len(datasets.of_boxes_alone(given)) == 2
     masks = not (box_only or alone)
     paths, assumed = datasets.in_lvis_form(given, masks)
     for line in assumed:

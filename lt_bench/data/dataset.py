@@ -108,9 +108,8 @@ def load(paths: DataPaths, masks: bool = True) -> Dataset:
     from lt_bench.data.agreement import disagreements, frequencies
     from lt_bench.data.problem import REMEDIES, described
 
-    if masks and paths.form is None:  # the readers of other forms know whether theirs has masks
-        for path in (paths.train, paths.val):
-            _refuse_boxes_alone(lvis.read(path, cache_folder()))
+    if masks:
+        _refuse_boxes_alone(paths)
     given, (paths, assumed) = paths, in_lvis_form(paths, masks)
     for line in assumed:
         logger.info(line)
@@ -132,22 +131,23 @@ def load(paths: DataPaths, masks: bool = True) -> Dataset:
     return Dataset(paths, train, val, given, assumed)
 
 
-def have_masks(paths: DataPaths) -> bool:
-    """Whether both annotation files have masks. Raises UserError for files that can't be read."""
+def of_boxes_alone(paths: DataPaths) -> list[Path]:
+    """The annotation files in which nothing has a mask. Raises UserError for files that can't be read or converted."""
     from lt_bench.data import lvis
     from lt_bench.data.content import has_masks
+    from lt_bench.data.convert.report import of_boxes_alone as splits_of
 
-    paths, _ = in_lvis_form(paths, masks=False)
-    return all(has_masks(lvis.read(path, cache_folder())) for path in (paths.train, paths.val))
+    files = {"train": paths.train, "val": paths.val}
+    if paths.form is None:
+        return [path for path in files.values() if not has_masks(lvis.read(path, cache_folder()))]
+    splits = splits_of(in_lvis_form(paths)[1])  # what another form says of masks, its reader knows
+    return [path for split, path in files.items() if split in splits]
 
 
-def _refuse_boxes_alone(file: LVISFile) -> None:
-    from lt_bench.data.content import has_masks
-
-    if not has_masks(file):
+def _refuse_boxes_alone(paths: DataPaths) -> None:
+    if alone := of_boxes_alone(paths):
         raise UserError(
-            f"{file.path} has boxes alone: none of its {len(file.annotations)} annotations has a segmentation, and the "
-            "detector is trained on masks",
+            f"{alone[0]} has boxes alone: no annotation has a segmentation, and the detector is trained on masks",
             "train one of boxes alone with --detector faster_rcnn; `lt_bench data convert` can also make polygons of "
             "boxes, with which mask AP says nothing",
         )
