@@ -116,6 +116,9 @@ def test_boxes_alone_are_evaluated_and_are_for_a_detector_without_masks(
     case: Path, shared: Path, evaluator: Evaluator
 ) -> None:
     assert evaluated(case, shared, evaluator, ("bbox",)) == {63.49}
+    with pytest.raises(UserError, match="annotation") as caught:
+        evaluated(case, shared, evaluator)
+    assert "--box-only" in caught.value.remedy
     with pytest.raises(UserError, match="boxes alone") as caught:
         datasets.load(datasets.find("lvis_v1", case))
     assert "--detector faster_rcnn" in caught.value.remedy
