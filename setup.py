@@ -58,6 +58,7 @@ setup(
         "packaging",
         "pandas>=2.1",
         "pillow>=10",
+        "pyyaml>=6",
         "pyarrow>=16",
         "pycocotools>=2.0.8",
         "pydantic>=2.7",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,7 +12,10 @@ from lt_bench.cli.common import PATH, Group
 from lt_bench.cli.own_data import data_paths, own_data
 from lt_bench.data.convert.options import CROWDS, FORM_NAMES, Crowds
 from lt_bench.data.known import KNOWN
-from lt_bench.errors import UserError
+from lt_bench.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from lt_bench.data.convert.to_folder import Written
 
 
 @click.group(cls=Group)
@@ -21,14 +25,29 @@ def data() -> None:
 
 @data.command("make")
 @click.argument("preset", default="glyphs")
-def data_make(preset: str) -> None:
-    """Make the embedded data set PRESET (glyphs, glyphs-lt, glyphs-1203) and print its folder."""
-    from lt_bench.data import glyphs
+@click.option("--from", "given", metavar="FOLDER", type=PATH, help="Of coco_lt: the folder of COCO's annotations.")
+@click.option("--out", type=PATH, help="Of coco_lt: folder to write to. Default: that of COCO.")
+def data_make(preset: str, given: Path | None, out: Path | None) -> None:
+    """Make the data set PRESET and print its folder: glyphs, glyphs-lt and glyphs-1203, which are embedded, or coco_lt,
+    COCO with a long tail, from COCO's annotations.
+    """
+    from lt_bench.data import coco_lt, glyphs
     from lt_bench.utils.terminal import progress
 
-    with progress(f"making {preset}") as report:
-        root = glyphs.make(preset, progress=report)
-    click.echo(root)
+    if preset not in (*glyphs.PRESETS, coco_lt.NAME):
+        raise UserError(
+            f"there is no data set {preset!r} to make", did_you_mean(preset, (*glyphs.PRESETS, coco_lt.NAME))
+        )
+    if preset != coco_lt.NAME:
+        if given is not None or out is not None:
+            raise UserError(f"--from and --out are for {coco_lt.NAME}", f"leave them out, or make {coco_lt.NAME}")
+        with progress(f"making {preset}") as report:
+            root = glyphs.make(preset, progress=report)
+        click.echo(root)
+        return
+    if given is None:
+        raise UserError(f"{coco_lt.NAME} is made of COCO's annotations", "name the folder of COCO 2017 with --from")
+    _say(coco_lt.make(given, out))
 
 
 @data.command("convert")
@@ -64,7 +83,10 @@ def data_convert(
     from lt_bench.data.convert.to_folder import convert_to_folder
 
     options = Options(crowds, None if groups is None else parse_groups(groups), masks_of_boxes)
-    written = convert_to_folder(form, paths, out, options, images)
+    _say(convert_to_folder(form, paths, out, options, images))
+
+
+def _say(written: Written) -> None:
     for line in written.lines:
         click.echo(line)
     click.echo(f"images: {'not found; name their folder with --images' if written.images is None else written.images}")
@@ -106,7 +128,7 @@ def data_check(
     name = "own" if is_own else None
     known = dataset or (None if is_own else "lvis_v1")
     given = data_paths(known, folder, train_annotations, val_annotations, images, name)
-    alone = not box_only and len(datasets.of_boxes_alone(given)) == 2
+    alone = not box_only and not any(datasets.have_masks(given))
     masks = not (box_only or alone)
     paths, assumed = datasets.in_lvis_form(given, masks)
     for line in assumed:

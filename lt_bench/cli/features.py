@@ -111,5 +111,5 @@ def _stock(path: Path, paths: DataPaths, backbone: str, detector: str) -> Detect
     from lt_bench.features.source import of_checkpoint
     from lt_bench.run.experiment import kinds_of
 
-    masks = "segm" in kinds_of(detector) and not datasets.of_boxes_alone(paths)  # no feature depends on them
+    masks = "segm" in kinds_of(detector) and all(datasets.have_masks(paths))  # no feature depends on them
     return of_checkpoint(path, datasets.load(paths, masks), backbone, detector)

@@ -109,7 +109,8 @@ def truth_in_lvis_form(
         given["train"] = train_annotations
     elif known is not None and form is not None:
         given["train"] = known.train
-    found = in_lvis_form(given, Options(masks_of_boxes=False), to_evaluate=True, form=form)
+    images = None if known is None else known.image_root
+    found = in_lvis_form(given, Options(masks_of_boxes=False), to_evaluate=True, form=form, images=images)
     if not found.lines:
         unused = "--train-annotations was not needed: the annotations have frequency groups"
         return annotations, [unused] if train_annotations is not None else []

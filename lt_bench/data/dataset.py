@@ -131,26 +131,28 @@ def load(paths: DataPaths, masks: bool = True) -> Dataset:
     return Dataset(paths, train, val, given, assumed)
 
 
-def of_boxes_alone(paths: DataPaths) -> list[Path]:
-    """The annotation files in which nothing has a mask. Raises UserError for files that can't be read or converted."""
+def have_masks(paths: DataPaths) -> tuple[bool, bool]:
+    """Whether the training and the validation annotations have masks. Raises UserError for files that can't be read."""
     from lt_bench.data import lvis
     from lt_bench.data.content import has_masks
-    from lt_bench.data.convert.report import of_boxes_alone as splits_of
+    from lt_bench.data.convert.forms import sources_of
 
-    files = {"train": paths.train, "val": paths.val}
     if paths.form is None:
-        return [path for path in files.values() if not has_masks(lvis.read(path, cache_folder()))]
-    splits = splits_of(in_lvis_form(paths)[1])  # what another form says of masks, its reader knows
-    return [path for split, path in files.items() if split in splits]
+        train, val = (has_masks(lvis.read(path, cache_folder())) for path in (paths.train, paths.val))
+    else:
+        sources = sources_of(paths.form, {"train": paths.train, "val": paths.val}, paths.image_root)
+        train, val = (source.masks for source in sources)
+    return train, val
 
 
 def _refuse_boxes_alone(paths: DataPaths) -> None:
-    if alone := of_boxes_alone(paths):
-        raise UserError(
-            f"{alone[0]} has boxes alone: no annotation has a segmentation, and the detector is trained on masks",
-            "train one of boxes alone with --detector faster_rcnn; `lt_bench data convert` can also make polygons of "
-            "boxes, with which mask AP says nothing",
-        )
+    for path, masks in zip((paths.train, paths.val), have_masks(paths), strict=True):
+        if not masks:
+            raise UserError(
+                f"{path} has boxes alone: no annotation has a segmentation, and the detector is trained on masks",
+                "train one of boxes alone with --detector faster_rcnn; `lt_bench data convert` can also make polygons "
+                "of boxes, with which mask AP says nothing",
+            )
 
 
 def in_lvis_form(paths: DataPaths, masks: bool = True) -> tuple[DataPaths, tuple[str, ...]]:
@@ -162,7 +164,12 @@ def in_lvis_form(paths: DataPaths, masks: bool = True) -> tuple[DataPaths, tuple
     from lt_bench.data.convert.in_place import in_lvis_form as converted
     from lt_bench.data.convert.options import Options
 
-    found = converted({"train": paths.train, "val": paths.val}, Options(masks_of_boxes=masks), form=paths.form)
+    found = converted(
+        {"train": paths.train, "val": paths.val},
+        Options(masks_of_boxes=masks),
+        form=paths.form,
+        images=paths.image_root,
+    )
     if not found.lines:
         return paths, ()
     head = f"{found.why}: both files were converted to LVIS's"

@@ -173,10 +173,10 @@ def test_boxes_alone_stay_boxes_where_that_is_asked_for(tmp_path: Path, monkeypa
     done = call("data", "convert", "coco", "--out", "boxes", "--no-masks-of-boxes")
     assert done.exit_code == 0 and "polygons were made" not in done.output
     written = find("lvis_v1", Path("boxes"))
-    for split in ("train", "val"):
-        entries = json.loads(getattr(written, split).read_text(encoding="utf-8"))["annotations"]
+    for name in ("train", "val"):
+        entries = json.loads(getattr(written, name).read_text(encoding="utf-8"))["annotations"]
         assert entries and not any("segmentation" in entry for entry in entries)
-        assert [entry["bbox"] for entry in entries] == [entry["bbox"] for entry in content[split]["annotations"]]
+        assert [entry["bbox"] for entry in entries] == [entry["bbox"] for entry in content[name]["annotations"]]
     own = DataPaths("mine", coco["train"], coco["val"], tmp_path / "coco", is_own=True)
     in_place, _ = in_lvis_form(own, masks=False)
     assert [in_place.train.read_bytes(), in_place.val.read_bytes()] == [

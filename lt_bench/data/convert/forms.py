@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lt_bench.data.convert import coco, find_coco
+from lt_bench.data.convert.openimages import reader as openimages
 from lt_bench.data.convert.source import Source
+from lt_bench.data.convert.yolo import reader as yolo
 from lt_bench.data.image_files import Split
 
 
 @dataclass(frozen=True)
 class Form:
-    """sources: from what the user named (files, or a folder of them) to one source for each split. Raises UserError.
+    """sources: from what the user named (files, or a folder of them) to one source for each split. It is also given the
+    folder of the images, if the user named it, for whoever needs the images' sizes. Raises UserError.
     image_folder: where the images seem to be, None where they can't be found.
     version: raise it whenever equal files give other sources, so that no copy of earlier ones is used.
 
@@ -25,18 +28,23 @@ class Form:
     large files that nobody touched.
     """
 
-    sources: Callable[[Sequence[str]], list[Source]]
+    sources: Callable[[Sequence[str], Path | None], list[Source]]
     image_folder: Callable[[Sequence[Source]], Path | None]
     version: int = 1
 
 
-def _coco(given: Sequence[str]) -> list[Source]:
+def _coco(given: Sequence[str], images: Path | None) -> list[Source]:
     return coco.sources(find_coco.find(given))
 
 
-FORMS: Mapping[str, Form] = {"coco": Form(_coco, find_coco.image_folder)}
+FORMS: Mapping[str, Form] = {
+    "coco": Form(_coco, find_coco.image_folder),
+    "openimages": Form(openimages.sources, openimages.image_folder),
+    "yolo": Form(yolo.sources, yolo.image_folder),
+}
 
 
-def sources_of(form: str, files: Mapping[Split, Path]) -> list[Source]:
-    """The sources of a form from the file of each split that stands for its files. Raises UserError."""
-    return FORMS[form].sources([f"{split}:{path}" for split, path in files.items()])
+def sources_of(form: str, files: Mapping[Split, Path], images: Path | None = None) -> list[Source]:
+    """The sources of a form from the file of each split that stands for its files. images: the folder of the images.
+    Raises UserError."""
+    return FORMS[form].sources([f"{split}:{path}" for split, path in files.items()], images)

@@ -39,13 +39,18 @@ class InLVISForm:
 
 
 def in_lvis_form(
-    given: Mapping[Split, Path], options: Options, to_evaluate: bool = False, form: str | None = None
+    given: Mapping[Split, Path],
+    options: Options,
+    to_evaluate: bool = False,
+    form: str | None = None,
+    images: Path | None = None,
 ) -> InLVISForm:
     """The annotation files of a data set in LVIS's form.
 
     given: by split. form: a key of lt_bench.data.convert.forms.FORMS; all are converted together, once for the same
     content and options. None: JSON in LVIS's form or COCO's, which is converted where a file lacks a part of LVIS's
-    form altogether. to_evaluate: only what evaluation on "val" needs is missed.
+    form altogether. to_evaluate: only what evaluation on "val" needs is missed. images: their folder, for a form that
+    needs their sizes; None to look beside the files.
 
     Raises UserError for files that can't be read or converted, and where the cache can't be written.
     """
@@ -59,7 +64,7 @@ def in_lvis_form(
         sources = coco_sources(files)
         why = "; ".join(_why(given[split].name, names) for split, names in missed.items() if names)
     else:
-        sources = sources_of(form, given)
+        sources = sources_of(form, given, images)
         why = f"{' and '.join(path.name for path in given.values())}: the form is {form}"
     key = _key(sources, options, form)
     folder = cache_folder() / FOLDER / key

@@ -11,7 +11,8 @@ from lt_bench.utils.frequency import COMMON, RARE
 Crowds = Literal["ignore", "drop", "objects"]
 CROWDS: tuple[Crowds, ...] = get_args(Crowds)
 LVIS_GROUPS = (RARE, COMMON)
-FORM_NAMES = ("coco",)  # of forms.FORMS; here, since the command line names them without importing what reads them
+# Of forms.FORMS; here, since the command line names them without importing what reads them.
+FORM_NAMES = ("coco", "openimages", "yolo")
 
 
 @dataclass(frozen=True)

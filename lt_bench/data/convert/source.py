@@ -26,7 +26,9 @@ class Source:
     image_id, category_id and bbox; `iscrowd` marks a region with several objects; segmentation and area may be missing.
     exhaustive: every class that an image does not show is absent from it. Otherwise the image's own `neg_category_ids`
     say what is, and the others are unknown. `not_exhaustive_category_ids` are kept either way.
-    assumed: what the form's reader took for granted, in words for the report.
+    masks: whether annotations have masks at all, where the form tells that without reading them; False: boxes alone.
+    finish: adds to an annotation what is costly to make, such as its mask: called once for each that is written.
+    assumed: what the form's reader took for granted, in words for the report, which is written last.
     """
 
     split: Split
@@ -36,4 +38,6 @@ class Source:
     images: Callable[[], Iterator[Entry]]
     annotations: Callable[[], Iterator[Entry]]
     exhaustive: bool
+    masks: bool = True
+    finish: Callable[[Entry], None] = field(default=lambda annotation: None)
     assumed: Sequence[str] = field(default=())

@@ -87,6 +87,7 @@ def _annotations(source: Source, counted: Counted, options: Options, changes: Ch
                 annotation["ignore"] = 1
             else:
                 annotation["iscrowd"] = 0
+        source.finish(annotation)
         _complete(annotation, counted, options, changes)
         changes[WRITTEN] += 1
         yield annotation

@@ -86,4 +86,4 @@ def test_images_are_beside_the_annotations(tmp_path: Path, monkeypatch: pytest.M
             paths[split] = paths[split].rename(root / folder / "_annotations.coco.json")
         (root / "annotations").rmdir()
     form = FORMS["coco"]
-    assert form.image_folder(form.sources([str(root)])) == root
+    assert form.image_folder(form.sources([str(root)], None)) == root

@@ -25,7 +25,7 @@ from lt_bench.utils.files import sha256_of
 LINES = {"train": "1 cat\n1 dog\n2 cat\n", "val": "21 dog\n"}
 
 
-def sources(given: Sequence[str]) -> list[Source]:
+def sources(given: Sequence[str], images_folder: Path | None) -> list[Source]:
     """Of objects in lines, "image class", with the names of the classes in a file beside them."""
     found = []
     for word in given:
@@ -114,6 +114,7 @@ def test_it_is_found_and_evaluated_on_without_naming_files(root: Path, monkeypat
     done = call("eval", "found.json", "--dataset", "pets", "--data-root", root, "--box-only", "--csv", "ap.csv")
     assert done.exit_code == 0, done.output
     assert "100.0" in done.output  # the one object is found
+    assert "own counts" not in done.output  # the frequency groups are the training set's
     assert "dog" in Path("ap.csv").read_text(encoding="utf-8")
     monkeypatch.setenv("LT_BENCH_DATA", str(root.parent))
     assert call("eval", "found.json", "--dataset", "pets", "--box-only").exit_code == 0
