@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,7 @@ from lt_bench.data.content import LARGEST_AREA
 from lt_bench.data.lvis import LVISFile
 
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
+NAMES_SHOWN = 5  # of categories, in notes
 SMALLEST_SIDE = 32  # pixels of an image that LVIS's recipe trains on (configs/_base_/datasets)
 
 
@@ -66,9 +69,15 @@ def on_file(file: LVISFile, is_train: bool) -> Iterator[str]:
     repeated = _repeated(file)
     if repeated.any():
         yield f"{name}: {_some(file, repeated, 'all but the id in common with another')}: an object counts twice"
-    for word, count in Counter(category.get("name") for category in file.categories).items():
-        if count > 1:
-            yield f"{name}: {count} categories are called {word!r}"
+    shared = {word: count for word, count in Counter(map(_name, file.categories)).items() if count > 1}
+    for word, count in islice(shared.items(), NAMES_SHOWN):
+        yield f"{name}: {count} categories are called {word!r}"
+    if len(shared) > NAMES_SHOWN:
+        yield f"{name}: {len(shared) - NAMES_SHOWN} more names are those of several categories"
+
+
+def _name(category: Mapping[str, Any]) -> str | None:
+    return category.get("name")
 
 
 def _some(file: LVISFile, which: NDArray[np.bool_], what: str) -> str:
