@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lt_bench.data import segmentation as masks
-from lt_bench.data.content import LARGEST_AREA
+from lt_bench.data.boxes_of_masks import boxes_elsewhere
+from lt_bench.data.content import LARGEST_AREA, measured_on
 from lt_bench.data.lvis import LVISFile
 
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
@@ -27,9 +28,17 @@ def on_evaluation(file: LVISFile) -> Iterator[str]:
             f"{name}: {_some(file, unseen, 'an area of 0, below, or beyond every image')}; {_classes(file, unseen)}: "
             "lvis-api leaves them out"
         )
+    if not measured_on(file).any():
+        yield f"{name}: no annotation counts as an object to be found, so that there is no AP"
+    yield from boxes_elsewhere(file)
     crowds = columns["crowd"] & ~columns["ignore"]
     if crowds.any():
         yield f"{name}: {_some(file, crowds, 'iscrowd set')}, which lvis-api ignores: each is one object"
+    if columns["ignore"].any():
+        yield (
+            f"{name}: {_some(file, columns['ignore'], 'ignore set')}: not evaluated; they need not be found, and one "
+            "detection of each is no mistake"
+        )
     if not file.exhaustive and not len(columns["neg_category_ids"]) and not _all_shown(file):
         yield (
             f"{name}: neg_category_ids is empty in all {len(file.images)} images, so that no detection of a class that "
@@ -41,14 +50,18 @@ def on_evaluation(file: LVISFile) -> Iterator[str]:
 def on_file(file: LVISFile, is_train: bool) -> Iterator[str]:
     """All that there is to say of `file`, in words."""
     columns, name = file.columns, file.path.name
+    shorter = columns["bbox"][:, 2:].min(axis=1, initial=np.inf)
+    narrow = (shorter > 0) & (shorter < 1)
+    if narrow.any():
+        then = "not trained on" if is_train else "hardly any detector finds such"
+        yield f"{name}: {_some(file, narrow, 'a box under a pixel wide or high')}: {then}"
     if is_train:
+        yield from boxes_elsewhere(file)
         crowds = columns["crowd"] & ~columns["ignore"]
         if crowds.any():
             yield f"{name}: {_some(file, crowds, 'iscrowd set')}: each is trained on as one object"
-        shorter = columns["bbox"][:, 2:].min(axis=1, initial=np.inf)
-        narrow = (shorter > 0) & (shorter < 1)
-        if narrow.any():
-            yield f"{name}: {_some(file, narrow, 'a box under a pixel wide or high')}: not trained on"
+        if columns["ignore"].any():
+            yield f"{name}: {_some(file, columns['ignore'], 'ignore set')}: not trained on"
         small = columns["image_size"].min(axis=1) < SMALLEST_SIDE
         if small.any():
             first = columns["image_id"][np.flatnonzero(small)[0]]
@@ -58,8 +71,6 @@ def on_file(file: LVISFile, is_train: bool) -> Iterator[str]:
             )
     else:
         yield from on_evaluation(file)
-    if columns["ignore"].any():
-        yield f"{name}: {_some(file, columns['ignore'], 'ignore set')}: not trained on, and not evaluated"
     outside = columns["mask_fault"] == masks.OUTSIDE
     if outside.any():
         yield f"{name}: {_some(file, outside, 'a polygon partly outside the image')}: that part is cut off"
@@ -67,7 +78,9 @@ def on_file(file: LVISFile, is_train: bool) -> Iterator[str]:
     if repeated.any():
         yield f"{name}: {_some(file, repeated, 'all but the id in common with another')}: an object counts twice"
     for word, count in Counter(category.get("name") for category in file.categories).items():
-        if count > 1:
+        if not (word or "").strip():
+            yield f"{name}: {count} of {len(file.categories)} categories have a blank name"
+        elif count > 1:
             yield f"{name}: {count} categories are called {word!r}"
 
 
