@@ -12,8 +12,8 @@ from lt_bench.data import segmentation as masks
 from lt_bench.data.boxes_of_masks import boxes_elsewhere
 from lt_bench.data.content import LARGEST_AREA, measured_on
 from lt_bench.data.lvis import LVISFile
+from lt_bench.data.row_keys import row_keys
 
-_PRIME = np.uint64(0x9E3779B97F4A7C15)
 SMALLEST_SIDE = 32  # pixels of an image that LVIS's recipe trains on (configs/_base_/datasets)
 
 
@@ -115,11 +115,7 @@ def _repeated(file: LVISFile) -> NDArray[np.bool_]:
     columns = file.columns
     repeated = np.zeros(len(columns["area"]), dtype=bool)
     numbers = (columns["image_row"], columns["category_id"], *columns["bbox"].T, columns["area"])
-    keys: NDArray[np.uint64] = np.zeros(len(repeated), dtype=np.uint64)
-    for column in numbers:  # equal keys where all are equal, and nearly only there
-        keys *= _PRIME
-        keys ^= np.ascontiguousarray(column, dtype=np.float64).view(np.uint64)
-        keys ^= keys >> np.uint64(29)
+    keys = row_keys(numbers)
     order = np.argsort(keys, kind="stable")
     same = np.diff(keys[order]) == 0
     seen: dict[str, int] = {}
