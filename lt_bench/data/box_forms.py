@@ -1,4 +1,4 @@
-"""What boxes can be that are not x, y, width and height in pixels: corners, centres, shares of the image, y before x."""
+"""What boxes can be that are not x, y, width and height in pixels: corners, centres, shares of a side, y before x."""
 
 from __future__ import annotations
 

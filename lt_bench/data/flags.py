@@ -19,7 +19,7 @@ _PLAIN = {b"0", b"1", b"true", b"false", b"null"}
 
 
 def odd_flags(file: LVISFile) -> NDArray[np.bool_]:
-    """The annotations with such a mark, [A]. Python takes the text "0" for set, as it does every text but the empty one.
+    """The annotations with such a mark, [A]. Python takes any text for set, "0" too.
 
     Only those that are marked are read, and few of them parsed.
     """

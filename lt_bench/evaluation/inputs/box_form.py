@@ -35,6 +35,6 @@ def form_of_boxes(truth: GroundTruth, image: NDArray[np.int32], box: NDArray[np.
     best = max(otherwise, key=otherwise.__getitem__)
     if otherwise[best] >= max(FEWEST, CLEARLY * as_written):
         yield (
-            f"of {objects:,} objects, {as_written:,} have a box right on them, and {otherwise[best]:,} would have one if "
-            f"the boxes were {best}: bbox must be [x, y, width, height] in pixels"
+            f"of {objects:,} objects, {as_written:,} have a box right on them, and {otherwise[best]:,} would have one "
+            f"if the boxes were {best}: bbox must be [x, y, width, height] in pixels"
         )
