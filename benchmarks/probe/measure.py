@@ -58,7 +58,7 @@ def run_command(features: Path, work: Path, *options: str) -> dict[str, Any]:
                 "training_seconds": round(record.training_seconds, 3),
                 "evaluation_seconds": round(record.evaluation_seconds, 3),
                 "peak_bytes": record.memory.peak_bytes,
-                "AP": round(record.metrics.bbox.AP, 4),
+                "AP": round(record.metrics.of("bbox").AP, 4),
             }
             for record in records
         },

@@ -58,7 +58,7 @@ class Row:
 
 def row_of(record: ResultRecord, cell: Cell, evaluated: str) -> Row:
     """The row of a finished run."""
-    track, metrics = record.track, record.metrics.bbox
+    track, metrics = record.track, record.metrics.of("bbox")
     return Row(
         dataset=track.dataset,
         features=str(track.features),

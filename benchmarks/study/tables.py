@@ -52,7 +52,7 @@ def of_detectors(tracks: Sequence[Track]) -> str:
             if record.loss.name == loss and str(record.seed) == seed
         ]
         for record in found:
-            shown = [f"{100 * getattr(record.metrics.bbox, metric):.1f}" for metric in GROUPS]
+            shown = [f"{100 * getattr(record.metrics.of('bbox'), metric):.1f}" for metric in GROUPS]
             rows.append([features, dataset, f"{loss}, seed {seed}", record.track.recipe, *shown])
         if not found:
             rows.append([features, dataset, f"{loss}, seed {seed}", ABSENT, *[ABSENT] * len(GROUPS)])

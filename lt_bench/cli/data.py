@@ -133,7 +133,7 @@ def data_check(
     name = "own" if is_own else None
     known = dataset or (None if is_own else "lvis_v1")
     given = data_paths(known, folder, train_annotations, val_annotations, images, name)
-    alone = not any(datasets.have_masks(given))
+    alone = not box_only and not any(datasets.have_masks(given))
     masks = not (box_only or alone)
     paths, assumed = datasets.in_lvis_form(given, masks)
     for line in assumed:

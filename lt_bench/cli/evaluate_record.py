@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from lt_bench.evaluation.ap.average_precision import Evaluator
     from lt_bench.evaluation.inputs.reading import Reading
     from lt_bench.evaluation.metrics import Measured
-    from lt_bench.evaluation.terms import BoxOrMask
     from lt_bench.run.elsewhere import Named
 
 logger = logging.getLogger(__name__)
@@ -28,7 +27,6 @@ def record_asked_for(
     source: str | None,
     targets: tuple[Path, ...],
     metrics: Collection[str],
-    kinds: tuple[BoxOrMask, ...] | None,
 ) -> Named | None:
     """What the user says of the predictions; None where no record is wanted. Raises UserError for what is missing."""
     if form is None:
@@ -43,8 +41,6 @@ def record_asked_for(
         raise UserError("--as record is for predictions made elsewhere", "`run` writes the record of what it trains")
     if "ap" not in metrics:
         raise UserError("a record has LVIS AP, and no ap was asked for", "add ap to --metrics")
-    if kinds == ("segm",):
-        raise UserError("a record has the AP of boxes", "leave out --mask-only")
     for option, value in (("--name", name), ("--dataset", dataset)):
         if not (value or "").strip():
             raise UserError(f"--as record needs {option}", "say what the predictions are called, and of which data set")
@@ -76,8 +72,6 @@ def write_record(
     from lt_bench.evaluation.two_files import boxes_and_masks
     from lt_bench.run import elsewhere
 
-    if "bbox" not in measured.blocks()["metrics"]:
-        raise UserError(f"{targets[0]} has no boxes, and a record has their AP", "write a bbox for every detection")
     predictions = boxes_and_masks((targets[0], targets[1]))[1] if len(targets) == 2 else targets[0]
     elsewhere.write_record(folder, named, predictions, annotations, measured, evaluator, reading, seconds)
     logger.info(f"record: {folder / 'result.json'}; `verify {folder}` and `leaderboard --add {folder}` take it")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lt_bench.data import segmentation as masks
+from lt_bench.data.flags import odd_flags, odd_values
 from lt_bench.data.lvis import LVISFile
 from lt_bench.data.problem import (
     BOX_OUTSIDE,
@@ -25,7 +26,9 @@ from lt_bench.data.problem import (
     MALFORMED_SEGMENTATION,
     NO_SIZE,
     NOT_FINITE,
+    NOTHING_TO_EVALUATE,
     NOTHING_TO_TRAIN,
+    ODD_FLAG,
     POSITIVE_AND_NEGATIVE,
     UNKNOWN_CATEGORY,
     UNKNOWN_IMAGE,
@@ -59,6 +62,9 @@ def problems(file: LVISFile, is_train: bool, with_masks: bool = True) -> Iterato
             count = len(file.annotations)
             detail = f"of {count} annotations none has a box of a pixel in a listed image, an area, and no `ignore`"
             yield Problem(NOTHING_TO_TRAIN, "annotations", detail)
+    elif not measured_on(file).any():
+        detail = f"of {len(file.annotations)} annotations none has an area in a listed image, and no `ignore`"
+        yield Problem(NOTHING_TO_EVALUATE, "annotations", detail)
 
 
 def refused_by_evaluation(file: LVISFile, with_masks: bool) -> Iterator[Problem]:
@@ -75,7 +81,16 @@ def _refused(file: LVISFile) -> dict[str, Bools]:
         UNKNOWN_IMAGE: columns["image_row"] < 0,
         UNKNOWN_CATEGORY: ~np.isin(columns["category_id"], file.category_ids),
         NOT_FINITE: ~_finite(file),
+        ODD_FLAG: odd_flags(file),
     }
+
+
+def measured_on(file: LVISFile) -> Bools:
+    """The annotations that AP counts as objects to be found, [A]."""
+    columns = file.columns
+    with np.errstate(invalid="ignore"):
+        measured: Bools = (columns["area"] > 0) & (columns["area"] <= LARGEST_AREA) & ~columns["ignore"]
+    return measured & (columns["image_row"] >= 0)
 
 
 def sound_masks(file: LVISFile) -> Bools:
@@ -140,6 +155,8 @@ def _detail(kind: str, annotation: dict[str, Any], fault: int, size: tuple[int, 
         return f"the file lists no category {annotation['category_id']}"
     if kind == IGNORED_AREA:
         return f"area is {annotation['area']}, bbox x, y, w, h = {annotation['bbox']}"
+    if kind == ODD_FLAG:
+        return ", ".join(f"{name} is {value!r:.60}, expected 0 or 1" for name, value in odd_values(annotation).items())
     if kind == NOT_FINITE:
         return f"bbox x, y, w, h = {annotation['bbox']}, area {annotation.get('area')}"
     return f"bbox x, y, w, h = {annotation['bbox']}" + (f" in {size[0]} x {size[1]}" if size else "")

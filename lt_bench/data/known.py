@@ -127,6 +127,24 @@ KNOWN: Mapping[str, Known] = {
         "The objects of the Open Images challenge of 2019 that have masks, 300 classes, trained and validated on its "
         "public splits.",
     ),
+    "v3det": Known(
+        files=(("v3det_2023_v1_train.json", "v3det_2023_v1_val.json"),),
+        how_to_get=(
+            "To get V3Det: annotations, and the script that downloads the images, from https://github.com/V3Det/V3Det. "
+            "Put them into one folder as annotations/{train}, annotations/{val} and images/, and name that folder with "
+            "--data-root."
+        ),
+        layer="v3det",
+        folders=("V3Det",),
+        protocol=(
+            "V3Det's training and validation images, boxes alone, evaluated by LVIS's rules: annotations are taken for "
+            "exhaustive, and 300 detections count per image. The authors' evaluation forgives a detection of a class "
+            "where an object is annotated with an ancestor of it in the category tree; this one does not, so the "
+            "numbers can't be compared with published ones. The frequency groups are LVIS's: up to 10, up to 100, and "
+            "more training images."
+        ),
+        full_size=(13204, 29821),
+    ),
 }
 
 

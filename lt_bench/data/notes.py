@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lt_bench.data import segmentation as masks
-from lt_bench.data.content import LARGEST_AREA
+from lt_bench.data.boxes_of_masks import boxes_elsewhere
+from lt_bench.data.content import LARGEST_AREA, measured_on
 from lt_bench.data.lvis import LVISFile
+from lt_bench.data.row_keys import row_keys
 
-_PRIME = np.uint64(0x9E3779B97F4A7C15)
+NAMES_SHOWN = 5  # of categories, in notes
 SMALLEST_SIDE = 32  # pixels of an image that LVIS's recipe trains on (configs/_base_/datasets)
 
 
@@ -27,9 +31,17 @@ def on_evaluation(file: LVISFile) -> Iterator[str]:
             f"{name}: {_some(file, unseen, 'an area of 0, below, or beyond every image')}; {_classes(file, unseen)}: "
             "lvis-api leaves them out"
         )
+    if not measured_on(file).any():
+        yield f"{name}: no annotation counts as an object to be found, so that there is no AP"
+    yield from boxes_elsewhere(file)
     crowds = columns["crowd"] & ~columns["ignore"]
     if crowds.any():
         yield f"{name}: {_some(file, crowds, 'iscrowd set')}, which lvis-api ignores: each is one object"
+    if columns["ignore"].any():
+        yield (
+            f"{name}: {_some(file, columns['ignore'], 'ignore set')}: not evaluated; they need not be found, and one "
+            "detection of each is no mistake"
+        )
     if not file.exhaustive and not len(columns["neg_category_ids"]) and not _all_shown(file):
         yield (
             f"{name}: neg_category_ids is empty in all {len(file.images)} images, so that no detection of a class that "
@@ -41,14 +53,18 @@ def on_evaluation(file: LVISFile) -> Iterator[str]:
 def on_file(file: LVISFile, is_train: bool) -> Iterator[str]:
     """All that there is to say of `file`, in words."""
     columns, name = file.columns, file.path.name
+    shorter = columns["bbox"][:, 2:].min(axis=1, initial=np.inf)
+    narrow = (shorter > 0) & (shorter < 1)
+    if narrow.any():
+        then = "not trained on" if is_train else "hardly any detector finds such"
+        yield f"{name}: {_some(file, narrow, 'a box under a pixel wide or high')}: {then}"
     if is_train:
+        yield from boxes_elsewhere(file)
         crowds = columns["crowd"] & ~columns["ignore"]
         if crowds.any():
             yield f"{name}: {_some(file, crowds, 'iscrowd set')}: each is trained on as one object"
-        shorter = columns["bbox"][:, 2:].min(axis=1, initial=np.inf)
-        narrow = (shorter > 0) & (shorter < 1)
-        if narrow.any():
-            yield f"{name}: {_some(file, narrow, 'a box under a pixel wide or high')}: not trained on"
+        if columns["ignore"].any():
+            yield f"{name}: {_some(file, columns['ignore'], 'ignore set')}: not trained on"
         small = columns["image_size"].min(axis=1) < SMALLEST_SIDE
         if small.any():
             first = columns["image_id"][np.flatnonzero(small)[0]]
@@ -58,17 +74,24 @@ def on_file(file: LVISFile, is_train: bool) -> Iterator[str]:
             )
     else:
         yield from on_evaluation(file)
-    if columns["ignore"].any():
-        yield f"{name}: {_some(file, columns['ignore'], 'ignore set')}: not trained on, and not evaluated"
     outside = columns["mask_fault"] == masks.OUTSIDE
     if outside.any():
         yield f"{name}: {_some(file, outside, 'a polygon partly outside the image')}: that part is cut off"
     repeated = _repeated(file)
     if repeated.any():
         yield f"{name}: {_some(file, repeated, 'all but the id in common with another')}: an object counts twice"
-    for word, count in Counter(category.get("name") for category in file.categories).items():
-        if count > 1:
-            yield f"{name}: {count} categories are called {word!r}"
+    named = Counter(map(_name, file.categories))
+    if blank := sum(count for word, count in named.items() if not (word or "").strip()):
+        yield f"{name}: {blank} of {len(file.categories)} categories have a blank name"
+    shared = {word: count for word, count in named.items() if count > 1 and (word or "").strip()}
+    for word, count in islice(shared.items(), NAMES_SHOWN):
+        yield f"{name}: {count} categories are called {word!r}"
+    if len(shared) > NAMES_SHOWN:
+        yield f"{name}: {len(shared) - NAMES_SHOWN} more names are those of several categories"
+
+
+def _name(category: Mapping[str, Any]) -> str | None:
+    return category.get("name")
 
 
 def _some(file: LVISFile, which: NDArray[np.bool_], what: str) -> str:
@@ -102,11 +125,7 @@ def _repeated(file: LVISFile) -> NDArray[np.bool_]:
     columns = file.columns
     repeated = np.zeros(len(columns["area"]), dtype=bool)
     numbers = (columns["image_row"], columns["category_id"], *columns["bbox"].T, columns["area"])
-    keys: NDArray[np.uint64] = np.zeros(len(repeated), dtype=np.uint64)
-    for column in numbers:  # equal keys where all are equal, and nearly only there
-        keys *= _PRIME
-        keys ^= np.ascontiguousarray(column, dtype=np.float64).view(np.uint64)
-        keys ^= keys >> np.uint64(29)
+    keys = row_keys(numbers)
     order = np.argsort(keys, kind="stable")
     same = np.diff(keys[order]) == 0
     seen: dict[str, int] = {}

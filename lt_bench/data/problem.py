@@ -25,6 +25,8 @@ COUNTS = "counts disagree with the annotations"
 POSITIVE_AND_NEGATIVE = "category both annotated and listed as absent"
 UNKNOWN_LISTED_CATEGORY = "unknown category in an image's lists"
 NOTHING_TO_TRAIN = "nothing to train on"
+NOTHING_TO_EVALUATE = "nothing to evaluate on"
+ODD_FLAG = "iscrowd or ignore that is neither 0 nor 1"
 CATEGORIES = "train and val disagree"
 
 # In the order in which they are shown.
@@ -49,6 +51,8 @@ REMEDIES = {
     POSITIVE_AND_NEGATIVE: "remove the category from neg_category_ids",
     UNKNOWN_LISTED_CATEGORY: "correct the list, or add the category",
     NOTHING_TO_TRAIN: "give at least one object a box of a pixel or more inside its image",
+    NOTHING_TO_EVALUATE: "give the validation set objects, or name the file that has them",
+    ODD_FLAG: "write the number 0 or 1",
     CATEGORIES: "export both files with one list of categories: the same ids and names",
 }
 KINDS = tuple(REMEDIES)

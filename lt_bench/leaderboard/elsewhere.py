@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lt_bench.evaluation.terms import PLURALS
 from lt_bench.leaderboard import markdown
 from lt_bench.leaderboard.introduction import FULL_SIZE
 from lt_bench.leaderboard.markdown import escape
@@ -31,8 +32,9 @@ def elsewhere(dataset: str, table: Table) -> list[str]:
         *_sources(table),
         *_repeated(table),
     ]
-    if table.kind == "bbox":
-        facts.append("measured: boxes alone, so that APr, APc, APf, AP50 and AP75 are of boxes")
+    if len(kinds := table.records[0].kinds) == 1:
+        alone = PLURALS[kinds[0]]
+        facts.append(f"measured: {alone} alone, so that APr, APc, APf, AP50 and AP75 are of {alone}")
     full = FULL_SIZE.get(dataset, (data.classes, data.val_images))
     if full != (data.classes, data.val_images):
         facts.append(f"**not {escape(dataset)} in full**, which has {full[0]:,} categories and {full[1]:,} images")

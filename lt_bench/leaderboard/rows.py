@@ -74,9 +74,9 @@ def values(records: Iterable[ResultRecord], path: Iterable[str], difference: boo
 def in_tables(runs: Iterable[Run]) -> tuple[list[list[Row]], list[str]]:
     """The rows of each table, best main AP first, and which runs were left out.
 
-    One table per track, fingerprint, data, initialisation and main kind, ordered by these. Evidence that is not of the
-    same images and objects as most of its table's is taken from its run, and named as well: nothing follows from such a
-    difference.
+    One table per track, fingerprint, data, initialisation and kinds measured, ordered by these. Evidence that is not of
+    the same images and objects as most of its table's is taken from its run, and named as well: nothing follows from
+    such a difference.
     """
     runs = sorted(runs, key=lambda run: run.evidence is not None)  # of equal records, the one with evidence stays
     kept, replaced = newest(runs, lambda run: run.record)
@@ -108,7 +108,7 @@ def missing_seeds(rows: Sequence[Row]) -> dict[str, list[int]]:
 
 
 def _table_key(record: ResultRecord) -> tuple[str, ...]:
-    return *settings.setting(record, digits=None).values(), record.kind
+    return *settings.setting(record, digits=None).values(), *reversed(record.kinds)
 
 
 def _named(record: ResultRecord) -> str:

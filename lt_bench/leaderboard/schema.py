@@ -3,8 +3,8 @@
 The schema is closed (an unknown field is an error), bounded (no string or list can be huge) and versioned. A field
 that is added, removed or read differently makes a new `schema_version`. Version 2 added the metrics on request,
 version 3 the evidence and the seal, version 4 runs of a classifier alone on stored features, and records of boxes
-without masks, version 5 predictions that were made elsewhere; a record of an earlier version has none of them and is
-read and written as ever.
+without masks, version 5 predictions that were made elsewhere, version 6 records of masks without boxes; a record of an
+earlier version has none of them and is read and written as ever.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from lt_bench.evaluation import metrics as registry
 from lt_bench.evaluation.inputs.reading import CategoryIds, ImageIds
-from lt_bench.evaluation.terms import BoxOrMask
+from lt_bench.evaluation.terms import KINDS, PLURALS, BoxOrMask
 from lt_bench.leaderboard.not_known import (
     NOT_KNOWN,
     contradictions,
@@ -43,8 +43,8 @@ from lt_bench.leaderboard.schema_base import (
     since,
 )
 
-CURRENT: Final = 5  # version
-BOXES_ALONE_SINCE = 4
+CURRENT: Final = 6  # version
+WITHOUT_SINCE: dict[BoxOrMask, int] = {"segm": 4, "bbox": 6}  # the version that may lack what was there always
 PROBE = "probe"  # the schedule of a classifier that is trained alone
 
 
@@ -107,10 +107,17 @@ class Metrics(Model):
 
 
 class BoxAndMask(Extended):
-    """segm: absent where only boxes were measured."""
+    """segm: absent where only boxes were measured; bbox: where only masks were."""
 
-    bbox: Metrics
+    bbox: Metrics | None = None
     segm: Metrics | None = None
+
+    def of(self, kind: BoxOrMask) -> Metrics:
+        """Those of boxes or of masks. Raises ValueError where they were not measured."""
+        found: Metrics | None = getattr(self, kind)
+        if found is None:
+            raise ValueError(f"{PLURALS[kind]} were not measured")
+        return found
 
 
 class Gains(Model):
@@ -151,9 +158,9 @@ class Errors(Model):
 
 
 class BoxAndMaskErrors(Extended):
-    """segm: absent where only boxes were measured."""
+    """segm: absent where only boxes were measured; bbox: where only masks were."""
 
-    bbox: Errors
+    bbox: Errors | None = None
     segm: Errors | None = None
 
 
@@ -167,7 +174,7 @@ class ClassResult(Extended):
     frequency: Frequency
     image_count: Count
     instance_count: Count
-    bbox: AveragePrecision
+    bbox: AveragePrecision | None = None
     segm: AveragePrecision | None = None
     bbox_fixed: AveragePrecision | None = None
     segm_fixed: AveragePrecision | None = None
@@ -226,7 +233,7 @@ class ResultRecord(Extended):
     `lt_bench.leaderboard.seal`).
     """
 
-    schema_version: Literal[1, 2, 3, 4, 5] = CURRENT
+    schema_version: Literal[1, 2, 3, 4, 5, 6] = CURRENT
     loss: Loss
     track: Track
     fingerprint: Sha256
@@ -292,34 +299,43 @@ class ResultRecord(Extended):
         return self
 
     @model_validator(mode="after")
-    def _masks_everywhere_or_nowhere(self) -> ResultRecord:
-        there = dict(self._masks())
-        if self.metrics.segm is not None:
-            missing = next((place for place, found in there.items() if not found), None)
-            if missing:
-                raise ValueError(f"{missing} is missing, though metrics.segm says that masks were measured")
-            return self
-        if self.schema_version < BOXES_ALONE_SINCE:
-            raise ValueError(f"schema_version {self.schema_version} has masks, and metrics.segm is missing")
-        there |= {"ap_boundary": self.ap_boundary is not None}
-        there |= {f"per_class.{row.id}.segm_fixed": row.segm_fixed is not None for row in self.per_class}
-        there |= {f"per_class.{row.id}.boundary": row.boundary is not None for row in self.per_class}
-        surplus = next((place for place, found in there.items() if found), None)
-        if surplus:
-            raise ValueError(f"{surplus} is of masks, and metrics.segm says that none were measured")
+    def _each_kind_everywhere_or_nowhere(self) -> ResultRecord:
+        if not self.kinds:
+            raise ValueError("metrics has neither bbox nor segm")
+        for kind, word in PLURALS.items():
+            places = list(self._places(kind))
+            if kind in self.kinds:
+                missing = next((place for place, found, owed in places if owed and not found), None)
+                if missing:
+                    raise ValueError(f"{missing} is missing, though metrics.{kind} says that {word} were measured")
+                continue
+            if self.schema_version < WITHOUT_SINCE[kind]:
+                raise ValueError(f"schema_version {self.schema_version} has {word}, and metrics.{kind} is missing")
+            surplus = next((place for place, found, _ in places if found), None)
+            if surplus:
+                raise ValueError(f"{surplus} is of {word}, and metrics.{kind} says that none were measured")
+        if "bbox" not in self.kinds and self.elsewhere is None:
+            raise ValueError("metrics.bbox is missing: only predictions made elsewhere are measured by masks alone")
         return self
 
-    def _masks(self) -> Iterator[tuple[str, bool]]:
-        """Where masks must be as soon as they were measured, and whether they are there."""
+    def _places(self, kind: BoxOrMask) -> Iterator[tuple[str, bool, bool]]:
+        """Where there are numbers of boxes or of masks: the place, whether they are there, and whether they must be as
+        soon as that kind was measured."""
         for name, block in (("metrics", self.metrics), ("ap_fixed", self.ap_fixed), ("errors", self.errors)):
             if block is not None:
-                yield f"{name}.segm", block.segm is not None
-        yield from ((f"per_class.{row.id}.segm", row.segm is not None) for row in self.per_class)
+                yield f"{name}.{kind}", getattr(block, kind) is not None, True
+        if kind == "segm":
+            yield "ap_boundary", self.ap_boundary is not None, False
+        for row in self.per_class:
+            yield f"per_class.{row.id}.{kind}", getattr(row, kind) is not None, True
+            yield f"per_class.{row.id}.{kind}_fixed", getattr(row, f"{kind}_fixed") is not None, False
+            if kind == "segm":
+                yield f"per_class.{row.id}.boundary", row.boundary is not None, False
 
     @property
     def kinds(self) -> tuple[BoxOrMask, ...]:
-        """What was measured: boxes, or boxes and masks."""
-        return ("bbox",) if self.metrics.segm is None else ("bbox", "segm")
+        """What was measured: boxes, masks, or both."""
+        return tuple(kind for kind in KINDS if getattr(self.metrics, kind) is not None)
 
     @property
     def kind(self) -> BoxOrMask:

@@ -24,9 +24,9 @@ Flag = Annotated[bool, Field(strict=True)]
 Frequency = Literal["r", "c", "f"]
 HyperParameter = Flag | Annotated[int, Field(strict=True)] | Annotated[float, Field(strict=True)] | Text
 
-# The version that brought a field that may be absent; all others came with version 2. Masks were there from the start,
-# and may be absent since version 4.
-SINCE = {"segm": 1, "evidence": 3, "seal": 3, "features": 4, "elsewhere": 5}
+# The version that brought a field that may be absent; all others came with version 2. Boxes and masks were there from
+# the start; masks may be absent since version 4, boxes since version 6.
+SINCE = {"bbox": 1, "segm": 1, "evidence": 3, "seal": 3, "features": 4, "elsewhere": 5}
 
 
 def _in_unit_interval_or_absent(value: float) -> float:

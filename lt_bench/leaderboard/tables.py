@@ -52,8 +52,8 @@ class Table:
 
 
 def tables(runs: Iterable[Run]) -> tuple[list[Table], list[str]]:
-    """One table per track, fingerprint, data, initialisation and main kind, ordered by these, and which runs were left
-    out.
+    """One table per track, fingerprint, data, initialisation and kinds measured, ordered by these, and which runs were
+    left out.
     """
     groups, problems = in_tables(runs)
     return [_table(rows) for rows in groups], problems
@@ -96,7 +96,7 @@ def _cells(metric: Metric, runs: Sequence[ResultRecord], group: tuple[str, ...] 
         column.name: cells.mean_and_deviation(
             values(runs, (metric.record_field, *group, *column.path), column.difference)
         )
-        for column in metric.columns(runs[0].kind)
+        for column in metric.columns(runs[0].kinds)
     }
 
 

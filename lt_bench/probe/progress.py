@@ -86,6 +86,6 @@ def summary(outcome: Outcome) -> str:
     record = outcome.record
     if record is None:
         return f"failed: {outcome.reason}"
-    values = record.metrics.bbox.model_dump()
+    values = record.metrics.of("bbox").model_dump()
     figures = ", ".join(f"{name} {100 * values[name]:.2f}" for name in ("AP", "APr", "APc", "APf") if values[name] >= 0)
     return f"{figures} ({record.training_seconds:.1f} s + {record.evaluation_seconds:.1f} s)"

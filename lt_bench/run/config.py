@@ -122,6 +122,8 @@ def _set_heads(cfg: Config, experiment: Experiment, recipe: Mapping[str, Any], t
         head.num_classes = stats.num_classes
         head.cls_predictor_cfg = recipe["classifier"]
         head.prior_prob = recipe["prior_prob"]
+        if recipe.get("class_agnostic_boxes", False):
+            head.reg_class_agnostic = True
         head.loss_cls = loss_cls
     for head in as_list(cfg.model.roi_head.get("mask_head") or ()):
         head.num_classes = stats.num_classes

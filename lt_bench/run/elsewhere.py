@@ -61,7 +61,7 @@ def write_record(
     """Write record, evidence and AP by class into `folder`, and a link to the predictions.
 
     measured: with evidence. predictions: the file that the evidence is of. seconds: that measuring took. Raises
-    UserError when the annotations' categories lack what a record says of them, or there is no AP of boxes.
+    UserError when the annotations' categories lack what a record says of them.
     """
     evidence = measured.evidence
     assert evidence is not None

@@ -18,7 +18,7 @@ def test_boxes_where_there_are_no_masks(tmp_path: Path) -> None:
     content = as_json(*folders)
     assert (content["kind"], content["notes"]) == ("bbox", ["boxes are compared: none of the runs has masks"])
     for loss, folder in zip(content["losses"], folders, strict=True):
-        assert loss["metrics"]["AP"]["values"] == pytest.approx([read(folder / "result.json").metrics.bbox.AP])
+        assert loss["metrics"]["AP"]["values"] == pytest.approx([read(folder / "result.json").metrics.of("bbox").AP])
     refused = compare(*folders, "--kind", "segm")
     assert refused.exit_code == 2 and "knows nothing of masks" in refused.stderr
 

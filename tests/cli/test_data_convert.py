@@ -13,7 +13,9 @@ from coco_form import small_set, write_set
 from pycocotools import mask as coco_masks
 
 from lt_bench.cli import main
+from lt_bench.data.dataset import in_lvis_form
 from lt_bench.data.find_known import find
+from lt_bench.data.lvis import DataPaths
 
 
 @pytest.fixture
@@ -158,3 +160,31 @@ def test_who_looks_for_lvis_is_told_how_to_use_what_is_there(coco: dict[str, Pat
     done = call(*arguments)
     files = ("coco/annotations/instances_train2017.json", "coco/annotations/instances_val2017.json")
     assert f"--train-annotations {files[0]} --val-annotations {files[1]} --images coco" in done.output
+
+
+def test_boxes_alone_stay_boxes_where_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LT_BENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    content = small_set()
+    for split in content.values():
+        for annotation in split["annotations"]:
+            del annotation["segmentation"]
+    coco = write_set(tmp_path / "coco", content)
+    done = call("data", "convert", "coco", "--out", "boxes", "--no-masks-of-boxes")
+    assert done.exit_code == 0 and "polygons were made" not in done.output
+    written = find("lvis_v1", Path("boxes"))
+    for name in ("train", "val"):
+        entries = json.loads(getattr(written, name).read_text(encoding="utf-8"))["annotations"]
+        assert entries and not any("segmentation" in entry for entry in entries)
+        assert [entry["bbox"] for entry in entries] == [entry["bbox"] for entry in content[name]["annotations"]]
+    own = DataPaths("mine", coco["train"], coco["val"], tmp_path / "coco", is_own=True)
+    in_place, _ = in_lvis_form(own, masks=False)
+    assert [in_place.train.read_bytes(), in_place.val.read_bytes()] == [
+        written.train.read_bytes(),
+        written.val.read_bytes(),
+    ]
+    files = ("--train-annotations", coco["train"], "--val-annotations", coco["val"], "--images", "coco")
+    for what in (("boxes",), files):
+        checked = call("data", "check", *what)
+        assert checked.exit_code == 0, checked.output
+        assert "no annotation has a mask" in checked.output and "polygons were made" not in checked.output

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lt_bench.cli import main
+from lt_bench.leaderboard.results import load_results
 from lt_bench.leaderboard.store import read
 
 SET = Path(__file__).parents[1] / "evaluation" / "small_set"
@@ -43,7 +44,7 @@ def test_foreign_predictions_become_a_verified_row(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     record = read(tmp_path / "record" / "result.json")
     assert record.elsewhere is not None and record.elsewhere.file == "theirs.json"
-    assert f"{100 * record.metrics.bbox.AP:.2f}" == "63.49"  # lvis-api 0.5.3
+    assert f"{100 * record.metrics.of('bbox').AP:.2f}" == "63.49"  # lvis-api 0.5.3
     verified = call("verify", tmp_path / "record", "--annotations", ANNOTATIONS)
     assert verified.exit_code == 0, verified.output
     assert verified.stdout.startswith("verified: ")
@@ -91,6 +92,48 @@ def test_boxes_alone_and_two_files(tmp_path: Path) -> None:
     assert record.elsewhere.file == "pred.json"
 
 
+def test_masks_alone_become_a_verified_row_in_a_table_of_their_own(tmp_path: Path) -> None:
+    masks = [{key: row[key] for key in row if key != "bbox"} for row in rows()]
+    done = recorded(tmp_path, masks, *NAMED, "--metrics", "ap,ap_fixed,ap_boundary,errors")
+    assert done.exit_code == 0, done.output
+    path = tmp_path / "record" / "result.json"
+    record = read(path)
+    assert (record.kinds, record.kind, record.schema_version) == (("segm",), "segm", 6)
+    assert f"{100 * record.metrics.of('segm').AP:.2f}" == "63.49"  # lvis-api 0.5.3
+    assert "bbox" not in path.read_text(encoding="utf-8")
+    found = load_results(tmp_path / "record")
+    assert set(found.kind) == {"segm"}
+    assert "bbox" not in (tmp_path / "record" / "per_class.csv").read_text(encoding="utf-8")
+    verified = call("verify", tmp_path / "record", "--annotations", ANNOTATIONS)
+    assert verified.exit_code == 0, verified.output
+
+    both = recorded(tmp_path / "other", rows(), *NAMED[:3], "both", *NAMED[4:])
+    assert both.exit_code == 0, both.output
+    assert recorded(tmp_path / "asked", rows(), *NAMED[:3], "asked", *NAMED[4:], "--mask-only").exit_code == 0
+    assert read(tmp_path / "asked" / "record" / "result.json").metrics == record.metrics
+    board = tmp_path / "board"
+    for folder in (tmp_path, tmp_path / "other"):
+        added = call("leaderboard", "--folder", board, "--add", folder / "record", "--strict")
+        assert added.exit_code == 0, added.output
+    page = (board / "small.md").read_text(encoding="utf-8")
+    parts = page.split("## Measured from predictions made elsewhere")[1:]
+    of_masks, of_both = sorted(parts, key=lambda part: "box AP" in part)
+    assert "| their model" in of_masks and "measured: masks alone" in of_masks and "box" not in of_masks
+    assert "| both" in of_both and "box AP" in of_both and "alone" not in of_both
+    compare = ("compare", tmp_path / "record", tmp_path / "other" / "record")
+    assert call(*compare).exit_code == 0
+    assert "knows nothing of boxes" in call(*compare, "--kind", "bbox").output
+
+
+def test_altered_masks_are_named(tmp_path: Path) -> None:
+    assert recorded(tmp_path, rows(), *NAMED, "--mask-only").exit_code == 0
+    path = tmp_path / "record" / "result.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["metrics"]["segm"]["APc"] = 0.75
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert "metrics.segm.APc: recorded 0.75, found 0.6" in call("verify", path).stdout
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -98,7 +141,6 @@ def test_boxes_alone_and_two_files(tmp_path: Path) -> None:
         (("--as", "record", "--name", "x", "--dataset", " "), "--as record needs --dataset"),
         (("--name", "x"), "--name is for a record"),
         (("--run", "1"), "--run is for a record"),
-        ((*NAMED, "--mask-only"), "a record has the AP of boxes"),
         ((*NAMED, "--metrics", "errors"), "no ap was asked for"),
         ((*NAMED[:3], "x" * 201, *NAMED[4:]), "--name has 201 characters"),
     ],

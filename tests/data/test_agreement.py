@@ -173,3 +173,16 @@ def test_notes_of_a_check_that_was_passed_are_said_at_each_run(
             datasets.verify(data)
         assert "neg_category_ids is empty" in caplog.text
         monkeypatch.setattr("lt_bench.data.verify.check_both", lambda *given, **options: pytest.fail("checked again"))
+
+
+def test_many_names_of_several_categories_are_a_few_notes(root: Path) -> None:
+    def double(*contents: dict[str, Any]) -> None:
+        twin = {**contents[0]["categories"][0], "image_count": 0, "instance_count": 0}
+        for content in contents:
+            content["categories"] += [{**twin, "id": 100 + n, "name": f"twin {n // 2}"} for n in range(16)]
+
+    notes = check(root, double).notes
+    assert [note for note in notes if "train" in note] == [
+        *(f"lvis_v1_train.json: 2 categories are called 'twin {n}'" for n in range(5)),
+        "lvis_v1_train.json: 3 more names are those of several categories",
+    ]

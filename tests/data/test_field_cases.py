@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from lt_bench.cli import main
 from lt_bench.data import dataset as datasets
 from lt_bench.data import lvis
 from lt_bench.data.exclusion import read_exclusions
@@ -106,3 +108,32 @@ def test_an_image_is_left_out_of_its_own_split(case: Path) -> None:
         datasets.verify(data, read_exclusions(case / "exclude.txt", *ids))
     (case / "exclude.txt").write_text("train:2")
     datasets.verify(data, read_exclusions(case / "exclude.txt", *ids))
+
+
+@pytest.mark.parametrize("evaluator", EVALUATORS)
+@pytest.mark.parametrize("case", [f"11-box-only-{how}" for how in ("empty", "missing", "null")], indirect=True)
+def test_boxes_alone_are_evaluated_and_are_for_a_detector_without_masks(
+    case: Path, shared: Path, evaluator: Evaluator
+) -> None:
+    assert evaluated(case, shared, evaluator, ("bbox",)) == {63.49}
+    with pytest.raises(UserError, match="annotation") as caught:
+        evaluated(case, shared, evaluator)
+    assert "--box-only" in caught.value.remedy
+    with pytest.raises(UserError, match="boxes alone") as caught:
+        datasets.load(datasets.find("lvis_v1", case))
+    assert "--detector faster_rcnn" in caught.value.remedy
+    data = datasets.load(datasets.find("lvis_v1", case), masks=False)
+    datasets.verify(data, masks=False)
+    assert not data.assumed
+    checked = CliRunner().invoke(main, ["data", "check", str(case)])
+    assert checked.exit_code == 0 and "boxes alone can be trained" in checked.output
+
+
+@pytest.mark.parametrize("case", ["16a"], indirect=True)
+def test_faulty_masks_are_no_matter_to_a_detector_without_masks(case: Path) -> None:
+    data = datasets.load(datasets.find("lvis_v1", case), masks=False)
+    datasets.verify(data, masks=False)
+    with pytest.raises(UserError, match="empty segmentation"):
+        datasets.verify(data)
+    assert CliRunner().invoke(main, ["data", "check", str(case), "--box-only"]).exit_code == 0
+    assert CliRunner().invoke(main, ["data", "check", str(case)]).exit_code == 1

@@ -188,6 +188,10 @@ PLANTED: list[tuple[Callable[[SmallSet], Any], str, str]] = [
     (shape(3, packed(height=HEIGHT + 1)), kinds.MALFORMED_SEGMENTATION, A14),
     (shape(3, {"size": [HEIGHT, WIDTH], "counts": "~~ é"}), kinds.MALFORMED_SEGMENTATION, A14),
     (shape(3, {"size": [HEIGHT, WIDTH], "counts": "PPPP"}), kinds.MALFORMED_SEGMENTATION, A14),
+    (set_in("annotations", 0, iscrowd="0"), kinds.ODD_FLAG, A11),
+    (set_in("annotations", 0, iscrowd=2), kinds.ODD_FLAG, A11),
+    (add(ignore=[0]), kinds.ODD_FLAG, A99),
+    (add(ignore=float("nan"), iscrowd=1), kinds.ODD_FLAG, A99),
     (add(category_id=4), kinds.UNKNOWN_CATEGORY, A99),
     (add(image_id=123), kinds.UNKNOWN_IMAGE, "annotation 99 (image 123)"),
     (large_id, kinds.LARGE_ID, f"image {2**60}"),
@@ -212,7 +216,7 @@ def test_a_planted_problem_is_found_and_nothing_else(
 
 
 def test_every_kind_is_planted() -> None:
-    among_others = {kinds.NO_SIZE, kinds.NOTHING_TO_TRAIN, kinds.CATEGORIES}
+    among_others = {kinds.NO_SIZE, kinds.NOTHING_TO_TRAIN, kinds.NOTHING_TO_EVALUATE, kinds.CATEGORIES}
     assert {kind for _, kind, _ in PLANTED} == set(kinds.KINDS) - among_others
 
 
@@ -228,6 +232,15 @@ def test_a_training_file_without_anything_to_train_on_is_named(small: SmallSet) 
         annotation["bbox"] = [5, 5, 0.5, 0.5]
     assert [problem.kind for problem in small.check()] == [kinds.NOTHING_TO_TRAIN]
     assert small.check(is_train=False) == []
+
+
+@pytest.mark.parametrize("changes", [{"ignore": 1}, {"ignore": True}, None])
+def test_a_validation_file_without_anything_to_evaluate_on_is_named(small: SmallSet, changes: Any) -> None:
+    if changes is None:
+        small.data["annotations"].clear()
+    for annotation in small.data["annotations"]:
+        annotation |= changes
+    assert [problem.kind for problem in small.check(is_train=False)] == [kinds.NOTHING_TO_EVALUATE]
 
 
 def test_all_problems_are_listed_and_can_be_traced_to_their_image(small: SmallSet) -> None:

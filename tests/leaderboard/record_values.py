@@ -12,14 +12,24 @@ DECOUPLED = {
     **{"dataset": "made", "detector": "mask_rcnn", "backbone": "r50", "schedule": "probe", "recipe": "common"},
     "features": FEATURES,
 }
+OF_BOXES = ("bbox", "bbox_fixed")
 OF_MASKS = ("segm", "segm_fixed", "boundary", "ap_boundary")
 
 
 def boxes_alone(content: Any) -> Any:
     """A record's content without all that is of masks."""
+    return _without(content, OF_MASKS)
+
+
+def masks_alone(content: Any) -> Any:
+    """A record's content without all that is of boxes."""
+    return _without(content, OF_BOXES)
+
+
+def _without(content: Any, names: tuple[str, ...]) -> Any:
     if isinstance(content, dict):
-        return {key: boxes_alone(value) for key, value in content.items() if key not in OF_MASKS}
-    return [boxes_alone(value) for value in content] if isinstance(content, list | tuple) else deepcopy(content)
+        return {key: _without(value, names) for key, value in content.items() if key not in names}
+    return [_without(value, names) for value in content] if isinstance(content, list | tuple) else deepcopy(content)
 
 
 def metrics(value: float, **others: float) -> dict[str, float]:

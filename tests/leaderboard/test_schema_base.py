@@ -1,4 +1,4 @@
-"""What came with version 4: boxes without masks, and tracks of a classifier alone. What was before stays."""
+"""What came with versions 4 and 6: boxes or masks alone, and tracks of a classifier alone. What was before stays."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_elsewhere import elsewhere
 from pydantic import ValidationError
-from record_values import DECOUPLED, boxes_alone, errors, metrics
+from record_values import DECOUPLED, boxes_alone, errors, masks_alone, metrics
 
 from lt_bench.leaderboard import ResultRecord, read, record_path, write
 from lt_bench.leaderboard.seal import broken
@@ -66,6 +67,24 @@ def test_masks_are_everywhere_or_nowhere(make_record) -> None:
     rows = [boxes["per_class"][0], *masks["per_class"][1:]]
     with pytest.raises(ValidationError, match=r"per_class\.3\.segm is missing"):
         ResultRecord.model_validate({**masks, "per_class": rows})
+
+
+def test_boxes_are_missing_everywhere_or_nowhere_and_only_of_predictions_made_elsewhere(make_record) -> None:
+    trained = make_record(**FURTHER)
+    content = masks_alone(content_of(elsewhere(trained)))
+    assert ResultRecord.model_validate(content).kinds == ("segm",)
+    with pytest.raises(ValidationError, match="only predictions made elsewhere"):
+        ResultRecord.model_validate(masks_alone(content_of(trained)))
+    with pytest.raises(ValidationError, match="schema_version 5 has boxes"):
+        ResultRecord.model_validate({**content, "schema_version": 5})
+    with pytest.raises(ValidationError, match="neither bbox nor segm"):
+        ResultRecord.model_validate({**content, "metrics": {}})
+    for place in ("ap_fixed", "errors"):
+        with pytest.raises(ValidationError, match=rf"{place}\.bbox is of boxes"):
+            ResultRecord.model_validate({**content, place: content_of(trained)[place]})
+    rows = [{**content["per_class"][0], "bbox": 0.5}, *content["per_class"][1:]]
+    with pytest.raises(ValidationError, match=r"per_class\.3\.bbox is of boxes"):
+        ResultRecord.model_validate({**content, "per_class": rows})
 
 
 @pytest.mark.parametrize("version", [1, 2, 3])

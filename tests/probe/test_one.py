@@ -37,14 +37,14 @@ def test_records_of_all_losses_verify(loss: str, planner: Planner, tmp_path: Pat
     assert found.status == "verified" and found.problems == ()
     assert {"config", "evidence", "AP by class", "predictions", "seal"} <= set(found.checked)
     measured = measure(run.annotations, RunFolder(run.folder).predictions, kinds=BOXES, evaluator="lvis")
-    assert measured.blocks()["metrics"]["bbox"] == record.metrics.bbox.model_dump()
+    assert measured.blocks()["metrics"]["bbox"] == record.metrics.of("bbox").model_dump()
     assert record.metrics.segm is None and record.track.features == "ce_0_abcdef01"
     assert record.iterations == 30 and record.seed == 1 and record.overrides == ("--steps 30",)
 
 
 def test_training_helps(features: FeatureSet, tmp_path: Path) -> None:
     few, many = (run_probe(Planner(features, Settings(steps=n)).run("ce", {}, 0, tmp_path)) for n in (1, 150))
-    assert many.metrics.bbox.AP > few.metrics.bbox.AP + 0.2
+    assert many.metrics.of("bbox").AP > few.metrics.of("bbox").AP + 0.2
 
 
 def test_the_same_again_whatever_came_before(planner: Planner, tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_one_that_lost_something_is_done_again(lost: str, run: ProbeRun) -> None
 def test_an_altered_record_is_refused(run: ProbeRun) -> None:
     record = run_probe(run)
     result = RunFolder(run.folder).result
-    result.write_text(result.read_text().replace(f'"AP": {record.metrics.bbox.AP!r}', '"AP": 0.987'))
+    result.write_text(result.read_text().replace(f'"AP": {record.metrics.of("bbox").AP!r}', '"AP": 0.987'))
     with pytest.raises(UserError, match="changed after the run wrote it"):
         run_probe(run)
 

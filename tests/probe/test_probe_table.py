@@ -21,10 +21,10 @@ def test_a_row_for_each_group() -> None:
     groups = {"ce": records(0.4, 3), "seesaw": records(0.6, 1)}
     lines = table(groups, "loss").splitlines()
     assert lines[0].split() == ["loss", "AP", "APr", "APc", "APf", "seeds"]
-    values = [100 * record.metrics.bbox.AP for record in groups["ce"]]
+    values = [100 * record.metrics.of("bbox").AP for record in groups["ce"]]
     assert f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}" in lines[2]
     assert lines[2].endswith("3")
-    assert f" {100 * groups['seesaw'][0].metrics.bbox.AP:.2f} " in lines[3] and "±" not in lines[3]
+    assert f" {100 * groups['seesaw'][0].metrics.of('bbox').AP:.2f} " in lines[3] and "±" not in lines[3]
 
 
 def test_groups_are_in_the_order_that_was_asked_for(planner: Planner, tmp_path: Path) -> None:

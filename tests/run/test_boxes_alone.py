@@ -55,11 +55,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run of two iterations in work/, and its board."""
     root = tmp_path_factory.mktemp("boxes")
     coco = write_set(root / "coco", boxes_alone(segmentation=[]))
-    said = call(
-        root,
-        *("run", "--loss", "ecm", *FASTER, *TINY, *files(coco), *OWN),
-        *("--work-dir", "work", "--leaderboards", "boards"),
-    )
+    where = ("--work-dir", "work", "--leaderboards", "boards")
+    said = call(root, "run", "--loss", "ecm", *FASTER, *TINY, *files(coco), *OWN, *where)
     assert "evaluating boxes\n" in said and "polygons were made" not in said
     return root
 

@@ -47,6 +47,7 @@ def test_from_its_files_to_a_table(name: str, tmp_path: Path, monkeypatch: pytes
     page = (tmp_path / "boards" / f"{name}.md").read_text(encoding="utf-8")
     assert KNOWN[name].protocol in page
     assert re.search(r"\*\*Not \S+ in full:\*\*", page)  # a miniature is not passed off as the data set
+    assert record.metrics.bbox is not None
     said = call("eval", str(folder.predictions), *of)
     assert f"{100 * record.metrics.bbox.AP:.2f}" in said
     call("verify", "run")

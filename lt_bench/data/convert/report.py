@@ -41,6 +41,8 @@ def described(source: Source, counted: Counted, options: Options, changes: writi
     if missing := changes[writing.NO_MASK]:
         made = changes[writing.BOX_MASKS]
         lacking = f"masks: {missing:,} of {annotations:,} annotations have none"
+        if missing == changes[writing.WRITTEN]:
+            lacking = f"masks: no annotation has one ({missing:,} annotations)"
         yield f"{lacking}; {made:,} polygons were made of boxes, so mask AP says nothing of them" if made else lacking
 
 

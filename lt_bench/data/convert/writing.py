@@ -20,7 +20,7 @@ BATCH = 1 << 10  # entries that are written at once
 MOST_LISTED = 20_000_000
 Changes = Counter[str]
 MASK_AREAS, BOX_AREAS, NO_AREA = "areas of masks", "areas of boxes", "no area"
-BOX_MASKS, NO_MASK = "masks of boxes", "no mask"
+BOX_MASKS, NO_MASK, WRITTEN = "masks of boxes", "no mask", "written"
 
 
 def lvis_json(
@@ -89,6 +89,7 @@ def _annotations(source: Source, counted: Counted, options: Options, changes: Ch
                 annotation["iscrowd"] = 0
         source.finish(annotation)
         _complete(annotation, counted, options, changes)
+        changes[WRITTEN] += 1
         yield annotation
 
 

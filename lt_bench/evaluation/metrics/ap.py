@@ -24,5 +24,5 @@ AP = Metric(
     title="LVIS AP",
     measure=_measure,
     text_tables=lambda block: [ap_table({name: block[kind] for kind, name in KINDS.items() if kind in block})],
-    columns=lambda kind: ap_columns(kind, ("APr", "APc", "APf", "AP50", "AP75")),
+    columns=lambda kinds: ap_columns(kinds, ("APr", "APc", "APf", "AP50", "AP75")),
 )

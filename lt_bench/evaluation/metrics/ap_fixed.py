@@ -33,6 +33,6 @@ AP_FIXED = Metric(
     text_tables=lambda block: [
         ap_table({f"{name}, AP_fixed": block[kind] for kind, name in KINDS.items() if kind in block})
     ],
-    columns=lambda kind: ap_columns(kind, ("APr", "APc", "APf"), "_fixed"),
+    columns=lambda kinds: ap_columns(kinds, ("APr", "APc", "APf"), "_fixed"),
     detections_per_image=1000,
 )

@@ -69,6 +69,7 @@ class Metric:
     for, in a new `schema_version`.
 
     What a page shows of it depends on the main kind of its records: masks, or boxes where no masks were measured.
+    It is the last of what was measured.
     """
 
     name: str  # on the command line
@@ -76,7 +77,7 @@ class Metric:
     title: str  # {kinds} stands for "masks" or "boxes"
     measure: Callable[[Inputs], Measurement]  # raises UserError where it can't
     text_tables: Callable[[Block], Sequence[TextTable]]  # for a terminal; those with the same headers are shown as one
-    columns: Callable[[BoxOrMask], Sequence[Column]]  # of its table on a page, by the main kind
+    columns: Callable[[Sequence[BoxOrMask]], Sequence[Column]]  # of its table on a page, by what was measured
     groups: Mapping[str, str] = field(default_factory=dict)  # rows per loss: label -> name below the kind in a block
     needs_masks: bool = False  # beside boxes
     evaluator: Evaluator | None = None  # the only one that can measure it
@@ -88,10 +89,12 @@ class Metric:
         return self.title.format(kinds=PLURALS[kind])
 
 
-def ap_columns(kind: BoxOrMask, names: Sequence[str], suffix: str = "") -> tuple[Column, ...]:
-    """AP of the main kind, further numbers of it, and the AP of boxes beside that of masks. suffix: of AP's name."""
+def ap_columns(kinds: Sequence[BoxOrMask], names: Sequence[str], suffix: str = "") -> tuple[Column, ...]:
+    """AP of the main kind, which is the last of `kinds`, further numbers of it, and the AP of boxes beside that of
+    masks. suffix: of AP's name."""
+    *others, kind = kinds
     main = Column(f"{KINDS[kind]} AP{suffix}", (kind, "AP"))
-    beside = (Column(f"box AP{suffix}", ("bbox", "AP")),) if kind == "segm" else ()
+    beside = (Column(f"{KINDS[other]} AP{suffix}", (other, "AP")) for other in others)
     return main, *(Column(name, (kind, name)) for name in names), *beside
 
 

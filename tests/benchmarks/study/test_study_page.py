@@ -65,7 +65,10 @@ def test_pairs_are_those_whose_means_differ(found: dict[tuple[str, str | None], 
     one = compare_tracks(found["plain", FEATURES], found["plain", SECOND], "AP")
     assert one is not None
     means = [
-        {name: float(np.mean([record.metrics.bbox.AP for record in row.records])) for name, row in track.rows.items()}
+        {
+            name: float(np.mean([record.metrics.of("bbox").AP for record in row.records]))
+            for name, row in track.rows.items()
+        }
         for track in (found["plain", FEATURES], found["plain", SECOND])
     ]
     for side, pairs in zip(means, (one.pairs.first, one.pairs.second), strict=True):
@@ -117,7 +120,7 @@ def test_only_rows_with_the_recipes_settings_are_reported() -> None:
 def test_the_tail_is_told_with_intervals(found: dict[tuple[str, str | None], Track]) -> None:
     (one,) = tails_of(list(found.values()))
     plain, common = (
-        np.array([record.metrics.bbox.APr for record in found[recipe, FEATURES].rows["ce"].records])
+        np.array([record.metrics.of("bbox").APr for record in found[recipe, FEATURES].rows["ce"].records])
         for recipe in ("plain", "common")
     )
     rise = one.changes["ce"]["APr"]

@@ -18,7 +18,7 @@ from lt_bench.data.convert import forms
 from lt_bench.data.convert.source import Entry, Source
 from lt_bench.data.image_files import Split, images_near
 from lt_bench.data.known import KNOWN, Known
-from lt_bench.errors import DataNotFoundError
+from lt_bench.errors import DataNotFoundError, UserError
 from lt_bench.run.experiment import Experiment
 from lt_bench.utils.files import sha256_of
 
@@ -81,8 +81,10 @@ def test_it_is_found_read_and_checked_by_its_name(root: Path, monkeypatch: pytes
         root,
         "lines",
     )
-    data = datasets.load(paths)
-    datasets.verify(data)
+    with pytest.raises(UserError, match=r"train\.txt has boxes alone"):
+        datasets.load(paths)
+    data = datasets.load(paths, masks=False)
+    datasets.verify(data, masks=False)
     assert data.paths.train.suffix == ".json" and data.given == paths
     assert [(each["name"], each["image_count"], each["instance_count"]) for each in data.train.categories] == [
         ("cat", 2, 2),
@@ -96,15 +98,16 @@ def test_it_is_found_read_and_checked_by_its_name(root: Path, monkeypatch: pytes
     monkeypatch.setenv("LT_BENCH_DATA", str(root.parent))
     assert call("data", "check", "--dataset", "pets").output == checked.output
     assert f"{root / 'train.txt'}: form of LVIS" in checked.output
+    assert "no annotation has a mask" in checked.output and "polygons" not in checked.output
 
 
 def test_a_change_in_any_of_its_files_or_of_its_reader_is_noticed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = datasets.load(datasets.find("pets", root)).paths.train
-    assert datasets.load(datasets.find("pets", root)).paths.train == first
+    first = datasets.load(datasets.find("pets", root), masks=False).paths.train
+    assert datasets.load(datasets.find("pets", root), masks=False).paths.train == first
     monkeypatch.setitem(forms.FORMS, "lines", replace(forms.FORMS["lines"], version=2))  # type: ignore[arg-type]
-    second = datasets.load(datasets.find("pets", root)).paths.train
+    second = datasets.load(datasets.find("pets", root), masks=False).paths.train
     (root / "classes.txt").write_text("dog cat", encoding="utf-8")
-    third = datasets.load(datasets.find("pets", root))
+    third = datasets.load(datasets.find("pets", root), masks=False)
     assert len({first, second, third.paths.train}) == 3
     assert third.train.names == ("dog", "cat")
 

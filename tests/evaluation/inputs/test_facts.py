@@ -5,11 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from lt_bench.data.box_forms import read_otherwise
 from lt_bench.evaluation.inputs.detections import read_detections
 from lt_bench.evaluation.inputs.ground_truth import load_ground_truth
 from lt_bench.evaluation.inputs.predictions import write_predictions
+
+FORMS = [name for name, _ in read_otherwise(np.zeros((1, 4)), np.ones((1, 2)))]
+
+
+def written(name: str, box: NDArray[np.float64], size: NDArray[np.float64]) -> NDArray[np.float64]:
+    """x, y, width, height in pixels as a program would write it that means the form called so. [N, 4], [N, 2]."""
+    x, y, width, height = box.T
+    across, down = size.T if "shares" in name else np.ones((2, len(box)))
+    if "centre" in name:
+        x, y = x + width / 2, y + height / 2
+    if "corners" in name:
+        width, height = x + width, y + height
+    columns = [x / across, y / down, width / across, height / down]
+    return np.stack([columns[place] for place in ((1, 0, 3, 2) if "[y" in name else range(4))], axis=1)
 
 
 @pytest.fixture(params=["in chunks", "one by one"])
@@ -56,6 +73,40 @@ def test_scores_that_are_no_probabilities_are_said(made_set, notes) -> None:
     for row in rows:
         row["score"] = 1.0
     assert notes(truth, rows) == f"all {len(rows)} scores are 1, so that AP depends on the order of the file"
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_boxes_of_another_form_are_named(made_set, notes, name: str) -> None:
+    truth, rows = made_set(0)
+    sizes = {image["id"]: (image["width"], image["height"]) for image in truth["images"]}
+    objects = [annotation for annotation in truth["annotations"] if min(annotation["bbox"][2:]) > 0]
+    rows = [
+        {
+            "image_id": one["image_id"],
+            "category_id": one["category_id"],
+            "bbox": one["bbox"],
+            "score": 0.1 + place / 1000,
+        }
+        for place, one in enumerate(objects)
+    ]
+    assert "right on them" not in notes(truth, rows)
+    for row in rows:
+        size = np.array([sizes[row["image_id"]]], dtype=np.float64)
+        row["bbox"] = written(name, np.array([row["bbox"]], dtype=np.float64), size)[0].tolist()
+    said = notes(truth, rows)
+    assert f"would have one if the boxes were {name}: bbox must be" in said
+    assert "not corners" not in said
+
+
+def test_detections_that_occur_twice_are_counted(made_set, notes) -> None:
+    truth, rows = made_set(0)
+    positive = {(one["image_id"], one["category_id"]) for one in truth["annotations"]}
+    counted = [row for row in rows if (row["image_id"], row["category_id"]) in positive]
+    joined = notes(truth, [*counted, *counted[:7]])
+    assert f"7 of {len(counted) + 7} detections that can count are equal to another one" in joined
+    near = [{**row, "score": row["score"] / 2} for row in counted]
+    near += [{**row, "bbox": [row["bbox"][0] + 0.01, *row["bbox"][1:]]} for row in counted]
+    assert "equal to another" not in notes(truth, [*counted, *near])
 
 
 def test_corners_in_place_of_sides_are_said(made_set, notes) -> None:
