@@ -74,7 +74,7 @@ def data_convert(
 
     PATH is an annotation file, or a folder with those of both splits. Name training and validation annotations
     together: the counts and frequency groups of the classes are those of the training set. Where a name does not tell
-    the split, write train:PATH or val:PATH.
+    the split, write train:PATH or val:PATH. With --form yolo it is data.yaml, or its folder.
 
     The result is OUT/annotations/lvis_v1_train.json and lvis_v1_val.json, and OUT/conversion.json, what was changed.
     Images stay where they are; `data check OUT` and `run --data-root OUT` find them.
