@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.api.registry import build_loss
 from lt_bench.api.terms import terms_of
+from lt_bench.errors import RunFailedError
 
 
 @MODELS.register_module()
@@ -50,12 +51,12 @@ class LossAdapter(nn.Module):
     def get_activation(self, cls_score: Tensor) -> Tensor:
         """Logits [N, K] to scores [N, C + 1].
 
-        Raises FloatingPointError for NaN among those of a prediction: no threshold lets such a detection through, and
+        Raises RunFailedError for NaN among those of a prediction: no threshold lets such a detection through, and
         what is missing would look like what the detector did not find.
         """
         scores = self.loss.scores(cls_score)
         if not self.training and bool(torch.isnan(scores).any()):
-            raise FloatingPointError(f"scores of the loss {self.name!r} are NaN, of logits {_range(cls_score)}")
+            raise RunFailedError(f"scores of the loss {self.name!r} are NaN, of logits {_range(cls_score)}")
         return scores
 
     def get_accuracy(self, cls_score: Tensor, labels: Tensor) -> dict[str, Tensor]:

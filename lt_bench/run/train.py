@@ -64,7 +64,7 @@ def predict(config: Path, checkpoint: Path, folder: Path, detections_per_image: 
 
     detections_per_image: ask the model for at least so many, where the config asks for fewer.
 
-    Raises UserError when the checkpoint can't be loaded or is of another model, RunFailedError when its scores are NaN.
+    Raises UserError when the checkpoint can't be loaded or is of another model.
     """
     from mmengine.config import Config
     from mmengine.runner import CheckpointLoader
@@ -86,10 +86,7 @@ def predict(config: Path, checkpoint: Path, folder: Path, detections_per_image: 
         raise UserError(f"{checkpoint} can't be loaded: {error}", f"is it a checkpoint of {config}?") from error
     if missing:
         raise UserError(f"{checkpoint} lacks {len(missing)} weights", f"is it a checkpoint of {config}?")
-    try:
-        runner.test()
-    except FloatingPointError as error:
-        raise RunFailedError(str(error)) from error
+    runner.test()
 
 
 def _build_runner(cfg: Config, folder: RunFolder) -> Runner:
