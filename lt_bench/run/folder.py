@@ -58,7 +58,7 @@ class RunFolder:
         return next(iter(self._checkpoints()), None)
 
     def whole_checkpoint(self) -> Path | None:
-        """The checkpoint that the run continues from: the last one, or where that was cut off or damaged, the one before."""
+        """The checkpoint that the run continues from: the last one, or where that is damaged, the one before."""
         last = self.last_checkpoint()
         if last is None:
             return None

@@ -57,7 +57,9 @@ def sized(path: Path, content: bytes) -> tuple[int, int]:
 def test_a_jpeg_that_ends_in_its_header_is_refused_in_words(tmp_path: Path) -> None:
     content = encoded(40, 30)
     starts = [content[:length] for length in range(1, 200)]
-    starts += [b"\xff\xd8" + end for end in (b"\xff\xff", b"\xff\xe0\xff", b"\xff\xe0\x00\x02\xff", b"\xff\xe0\xff\xff")]
+    starts += [
+        b"\xff\xd8" + end for end in (b"\xff\xff", b"\xff\xe0\xff", b"\xff\xe0\x00\x02\xff", b"\xff\xe0\xff\xff")
+    ]
     for start in starts:
         with pytest.raises(UndecodableError, match="OpenCV can't decode it"):
             sized(tmp_path / "x.jpg", start)

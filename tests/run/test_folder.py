@@ -88,7 +88,10 @@ def test_of_a_checkpoint_that_was_cut_off_the_one_before_is_used(
     (tmp_path / "other.pth").touch()
     folder.checkpoint_pointer.write_text("iter_10.pth", encoding="utf-8")
     assert (folder.whole_checkpoint(), caplog.messages) == (tmp_path / "iter_10.pth", [])
-    for number, words in ((10, "iter_10.pth was cut off or damaged; going on from the one before, iter_9"), (9, "iter_2")):
+    for number, words in (
+        (10, "iter_10.pth was cut off or damaged; going on from the one before, iter_9"),
+        (9, "iter_2"),
+    ):
         for content in ((tmp_path / f"iter_{number}.pth").read_bytes()[:-40], b""):
             (tmp_path / f"iter_{number}.pth").write_bytes(content)
             caplog.clear()
