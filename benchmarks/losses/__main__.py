@@ -17,6 +17,7 @@ import click
 from benchmarks.common.command import SETTINGS, Benchmark, Data, conduct, output_options
 from benchmarks.losses import figure, page
 from lt_bench.errors import UserError
+from lt_bench.cli.common import FiniteRange
 from lt_bench.utils import threads
 
 # A shared machine is slow for seconds or minutes: what is quickly measured is visited again later.
@@ -43,7 +44,7 @@ LOSSES = Benchmark(
 @click.option("--dtype", default="float32", show_default=True, type=click.Choice(["float32", "float16", "bfloat16"]))
 @click.option("--repeats", type=click.IntRange(min=1), help="Samples per visit. Default: by a budget of seconds.")
 @click.option("--sizes", default="all", show_default=True, type=click.Choice(list(SIZES)))
-@click.option("--foreground", default=0.25, show_default=True, type=click.FloatRange(0, 1), help="Share of the RoIs.")
+@click.option("--foreground", default=0.25, show_default=True, type=FiniteRange(0, 1), help="Share of the RoIs.")
 @output_options
 def main(out: Path, measured: Path | None, **options: Any) -> None:
     """Measure every built-in loss, print a table, and write JSON, page and plot."""

@@ -19,6 +19,7 @@ import click
 from benchmarks.common.command import SETTINGS, Benchmark, Data, conduct, output_options
 from benchmarks.startup import page
 from benchmarks.startup.measure import measure_startup
+from lt_bench.cli.common import FiniteRange
 from lt_bench.utils import threads
 
 STARTUP = Benchmark(
@@ -31,7 +32,7 @@ STARTUP = Benchmark(
 
 
 @click.command(context_settings=SETTINGS)
-@click.option("--scale", default=1.0, show_default=True, type=click.FloatRange(0, 1, min_open=True))
+@click.option("--scale", default=1.0, show_default=True, type=FiniteRange(0, 1, min_open=True))
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the data set; kept. Default: a new one.")
 @click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1), help="Starts of each side.")
 @click.option("--ranks", default=8, show_default=True, type=click.IntRange(min=1), help="Processes of lt_bench.")

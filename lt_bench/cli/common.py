@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
 import signal
@@ -79,7 +80,8 @@ class Group(click.Group):
             ctx.exit(2)
         except OSError as error:  # of a path that nobody looked at before; a closed pipe has none, and is click's
             if error.filename is None:
-                raise
+                _explain_full(error)
+                ctx.exit(2)
             logger.debug("where it happened:", exc_info=True)
             place = error.filename if error.filename2 is None else error.filename2
             click.echo(f"error: {place} can't be read or written: {error.strerror}\nname another one", err=True)
@@ -91,6 +93,14 @@ class _Terminal(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         click.echo(self.format(record), err=True)
+
+
+def _explain_full(error: OSError) -> None:
+    """Say that a disk is full. Raises any other error, which is no user's."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG):
+        raise error
+    logger.debug("where it happened:", exc_info=True)
+    click.echo(f"error: a file or the output can't be written: {error.strerror}\nmake room on its disk", err=True)
 
 
 def log_to_terminal(level: int = logging.INFO) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lt_bench.cli.common import PATH, verbose
+from lt_bench.cli.common import PATH, FiniteRange, verbose
 from lt_bench.cli.leaderboard import LEADERBOARDS
 from lt_bench.errors import UserError
 
@@ -35,7 +35,7 @@ STDOUT = "-"
 @click.option(
     "--random-seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of the resamples."
 )
-@click.option("--confidence", type=click.FloatRange(0.5, 0.999), default=0.95, show_default=True)
+@click.option("--confidence", type=FiniteRange(0.5, 0.999), default=0.95, show_default=True)
 @click.option("--json", "json_to", metavar="FILE", help="All numbers, unrounded, as JSON; - prints them.")
 @click.option("--csv", "csv_to", metavar="FILE", help="A row for each pair and metric; - prints them.")
 @click.option("--plot", type=PATH, metavar="FILE", help="Forest plot of the differences: .png, .svg or .pdf.")

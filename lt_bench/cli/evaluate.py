@@ -51,7 +51,7 @@ logger = logging.getLogger(__name__)
 @click.option("--dataset", metavar="NAME", help="A known data set instead of --annotations: "
               f"{', '.join(KNOWN)}. With --as record: the data set that the annotations are of.")  # fmt: skip
 @click.option("--data-root", type=PATH, help="Folder of that data set. Default: $LT_BENCH_DATA, ./data.")
-@click.option("--run", type=click.IntRange(min=0), default=0, show_default=True,
+@click.option("--run", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
               help="With --as record: which of several runs of that name (its seed, say).")  # fmt: skip
 @click.option("--source", help="With --as record: where the predictions are from, in words or as an address.")
 def evaluate(

@@ -82,7 +82,7 @@ def _jpeg_size(content: bytes) -> tuple[int, int] | None:
     place = 2
     if content[:2] != b"\xff\xd8":
         return None
-    while content[place : place + 1] == b"\xff":
+    while content[place : place + 1] == b"\xff" and place + 1 < len(content):
         marker = content[place + 1]
         if marker in _START_OF_FRAME:
             height, width = (int.from_bytes(content[place + at : place + at + 2], "big") for at in (5, 7))
@@ -91,8 +91,6 @@ def _jpeg_size(content: bytes) -> tuple[int, int] | None:
             place += 1
         else:
             place += 2 + int.from_bytes(content[place + 2 : place + 4], "big")
-        if place + 1 >= len(content):
-            break
     return None
 
 

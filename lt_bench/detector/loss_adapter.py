@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.api.registry import build_loss
 from lt_bench.api.terms import terms_of
+from lt_bench.errors import RunFailedError
 
 
 @MODELS.register_module()
@@ -48,8 +49,15 @@ class LossAdapter(nn.Module):
         return self.loss.num_logits
 
     def get_activation(self, cls_score: Tensor) -> Tensor:
-        """Logits [N, K] to scores [N, C + 1]."""
-        return self.loss.scores(cls_score)
+        """Logits [N, K] to scores [N, C + 1].
+
+        Raises RunFailedError for NaN among those of a prediction: no threshold lets such a detection through, and
+        what is missing would look like what the detector did not find.
+        """
+        scores = self.loss.scores(cls_score)
+        if not self.training and bool(torch.isnan(scores).any()):
+            raise RunFailedError(f"scores of the loss {self.name!r} are NaN, of logits {_range(cls_score)}")
+        return scores
 
     def get_accuracy(self, cls_score: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Top-1 accuracy in percent over foreground RoIs, by score among the foreground classes."""
@@ -82,3 +90,10 @@ class LossAdapter(nn.Module):
         return {
             (name if "loss" in name else f"loss_cls_{name}"): self.loss_weight * term for name, term in terms.items()
         }
+
+
+def _range(logits: Tensor) -> str:
+    """From the lowest to the highest, or that they are NaN themselves."""
+    if bool(torch.isnan(logits).any()):
+        return "that are NaN too"
+    return f"from {logits.min().item():.4g} to {logits.max().item():.4g}"

@@ -22,7 +22,6 @@ _NEUTRAL = (
     "log_processor",
     "log_level",
     "resume",
-    "custom_imports",
     "default_scope",
     "test_evaluator",
     "visualizer",
@@ -60,6 +59,8 @@ def fingerprint(config: Mapping[str, Any], digests: Mapping[str, str]) -> str:
     plain = deepcopy(dict(config))
     for key in _NEUTRAL:
         plain.pop(key, None)
+    if imports := _foreign_imports(plain.pop("custom_imports", None)):
+        plain["custom_imports"] = imports  # whatever they register may stand for a module of the config
     _leave_out_hooks(plain.get("default_hooks") or {}, plain.get("custom_hooks"))
     if not plain.get("default_hooks"):
         plain.pop("default_hooks", None)
@@ -137,6 +138,13 @@ def weights_id(checkpoint: str) -> str:
 @cache
 def _sha256_once(path: Path, modified: int) -> str:
     return sha256_of(path)
+
+
+def _foreign_imports(imports: Any) -> list[str]:
+    """The modules outside this package that a config imports, and whose code may do anything."""
+    named = imports.get("imports") if isinstance(imports, Mapping) else None
+    modules = [named] if isinstance(named, str) else list(named or ())
+    return sorted(name for name in map(str, modules) if name.partition(".")[0] != "lt_bench")
 
 
 def _leave_out_hooks(default: dict[str, Any], custom: Any) -> None:

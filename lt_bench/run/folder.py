@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -62,7 +63,7 @@ class RunFolder:
         return next(iter(self._checkpoints()), None)
 
     def whole_checkpoint(self) -> Path | None:
-        """The checkpoint that the run continues from: the last one, or where that was cut off, the one before."""
+        """The checkpoint that the run continues from: the last one, or where that is damaged, the one before."""
         if checkpoint_files.listed(self.path):
             whole = checkpoint_files.newest_whole(self.path)
             return None if whole is None else self.path / whole.file
@@ -70,10 +71,10 @@ class RunFolder:
         if last is None:
             return None
         earlier = [path for path in self._checkpoints() if _number(path) < _number(last)]
-        found = next((path for path in (last, *earlier) if zipfile.is_zipfile(path)), None)
+        found = next((path for path in (last, *earlier) if _is_whole(path)), None)
         if found != last:
             then = f"going on from the one before, {found.name}" if found else "there is none before it: beginning anew"
-            logger.warning(f"the checkpoint {last.name} was cut off; {then}")
+            logger.warning(f"the checkpoint {last.name} was cut off or damaged; {then}")
         return found
 
     def _checkpoints(self) -> list[Path]:
@@ -131,6 +132,15 @@ class RunFolder:
         kept = next(path for path in names if not path.exists())
         self.path.rename(kept)
         logger.info(f"the earlier run is kept in {kept}")
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    """Whether all parts of a checkpoint, a ZIP archive, are there and have their checksums. Reads all of it."""
+    try:
+        with zipfile.ZipFile(checkpoint) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError):
+        return False
 
 
 def _number(checkpoint: Path) -> int:

@@ -22,8 +22,8 @@ ROIS = 6
 def try_loss(loss: LongTailLoss, name: str, device: str) -> None:
     """Forward, backward and scores. Leaves the global generators where they are, but not the state of `loss`.
 
-    Raises UserError when it fails, returns no scalar or no gradient, when its scores have another shape, or when it
-    makes parameters that no optimizer would know.
+    Raises UserError when it fails, returns no scalar or no gradient, when its scores have another shape or lie outside
+    [0, 1], or when it makes parameters that no optimizer would know.
     """
     import torch
 
@@ -51,6 +51,12 @@ def try_loss(loss: LongTailLoss, name: str, device: str) -> None:
                 f"expected {[ROIS, loss.num_classes + 1]}",
                 "one column for each class, background last",
             )
+        if not bool(((scores >= 0) & (scores <= 1)).all()):  # of NaN neither holds
+            low, high = scores.min().item(), scores.max().item()
+            raise UserError(
+                f"the scores of the loss {name!r} lie in {low:.4g}..{high:.4g}, expected 0..1",
+                "return what the logits mean as probabilities, such as logits.softmax(dim=1)",
+            )
         if {id(parameter) for parameter in loss.parameters()} != before:
             raise UserError(
                 f"the loss {name!r} makes trainable parameters when it is called",
@@ -65,7 +71,7 @@ def explained(name: str, what: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         logger.debug("where it happened:", exc_info=True)
         reason = str(error).strip().partition("\n")[0]
         remedy = f"python -m lt_bench check {name} says more; -v shows where"

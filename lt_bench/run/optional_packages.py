@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +25,24 @@ _NEEDED = {
 
 
 def refuse_missing_packages(cfg: Config) -> None:
-    """Raises UserError, one line with the command for pip, when the config asks for a package that is not there."""
+    """Raises UserError, one line with the command for pip, when the config asks for a package that is not there.
+
+    And for a module of `custom_imports` that can't be found.
+    """
     for kind in _types(cfg.to_dict()):
         modules = _NEEDED.get(kind.rpartition(".")[2], ())
         if modules and not any(map(_is_there, modules)):
             raise UserError(f"{kind} needs the package {modules[0]}, which is not installed: pip install {modules[0]}")
+    _refuse_missing_imports(cfg.get("custom_imports"))
+
+
+def _refuse_missing_imports(imports: Any) -> None:
+    named = imports.get("imports") if isinstance(imports, Mapping) else None
+    for module in [named] if isinstance(named, str) else list(named or ()):
+        if module not in sys.modules and not _is_there(str(module)) and not imports.get("allow_failed_imports"):
+            raise UserError(
+                f"custom_imports names the module {module!r}, which is not found", "set PYTHONPATH to its folder"
+            )
 
 
 def _is_there(module: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -54,6 +55,15 @@ def refuse_untold(experiment: Experiment) -> None:
                     raise UserError(f"--set {key} can't change {name}", remedy)
 
 
+def refuse_not_finite(experiment: Experiment) -> None:
+    """Raises UserError for values that are infinite or NaN: neither a config nor a record can hold them."""
+    for option, values in (("--set", experiment.overrides), ("--loss-set", experiment.hyper_parameters)):
+        for key, value in values.items():
+            for number in _floats(value):
+                if not math.isfinite(number):
+                    raise UserError(f"{option} {key} holds {number}", "give a finite number")
+
+
 def refuse_contradictions(cfg: Config, experiment: Experiment) -> None:
     """Raises UserError when a config with --set is of another run than the arguments, and so the record, say."""
     if (cfg.optim_wrapper.type == "AmpOptimWrapper") != experiment.amp:
@@ -87,6 +97,14 @@ def _names(key: str, value: Any) -> Iterator[str]:
     pairs = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list | tuple) else ()
     for name, inner in pairs:
         yield from _names(f"{key}.{name}", inner)
+
+
+def _floats(value: Any) -> Iterator[float]:
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple | set) else ()
+    for one in inner:
+        yield from _floats(one)
+    if isinstance(value, float):
+        yield value
 
 
 def _check_key(cfg: Config, key: str) -> None:

@@ -24,7 +24,7 @@ from lt_bench.run.fingerprint import fingerprint
 from lt_bench.run.loss_trial import explained, try_loss
 from lt_bench.run.manifest import RunManifest
 from lt_bench.run.optional_packages import refuse_missing_packages
-from lt_bench.run.overrides import refuse_contradictions, refuse_untold
+from lt_bench.run.overrides import refuse_contradictions, refuse_not_finite, refuse_untold
 from lt_bench.run.pretrained import ensure_init
 from lt_bench.utils.system import refuse_unsupported
 
@@ -63,6 +63,7 @@ def make_plan(experiment: Experiment, dataset: Dataset, devices: int | None, ima
             refuse_contradictions(cfg, experiment)
             refuse_missing_packages(cfg)
         loss = _build_loss(experiment, cfg, dataset)
+    refuse_not_finite(experiment)
     warned = sorted({str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)})
     notes = [*dataset.assumed, *warned]
     with _blaming(experiment.overrides):

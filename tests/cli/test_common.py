@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -117,6 +118,48 @@ def test_an_error_of_no_path_is_no_users_mistake() -> None:
         raise OSError("something else")
 
     assert isinstance(CliRunner().invoke(main, ["verb"]).exception, OSError)
+
+
+def test_a_full_disk_is_told_without_a_traceback() -> None:
+    @click.group(cls=Group)
+    def main() -> None:
+        pass
+
+    @main.command()
+    def verb() -> None:
+        with Path("/dev/full").open("wb", buffering=0) as stream:
+            stream.write(b"x")
+
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no full device")
+    done = CliRunner().invoke(main, ["verb"])
+    assert done.exit_code == 2
+    assert "can't be written: No space left on device" in done.stderr
+
+
+def commands(command: click.Command) -> Iterator[click.Command]:
+    yield command
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        yield from commands(inner)
+
+
+def test_no_option_takes_a_number_that_is_not_finite() -> None:
+    """click's own ranges take NaN, which is neither below nor above a bound."""
+    from benchmarks.losses.__main__ import main as losses
+    from benchmarks.startup.__main__ import main as startup
+
+    found = [
+        option
+        for group in (lt_bench, losses, startup)
+        for command in commands(group)
+        for option in command.params
+        if isinstance(option.type, click.FloatRange | click.types.FloatParamType)
+    ]
+    assert len(found) >= 6
+    for option in found:
+        for text in ("nan", "inf", "-inf", "1e999", "NaN"):
+            with pytest.raises(click.BadParameter):
+                option.type.convert(text, option, None)
 
 
 def test_a_board_that_cannot_be_written_is_a_users_mistake(tmp_path: Path) -> None:

@@ -54,6 +54,17 @@ def sized(path: Path, content: bytes) -> tuple[int, int]:
     return picture.width, picture.height
 
 
+def test_a_jpeg_that_ends_in_its_header_is_refused_in_words(tmp_path: Path) -> None:
+    content = encoded(40, 30)
+    starts = [content[:length] for length in range(1, 200)]
+    starts += [
+        b"\xff\xd8" + end for end in (b"\xff\xff", b"\xff\xe0\xff", b"\xff\xe0\x00\x02\xff", b"\xff\xe0\xff\xff")
+    ]
+    for start in starts:
+        with pytest.raises(UndecodableError, match="OpenCV can't decode it"):
+            sized(tmp_path / "x.jpg", start)
+
+
 @pytest.mark.parametrize("size", [(40, 30), (30, 40), (33, 40), (40, 33), (32, 32), (1, 1), (7, 300)])
 @pytest.mark.parametrize("form", FORMS)
 def test_the_size_is_that_of_the_loader(tmp_path: Path, form: str, size: tuple[int, int]) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 import lt_bench.detector  # noqa: F401 - registers the modules
 from lt_bench.api.registry import list_losses
 from lt_bench.detector.loss_adapter import LossAdapter
+from lt_bench.errors import RunFailedError
 
 CLASSES = 5
 COUNTS: dict[str, Any] = {
@@ -185,3 +186,18 @@ def test_autocast_gives_finite_losses(loss: str) -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         losses = head.loss(*head(torch.rand(12, 8, 2, 2)), *targets(12))
     assert all(torch.isfinite(value).all() for value in losses.values())
+
+
+def test_scores_that_are_nan_stop_a_prediction_and_not_a_training() -> None:
+    module = adapter("ce")
+    logits = torch.zeros(3, CLASSES + 1)
+    logits[1, 2] = torch.nan
+    assert module.get_activation(logits).isnan().any()
+    module.eval()
+    assert not module.get_activation(torch.zeros(3, CLASSES + 1)).isnan().any()
+    assert module.get_activation(torch.zeros(0, CLASSES + 1)).shape == (0, CLASSES + 1)
+    with pytest.raises(RunFailedError, match="scores of the loss 'ce' are NaN, of logits that are NaN too"):
+        module.get_activation(logits)
+    module.loss.scores = lambda logits: logits.softmax(dim=1) * torch.nan  # type: ignore[method-assign]
+    with pytest.raises(RunFailedError, match="of logits from -2 to 0"):
+        module.get_activation(torch.tensor([[0.0, -2.0]]))

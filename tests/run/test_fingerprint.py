@@ -33,6 +33,16 @@ def test_fingerprint_ignores_loss_seed_and_paths(tmp_path: Path) -> None:
     assert _fingerprint(tmp_path / "a", hyper_parameters={"fg_bg_ratio": 2.0}) == expected
 
 
+def test_fingerprint_sees_modules_of_others(tmp_path: Path) -> None:
+    def of(*modules: str) -> str:
+        return _fingerprint(tmp_path, overrides={"custom_imports.imports": list(modules)})
+
+    own = "lt_bench.detector"
+    assert of(own, "lt_bench.selftest.state_dump") == of(own) == _fingerprint(tmp_path)
+    assert len({of(own), of(own, "collections"), of(own, "csv"), of(own, "csv", "collections")}) == 4
+    assert of("csv", own, "collections") == of(own, "collections", "csv")
+
+
 def test_fingerprint_ignores_workers(tmp_path: Path) -> None:
     assert _fingerprint(tmp_path, overrides={"train_dataloader.num_workers": 0}) == _fingerprint(tmp_path)
 

@@ -88,7 +88,10 @@ def test_of_a_checkpoint_that_was_cut_off_the_one_before_is_used(
     (tmp_path / "other.pth").touch()
     folder.checkpoint_pointer.write_text("iter_10.pth", encoding="utf-8")
     assert (folder.whole_checkpoint(), caplog.messages) == (tmp_path / "iter_10.pth", [])
-    for number, words in ((10, "iter_10.pth was cut off; going on from the one before, iter_9.pth"), (9, "iter_2.pth")):
+    for number, words in (
+        (10, "iter_10.pth was cut off or damaged; going on from the one before, iter_9"),
+        (9, "iter_2"),
+    ):
         for content in ((tmp_path / f"iter_{number}.pth").read_bytes()[:-40], b""):
             (tmp_path / f"iter_{number}.pth").write_bytes(content)
             caplog.clear()
@@ -97,6 +100,17 @@ def test_of_a_checkpoint_that_was_cut_off_the_one_before_is_used(
     (tmp_path / "iter_2.pth").write_bytes(b"")
     assert folder.whole_checkpoint() is None
     assert "beginning anew" in caplog.text
+
+
+def test_of_a_checkpoint_that_was_damaged_in_the_middle_the_one_before_is_used(tmp_path: Path) -> None:
+    for number in (1, 2):
+        torch.save({"weight": torch.ones(5000)}, tmp_path / f"iter_{number}.pth")
+    whole = (tmp_path / "iter_2.pth").read_bytes()
+    for place in range(0, len(whole), len(whole) // 15):
+        (tmp_path / "iter_2.pth").write_bytes(whole[:place] + bytes(64) + whole[place + 64 :])
+        used = RunFolder(tmp_path).whole_checkpoint()
+        assert used is not None
+        torch.testing.assert_close(torch.load(used)["weight"], torch.ones(5000))
 
 
 @pytest.mark.parametrize("pointer", [None, "", "/elsewhere/iter_7.pth"])

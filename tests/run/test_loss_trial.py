@@ -56,6 +56,21 @@ class NarrowScores(Plain):
         return logits.softmax(dim=1)[:, :-1]
 
 
+class NaNScores(Plain):
+    def scores(self, logits: Tensor) -> Tensor:
+        return super().scores(logits) * torch.nan
+
+
+class LogitScores(Plain):
+    def scores(self, logits: Tensor) -> Tensor:
+        return logits
+
+
+class Exits(Plain):
+    def forward(self, logits: Tensor, labels: Tensor) -> Any:
+        raise SystemExit(0)
+
+
 class Failing(Plain):
     def forward(self, logits: Tensor, labels: Tensor) -> Any:
         return logits[:, 99].sum()
@@ -88,6 +103,9 @@ def test_the_built_in_losses_pass(loss: str) -> None:
         (Detached, "has no gradient"),
         (Lazy, "makes trainable parameters when it is called"),
         (NarrowScores, r"have shape \[6, 3\] for 6 RoIs, expected \[6, 4\]"),
+        (NaNScores, r"scores of the loss 'mine' lie in nan\.\.nan, expected 0\.\.1"),
+        (LogitScores, r"scores of the loss 'mine' lie in -.*, expected 0\.\.1"),
+        (Exits, "fails on 6 RoIs on cpu: SystemExit: 0"),
         (Failing, "fails on 6 RoIs on cpu: IndexError: index 99"),
     ],
 )

@@ -33,3 +33,12 @@ def test_a_missing_package_is_one_line(
 def test_what_comes_with_mmengine_needs_nothing(tmp_path: Path) -> None:
     cfg, _ = resolved(tmp_path, overrides={"+visualizer": {"vis_backends": [{"type": "LocalVisBackend"}]}})
     refuse_missing_packages(cfg)
+
+
+def test_a_missing_module_of_the_users_is_named_before_anything_is_computed(tmp_path: Path) -> None:
+    imports = {"custom_imports.imports": ["lt_bench.detector", "my_modules.samplers"]}
+    cfg, _ = resolved(tmp_path, overrides=imports)
+    with pytest.raises(UserError, match=r"'my_modules\.samplers', which is not found"):
+        refuse_missing_packages(cfg)
+    cfg, _ = resolved(tmp_path, overrides={**imports, "custom_imports.allow_failed_imports": True})
+    refuse_missing_packages(cfg)

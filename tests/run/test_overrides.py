@@ -12,7 +12,7 @@ from lt_bench.data.dataset import Dataset
 from lt_bench.data.lvis import load
 from lt_bench.errors import UserError
 from lt_bench.run.experiment import Experiment
-from lt_bench.run.overrides import refuse_contradictions, refuse_untold
+from lt_bench.run.overrides import refuse_contradictions, refuse_not_finite, refuse_untold
 from lt_bench.run.plan import make_plan
 
 HEADS = "model.roi_head.bbox_head"
@@ -40,6 +40,16 @@ def test_what_another_option_is_for(overrides: dict[str, Any], option: str) -> N
     with pytest.raises(UserError, match="can't change") as caught:
         refuse_untold(Experiment("ce", dataset="lvis_v1", overrides=overrides))
     assert option in caught.value.remedy
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan")])
+def test_what_no_config_can_hold(number: float) -> None:
+    for value in (number, [1.0, number], {"lr": {"max": (number,)}}):
+        with pytest.raises(UserError, match=r"--set optim_wrapper\.optimizer holds (inf|-inf|nan)"):
+            refuse_not_finite(Experiment("ce", overrides={"optim_wrapper.optimizer": value}))
+    with pytest.raises(UserError, match="--loss-set gamma holds"):
+        refuse_not_finite(Experiment("focal", hyper_parameters={"gamma": number}))
+    refuse_not_finite(Experiment("focal", hyper_parameters={"gamma": 2.0}, overrides={"a": [1e300, {"b": "inf"}]}))
 
 
 def test_everything_else_may_be_changed() -> None:
