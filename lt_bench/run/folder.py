@@ -38,6 +38,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lock = path / ".lock"
+        self.training = path / ".training"
         self.config = path / "config.py"
         self.manifest = path / "run.json"
         self.log = path / "run.log"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _NOT_BY_HAND = {
     r"randomness\.seed": "choose it with --seed",
     r"resume": "a repeated command goes on by itself; --resume fails unless there is something to continue",
-    r"default_hooks\.checkpoint(\..*)?": "choose with --checkpoint-every and --keep-epochs when checkpoints are written",
+    r"default_hooks\.checkpoint\.(type|every|keep_epochs)": "choose with --checkpoint-every and --keep-epochs when checkpoints are written",
     r"work_dir": "choose it with --work-dir",
     r"launcher": "choose the number of processes with --gpus",
     r"test_evaluator(\..*)?": "predictions are written as they are, and evaluated from the file",

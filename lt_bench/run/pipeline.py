@@ -215,7 +215,7 @@ def _launch(folder: RunFolder, devices: int) -> None:
     """
     folder.stop.unlink(missing_ok=True)
     command = (
-        *(sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={devices}"),
+        *(sys.executable, "-m", "lt_bench.run.launch", "--standalone", f"--nproc_per_node={devices}"),
         *("-m", "lt_bench.run.train", str(folder.config)),
     )
     process = subprocess.Popen(command, env=environment(devices), start_new_session=True)

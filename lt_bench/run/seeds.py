@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from lt_bench.errors import RunFailedError, StoppedError, UserError
 from lt_bench.run.folder import RunFolder
+from lt_bench.utils.stopping import stoppable
 from lt_bench.utils.terminal import shown
 
 if TYPE_CHECKING:
@@ -92,13 +93,14 @@ def run_seeds(folders: Mapping[int, Path], command: Callable[[int], Sequence[str
     """
     done: list[SeedRun] = []
     try:
-        for seed, folder in folders.items():
-            logger.info(f"\n--- seed {seed} ({len(done) + 1} of {len(folders)})")
-            done.append(_run_seed(seed, folder, command(seed)))
-            if done[-1].code in STOPPED:
-                raise StoppedError(STOPPED[done[-1].code])
-            if done[-1].record is None:
-                logger.error(f"seed {seed} failed")
+        with stoppable():
+            for seed, folder in folders.items():
+                logger.info(f"\n--- seed {seed} ({len(done) + 1} of {len(folders)})")
+                done.append(_run_seed(seed, folder, command(seed)))
+                if done[-1].code in STOPPED:
+                    raise StoppedError(STOPPED[done[-1].code])
+                if done[-1].record is None:
+                    logger.error(f"seed {seed} failed")
     except BaseException:
         finished = ", ".join(str(run.seed) for run in done if run.record is not None)
         logger.info(f"stopped; finished seeds: {finished or 'none'}")

@@ -11,7 +11,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ from lt_bench.run.environment import processor
 from lt_bench.run.folder import RunFolder
 from lt_bench.run.manifest import TrainingSummary
 from lt_bench.utils import stopping, streams, threads
+from lt_bench.utils.locks import locked
+from lt_bench.utils.system import end_with_parent
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -42,23 +44,26 @@ def train_and_predict(config: Path) -> None:
 
     cfg = Config.fromfile(str(config))
     folder = RunFolder(config.parent)
-    try:
-        distributed.init_process_group()
-        runner = _build_runner(cfg, folder)
-        with _building(folder, unless=lambda: hook_of(runner, ProgressHook).began):
-            with stopping.asked_for("the training so far"):
-                runner.train()  # mmengine builds optimizer, schedulers and data only now
-        _write_summary(runner, folder)
-        runner.test()
-    except FloatingPointError as error:
-        raise RunFailedError(f"{error}; the log is {folder.log}") from error
-    except torch.OutOfMemoryError as error:
-        raise RunFailedError(
-            f"{error}\nGive a device fewer images at a time with --images-per-device 1; the global batch stays."
-        ) from error
-    finally:
-        logging.captureWarnings(False)  # what is said of the evaluation is for the terminal again
-        distributed.destroy_process_group()
+    with ExitStack() as stack:
+        try:
+            distributed.init_process_group()
+            if distributed.is_rank_zero():  # of an earlier start, processes may be saving still
+                stack.enter_context(locked(folder.training))
+            runner = _build_runner(cfg, folder)
+            with _building(folder, unless=lambda: hook_of(runner, ProgressHook).began):
+                with stopping.asked_for("the training so far"):
+                    runner.train()  # mmengine builds optimizer, schedulers and data only now
+            _write_summary(runner, folder)
+            runner.test()
+        except FloatingPointError as error:
+            raise RunFailedError(f"{error}; the log is {folder.log}") from error
+        except torch.OutOfMemoryError as error:
+            raise RunFailedError(
+                f"{error}\nGive a device fewer images at a time with --images-per-device 1; the global batch stays."
+            ) from error
+        finally:
+            logging.captureWarnings(False)  # what is said of the evaluation is for the terminal again
+            distributed.destroy_process_group()
 
 
 def predict(config: Path, checkpoint: Path, folder: Path, detections_per_image: int = 0) -> None:
@@ -192,6 +197,7 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore")
     try:
         with stopping.stoppable():
+            end_with_parent()
             train_and_predict(Path(sys.argv[1]))
     except (RunFailedError, UserError) as error:
         sys.exit(f"error: {error}")

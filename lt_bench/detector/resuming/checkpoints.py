@@ -30,8 +30,8 @@ SECONDS_BETWEEN_LOOKS = 2.0  # several processes ask each other so often whether
 class RunCheckpointHook(Hook):
     """Writes checkpoints, and leaves when a signal asked for it.
 
-    every: "500" optimizer steps or "30min" (see `parse_interval`); a checkpoint that costs more than 5 % of the
-    training since the one before waits longer. keep: how many of the newest stay. keep_epochs: those of the ends of
+    every: "500" optimizer steps or "30min" (see `parse_interval`). most_share: a checkpoint that would cost a larger
+    share of the time since the one before waits. keep: how many of the newest stay. keep_epochs: those of the ends of
     epochs stay as well.
 
     Raises StoppedError, on all ranks after the same step, once the checkpoint is written.
@@ -39,8 +39,10 @@ class RunCheckpointHook(Hook):
 
     priority = "LOWEST"  # after all that changes at the end of a step or an epoch
 
-    def __init__(self, every: str = "10min", keep: int = 2, keep_epochs: bool = False) -> None:
-        self.interval = Interval(parse_interval(every))
+    def __init__(
+        self, every: str = "10min", keep: int = 2, keep_epochs: bool = False, most_share: float = 0.05
+    ) -> None:
+        self.interval = Interval(parse_interval(every), most_share)
         self.keep, self.keep_epochs = keep, keep_epochs
         self._ranks: list[dict[str, Any]] = []  # what each rank saves of its own
         self._random: dict[str, Any] | None = None  # to go on with

@@ -1,4 +1,4 @@
-"""When a checkpoint is due: by optimizer steps or by the clock, and not so often that it costs more than 5 %."""
+"""When a checkpoint is due: by optimizer steps or by the clock, and not so often that training suffers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from lt_bench.errors import UserError
 
-SHARE = 0.05  # of the time of training, at most
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
 
@@ -31,10 +30,13 @@ def parse_interval(text: str) -> Every:
 
 
 class Interval:
-    """Times are in seconds of one clock, steps those of the optimizer since the run's very beginning."""
+    """Times are in seconds of one clock, steps those of the optimizer since the run's very beginning.
 
-    def __init__(self, every: Every) -> None:
-        self.every = every
+    most_share: of the time since the last checkpoint, what one may cost; one that costs more waits.
+    """
+
+    def __init__(self, every: Every, most_share: float) -> None:
+        self.every, self.most_share = every, most_share
         self.cost = 0.0  # seconds, of the last checkpoint
         self._time, self._step = 0.0, 0
 
@@ -45,7 +47,7 @@ class Interval:
     def is_due(self, now: float, step: int) -> bool:
         """Whether a checkpoint is to be written after `step` steps."""
         trained = now - self._time
-        if trained * SHARE < self.cost:
+        if trained * self.most_share < self.cost:
             return False
         if self.every.seconds is not None:
             return trained >= self.every.seconds
