@@ -30,6 +30,18 @@ class RunFailedError(Exception):
     """Something failed although the input was right. The command line exits with 1."""
 
 
+class StoppedError(Exception):
+    """A signal asked to stop, and what can be saved is. The command line exits with `code`.
+
+    saved: what to tell the user of what was kept.
+    """
+
+    def __init__(self, signal: str, saved: str = "") -> None:
+        super().__init__(f"stopped by {signal}" + (f": {saved}" if saved else ""))
+        self.signal = signal
+        self.code = 130 if signal == "SIGINT" else 75  # as shells have it; "try again" in sysexits.h
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A remedy for an unknown name: the closest known one, and all of them."""
     known = sorted(known)

@@ -8,7 +8,7 @@ default_hooks = dict(
     timer=dict(type="IterTimerHook"),
     logger=dict(type="LoggerHook", interval=50),
     param_scheduler=dict(type="ParamSchedulerHook"),
-    checkpoint=dict(type="CheckpointHook", interval=1, max_keep_ckpts=2),
+    checkpoint=dict(type="RunCheckpointHook", every="10min", keep=2, keep_epochs=False, most_share=0.05),
     sampler_seed=dict(type="DistSamplerSeedHook"),
 )
 # A loss that has become NaN never recovers: stop at once instead of wasting the rest of the run.

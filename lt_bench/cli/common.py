@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import click
 
-from lt_bench.errors import RunFailedError, UserError, did_you_mean
+from lt_bench.errors import RunFailedError, StoppedError, UserError, did_you_mean
 from lt_bench.evaluation.metrics import METRICS
 
 logger = logging.getLogger(__name__)
@@ -68,6 +68,9 @@ class Group(click.Group):
         except RunFailedError as error:
             click.echo(f"failed: {error}", err=True)
             ctx.exit(1)
+        except StoppedError as error:
+            click.echo(f"{error}\nThe same command goes on from there.", err=True)
+            ctx.exit(error.code)
         except UnicodeEncodeError as error:  # of a name on disk whose bytes are no text in this locale
             if not any("\udc80" <= letter <= "\udcff" for letter in error.object):
                 raise

@@ -14,6 +14,7 @@ from lt_bench.cli.common import METRICS_HELP, PATH, verbose
 from lt_bench.cli.own_data import DATASETS_HELP, data_paths, own_data
 from lt_bench.cli.seeds import choose_seeds, run_each
 from lt_bench.errors import UserError
+from lt_bench.utils.stopping import stoppable
 
 if TYPE_CHECKING:
     from lt_bench.evaluation.ap.average_precision import Evaluator
@@ -60,6 +61,8 @@ WORK_DIRS = Path("work_dirs")
 @click.option("--work-dir", type=PATH, help="Folder of the run. Default: work_dirs/, by digest of the arguments.")
 @click.option("--resume", is_flag=True, help="Fail unless there is a checkpoint to continue from.")
 @click.option("--restart", is_flag=True, help="Keep an earlier run of the same arguments aside and begin anew.")
+@click.option("--checkpoint-every", metavar="N|TIME", help="Optimizer steps, or 90s, 30min, 2h. Default: 10min.")
+@click.option("--keep-epochs", is_flag=True, help="Keep the checkpoint of each epoch's end; else the last two.")
 @click.option("--evaluator", type=click.Choice(["vernier", "lvis"]), default="vernier", show_default=True)
 @click.option("--metrics", default="ap", show_default=True, help=METRICS_HELP + " ap_fixed makes a table of its own.")
 @verbose
@@ -91,6 +94,8 @@ def run(
     work_dir: Path | None,
     resume: bool,
     restart: bool,
+    checkpoint_every: str | None,
+    keep_epochs: bool,
     evaluator: Evaluator,
     metrics: str,
     leaderboards: Path | None,
@@ -120,9 +125,10 @@ def run(
 
     chosen = choose_seeds(seed, seeds)
     if not distributed.is_rank_zero():
-        return run_other_rank()
+        with stoppable():
+            return run_other_rank()
 
-    with telling_why(), distributed.release_ranks_on_error():
+    with stoppable(), telling_why(), distributed.release_ranks_on_error():
         asked = parse_metrics(metrics)
         check_metrics(asked, kinds_of(detector), evaluator)
         if resume and restart:
@@ -158,6 +164,8 @@ def run(
             images_per_device=images_per_device,
             resume=resume,
             restart=restart,
+            checkpoint_every=checkpoint_every,
+            keep_epochs=keep_epochs,
             evaluator=evaluator,
             metrics=asked,
         )

@@ -10,5 +10,16 @@ with contextlib.redirect_stdout(io.StringIO()):  # mmdet prints about an optiona
     import mmdet.datasets  # noqa: F401
 
 from lt_bench.detector import box_head, dataset, hooks, loss_adapter, mask_head, prediction_writer, roi_heads
+from lt_bench.detector.resuming import checkpoints, loops
 
-__all__ = ["box_head", "dataset", "hooks", "loss_adapter", "mask_head", "prediction_writer", "roi_heads"]
+__all__ = [
+    "box_head",
+    "checkpoints",
+    "dataset",
+    "hooks",
+    "loops",
+    "loss_adapter",
+    "mask_head",
+    "prediction_writer",
+    "roi_heads",
+]

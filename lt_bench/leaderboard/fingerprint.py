@@ -29,12 +29,12 @@ _NEUTRAL = (
 )
 # Any other hook may train, also one under these names. All but the last two may be left out.
 _NEUTRAL_HOOKS = {
-    "timer": "IterTimerHook",
-    "logger": "LoggerHook",
-    "checkpoint": "CheckpointHook",
-    "visualization": "DetVisualizationHook",
-    "param_scheduler": "ParamSchedulerHook",
-    "sampler_seed": "DistSamplerSeedHook",
+    "timer": ("IterTimerHook",),
+    "logger": ("LoggerHook",),
+    "checkpoint": ("RunCheckpointHook", "CheckpointHook"),
+    "visualization": ("DetVisualizationHook",),
+    "param_scheduler": ("ParamSchedulerHook",),
+    "sampler_seed": ("DistSamplerSeedHook",),
 }
 _WATCHING = ("DetVisualizationHook", "MemoryProfilerHook")  # of hooks that are added
 _TRAINING_HOOKS = ("param_scheduler", "sampler_seed")
@@ -149,10 +149,10 @@ def _foreign_imports(imports: Any) -> list[str]:
 
 def _leave_out_hooks(default: dict[str, Any], custom: Any) -> None:
     """Remove the hooks that no result depends on. What is left out counts as what is there without effect."""
-    for name, kind in _NEUTRAL_HOOKS.items():
+    for name, kinds in _NEUTRAL_HOOKS.items():
         hook = default.get(name)
         without = hook is None and name not in _TRAINING_HOOKS
-        if without or (isinstance(hook, dict) and str(hook.get("type")).rpartition(".")[2] == kind):
+        if without or (isinstance(hook, dict) and str(hook.get("type")).rpartition(".")[2] in kinds):
             default.pop(name, None)
     if isinstance(custom, list):
         custom[:] = [hook for hook in custom if not isinstance(hook, dict) or hook.get("type") not in _WATCHING]

@@ -37,7 +37,6 @@ def fit_to_devices(cfg: Config, devices: int, cuda: bool) -> None:
     if cfg.train_cfg.get("max_iters"):
         cfg.train_cfg.max_iters *= accumulate
         cfg.train_cfg.val_interval *= accumulate
-        cfg.default_hooks.checkpoint.interval *= accumulate
     for loader in (cfg.train_dataloader, cfg.test_dataloader):
         if not loader.num_workers:
             loader.persistent_workers = False  # torch refuses persistent workers where there are none

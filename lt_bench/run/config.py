@@ -143,7 +143,6 @@ def _set_schedule(cfg: Config, experiment: Experiment, recipe: Mapping[str, Any]
         cfg.train_cfg = {"type": "IterBasedTrainLoop", "max_iters": steps, "val_interval": steps + 1}
         cfg.train_dataloader.sampler = {"type": "InfiniteSampler", "shuffle": True}
         cfg.log_processor.by_epoch = False
-        cfg.default_hooks.checkpoint.update(by_epoch=False, interval=max(1, steps // 10))
     cfg.param_scheduler = [
         {
             "type": "LinearLR",

@@ -19,6 +19,7 @@ from lt_bench.errors import UserError
 from lt_bench.evaluation.evidence.layout import EVIDENCE_FILE
 from lt_bench.evaluation.inputs.predictions import PREDICTIONS_FILE
 from lt_bench.run.manifest import Note, RunManifest, TrainingSummary
+from lt_bench.utils import checkpoint_files, stopping
 from lt_bench.utils.files import sha256_of, write_atomic
 from lt_bench.utils.locks import locked
 
@@ -31,16 +32,18 @@ class RunFolder:
     """The files of a run, which lie in `path`. Checkpoints and mmengine's own logs are there too.
 
     annotations: the validation annotations, where images were left out of them. checkpoint_pointer: mmengine's file
-    with the path of the last checkpoint.
+    with the path of the last checkpoint. stop: asks the processes of a run to save and to leave.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lock = path / ".lock"
+        self.training = path / ".training"
         self.config = path / "config.py"
         self.manifest = path / "run.json"
         self.log = path / "run.log"
-        self.checkpoint_pointer = path / "last_checkpoint"
+        self.checkpoint_pointer = path / checkpoint_files.POINTER
+        self.stop = path / stopping.STOP_FILE
         self.summary = path / "training.json"
         self.predictions = path / PREDICTIONS_FILE
         self.annotations = path / "annotations_val.json"
@@ -50,6 +53,9 @@ class RunFolder:
 
     def last_checkpoint(self) -> Path | None:
         """The checkpoint that was written last. It is looked for here, also after the folder was moved."""
+        for listed in reversed(checkpoint_files.listed(self.path)):
+            if (self.path / listed.file).is_file():
+                return self.path / listed.file
         if self.checkpoint_pointer.is_file():
             named = os.fsdecode(self.checkpoint_pointer.read_bytes().strip())  # mmengine writes the locale's encoding
             checkpoint = self.path / Path(named).name
@@ -59,7 +65,10 @@ class RunFolder:
 
     def whole_checkpoint(self) -> Path | None:
         """The checkpoint that the run continues from: the last one, or where that is damaged, the one before."""
-        last = self.last_checkpoint()
+        if checkpoint_files.listed(self.path):
+            whole = checkpoint_files.newest_whole(self.path)
+            return None if whole is None else self.path / whole.file
+        last = self.last_checkpoint()  # of a version that kept no list
         if last is None:
             return None
         earlier = [path for path in self._checkpoints() if _number(path) < _number(last)]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _NOT_BY_HAND = {
     r"randomness\.seed": "choose it with --seed",
     r"resume": "a repeated command goes on by itself; --resume fails unless there is something to continue",
+    r"default_hooks\.checkpoint\.(type|every|keep_epochs)": "choose it with --checkpoint-every, --keep-epochs",
     r"work_dir": "choose it with --work-dir",
     r"launcher": "choose the number of processes with --gpus",
     r"test_evaluator(\..*)?": "predictions are written as they are, and evaluated from the file",

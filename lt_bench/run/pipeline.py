@@ -6,14 +6,17 @@ Each step leaves its result in the run's folder, and a repeated run goes on afte
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lt_bench.data.dataset import Dataset
-from lt_bench.errors import RunFailedError, UserError
+from lt_bench.errors import RunFailedError, StoppedError, UserError
 from lt_bench.evaluation.report import write_per_class
 from lt_bench.evaluation.terms import PLURALS
 from lt_bench.run import distributed
@@ -22,15 +25,20 @@ from lt_bench.run.folder import RunFolder
 from lt_bench.run.manifest import RunManifest
 from lt_bench.run.plan import Plan, make_plan
 from lt_bench.run.train import train_and_predict
+from lt_bench.utils import stopping
 from lt_bench.utils.files import sha256_of
 from lt_bench.utils.terminal import shown
 from lt_bench.utils.threads import environment
 
 if TYPE_CHECKING:
+    from mmengine.config import Config
+
     from lt_bench.evaluation.ap.average_precision import Evaluator
     from lt_bench.leaderboard.schema import ResultRecord
 
 logger = logging.getLogger(__name__)
+
+TORCHRUN_PATIENCE = 40.0  # seconds; it gives its workers 30
 
 # What of the manifest must be the same before a run goes on in a folder, and how it is called when it is not.
 SAME_RUN = {
@@ -47,6 +55,7 @@ class RunOptions:
     folder: of the run. devices: processes that share the batch, None for one (or for what torchrun started).
     images_per_device: at most so many images at a time on one, None for what the data set's config says.
     resume: there must be something to continue. restart: move what is there aside and begin anew.
+    checkpoint_every: steps or a time, see `parse_interval`; keep_epochs: whether those of the ends of epochs stay.
     evaluator: "vernier" or "lvis". metrics: what is measured, of `lt_bench.evaluation.metrics`.
     """
 
@@ -55,6 +64,8 @@ class RunOptions:
     images_per_device: int | None = None
     resume: bool = False
     restart: bool = False
+    checkpoint_every: str | None = None
+    keep_epochs: bool = False
     evaluator: Evaluator = "vernier"
     metrics: tuple[str, ...] = ("ap",)
 
@@ -87,6 +98,7 @@ def run(experiment: Experiment, dataset: Dataset, options: RunOptions) -> Result
             logger.info("training and predicting are done already")
             distributed.broadcast_config(None)
         else:
+            _set_checkpoints(plan.cfg, options)
             _write_plan(plan, folder, options.resume)
             distributed.broadcast_config(folder.config)
             if distributed.world_size() == 1 and plan.devices > 1:
@@ -160,6 +172,16 @@ def _write_plan(plan: Plan, folder: RunFolder, resume: bool) -> None:
     )
 
 
+def _set_checkpoints(cfg: Config, options: RunOptions) -> None:
+    """Raises UserError for an interval that is none."""
+    from lt_bench.detector.resuming.interval import parse_interval
+
+    if options.checkpoint_every is not None:
+        parse_interval(options.checkpoint_every)
+        cfg.default_hooks.checkpoint.every = options.checkpoint_every
+    cfg.default_hooks.checkpoint.keep_epochs = options.keep_epochs
+
+
 def _refuse_another_run(folder: RunFolder, manifest: RunManifest, same: dict[str, str]) -> None:
     """Raises UserError when `folder` holds a run that this one must not continue, answer for or overwrite."""
     if not folder.has_results() or not folder.manifest.is_file():
@@ -186,11 +208,41 @@ def _train_here(folder: RunFolder, experiment: Experiment) -> None:
 
 
 def _launch(folder: RunFolder, devices: int) -> None:
-    """Start one worker per device with torchrun and wait. Raises RunFailedError when one fails."""
+    """Start one worker per device with torchrun and wait.
+
+    They have a session of their own, so that signals come here alone: a file then asks them to save and to leave.
+    Raises RunFailedError when one fails, StoppedError when they left.
+    """
+    folder.stop.unlink(missing_ok=True)
     command = (
-        *(sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={devices}"),
+        *(sys.executable, "-m", "lt_bench.run.launch", "--standalone", f"--nproc_per_node={devices}"),
         *("-m", "lt_bench.run.train", str(folder.config)),
     )
-    code = subprocess.run(command, env=environment(devices), check=False).returncode
+    process = subprocess.Popen(command, env=environment(devices), start_new_session=True)
+    try:
+        code = _wait(process, folder)
+    finally:
+        folder.stop.unlink(missing_ok=True)
     if code:
         raise RunFailedError(f"training on {devices} devices failed (exit code {code}); see {folder.log}")
+    if not folder.is_trained():
+        raise StoppedError(stopping.requested() or "SIGTERM", "what was trained is saved")
+
+
+def _wait(process: subprocess.Popen[bytes], folder: RunFolder) -> int:
+    """The exit code of torchrun. Asked to stop, its processes get time to save; Ctrl-C, again, ends them at once."""
+    try:
+        with stopping.asked_for("the training so far"):
+            while True:
+                with suppress(subprocess.TimeoutExpired):
+                    return process.wait(0.5)
+                if stopping.requested():
+                    folder.stop.touch()
+    finally:
+        if process.poll() is None:
+            process.terminate()  # torchrun ends its workers
+            with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+                process.wait(TORCHRUN_PATIENCE)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

@@ -20,8 +20,9 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from lt_bench.errors import RunFailedError, UserError
+from lt_bench.errors import RunFailedError, StoppedError, UserError
 from lt_bench.run.folder import RunFolder
+from lt_bench.utils.stopping import stoppable
 from lt_bench.utils.terminal import shown
 
 if TYPE_CHECKING:
@@ -31,8 +32,11 @@ logger = logging.getLogger(__name__)
 
 MOST = 100  # runs in a row: more is a slip of the hand
 LARGEST = 2**32 - 1  # seed
-PATIENCE = 10.0  # seconds that a run has to end by itself; in the middle of an iteration it takes several
+PATIENCE = 60.0  # seconds that a run has to save and to end by itself
 MISTAKE = 2  # exit code of a run that was refused
+STOPPED = {
+    StoppedError(name).code: name for name in ("SIGTERM", "SIGINT")
+}  # exit codes of a run that was asked to stop
 _REASON = "LT_BENCH_REASON"  # names the file in which a run says why it failed
 
 
@@ -86,14 +90,17 @@ def run_seeds(folders: Mapping[int, Path], command: Callable[[int], Sequence[str
     """Run the command of each seed and wait for it; one that fails keeps none of the others from running.
 
     folders: seed -> folder of its run, in the order to run them. command: seed -> the words of a command that leaves a
-    record there. A KeyboardInterrupt, or SIGTERM, ends the run that is going on and is raised again.
+    record there. A KeyboardInterrupt or StoppedError ends the run that is going on and is raised again; the
+    latter also when that run was asked to stop.
     """
     done: list[SeedRun] = []
     try:
-        with stopped_by_sigterm():
+        with stoppable():
             for seed, folder in folders.items():
                 logger.info(f"\n--- seed {seed} ({len(done) + 1} of {len(folders)})")
                 done.append(_run_seed(seed, folder, command(seed)))
+                if done[-1].code in STOPPED:
+                    raise StoppedError(STOPPED[done[-1].code])
                 if done[-1].record is None:
                     logger.error(f"seed {seed} failed")
     except BaseException:
@@ -157,7 +164,8 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
         return process.wait()
     except BaseException as error:
         # Ctrl-C on a terminal has reached the process too; a second one at once would disturb it while it cleans up.
-        _end(process, told=isinstance(error, KeyboardInterrupt))
+        by_terminal = isinstance(error, KeyboardInterrupt) or (isinstance(error, StoppedError) and error.code == 130)
+        _end(process, told=by_terminal)
         raise
 
 

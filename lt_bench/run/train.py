@@ -11,16 +11,18 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lt_bench.errors import RunFailedError, UserError
+from lt_bench.errors import RunFailedError, StoppedError, UserError
 from lt_bench.run import distributed
 from lt_bench.run.environment import processor
 from lt_bench.run.folder import RunFolder
 from lt_bench.run.manifest import TrainingSummary
-from lt_bench.utils import streams, threads
+from lt_bench.utils import stopping, streams, threads
+from lt_bench.utils.locks import locked
+from lt_bench.utils.system import end_with_parent
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -31,7 +33,8 @@ def train_and_predict(config: Path) -> None:
     """Train to the end (from the last checkpoint, when the config says resume), then predict the validation set.
 
     Leaves predictions.json and training.json (seconds, iterations, epochs, peak memory, device) beside the config.
-    Raises RunFailedError when the loss becomes NaN or infinite, or a GPU runs out of memory.
+    Raises RunFailedError when the loss becomes NaN or infinite, or a GPU runs out of memory, StoppedError when a signal
+    asked to stop (training is saved then).
     """
     import torch
     from mmengine.config import Config
@@ -41,22 +44,26 @@ def train_and_predict(config: Path) -> None:
 
     cfg = Config.fromfile(str(config))
     folder = RunFolder(config.parent)
-    try:
-        distributed.init_process_group()
-        runner = _build_runner(cfg, folder)
-        with _building(folder, unless=lambda: hook_of(runner, ProgressHook).began):
-            runner.train()  # mmengine builds optimizer, schedulers and data only now
-        _write_summary(runner, folder)
-        runner.test()
-    except FloatingPointError as error:
-        raise RunFailedError(f"{error}; the log is {folder.log}") from error
-    except torch.OutOfMemoryError as error:
-        raise RunFailedError(
-            f"{error}\nGive a device fewer images at a time with --images-per-device 1; the global batch stays."
-        ) from error
-    finally:
-        logging.captureWarnings(False)  # what is said of the evaluation is for the terminal again
-        distributed.destroy_process_group()
+    with ExitStack() as stack:
+        try:
+            distributed.init_process_group()
+            if distributed.is_rank_zero():  # of an earlier start, processes may be saving still
+                stack.enter_context(locked(folder.training))
+            runner = _build_runner(cfg, folder)
+            building = _building(folder, unless=lambda: hook_of(runner, ProgressHook).began)
+            with building, stopping.asked_for("the training so far"):
+                runner.train()  # mmengine builds optimizer, schedulers and data only now
+            _write_summary(runner, folder)
+            runner.test()
+        except FloatingPointError as error:
+            raise RunFailedError(f"{error}; the log is {folder.log}") from error
+        except torch.OutOfMemoryError as error:
+            raise RunFailedError(
+                f"{error}\nGive a device fewer images at a time with --images-per-device 1; the global batch stays."
+            ) from error
+        finally:
+            logging.captureWarnings(False)  # what is said of the evaluation is for the terminal again
+            distributed.destroy_process_group()
 
 
 def predict(config: Path, checkpoint: Path, folder: Path, detections_per_image: int = 0) -> None:
@@ -95,6 +102,7 @@ def _build_runner(cfg: Config, folder: RunFolder) -> Runner:
     from mmengine.runner import Runner
 
     from lt_bench.detector.progress import ProgressHook
+    from lt_bench.detector.resuming.loops import IN_PLACE_OF
     from lt_bench.operators import in_use
 
     class LoggedRunner(Runner):
@@ -116,6 +124,10 @@ def _build_runner(cfg: Config, folder: RunFolder) -> Runner:
                 model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             wrapped: torch.nn.Module = super().wrap_model(model_wrapper_cfg, model)
             return wrapped
+
+        def build_train_loop(self, loop: Any) -> Any:
+            kind = loop.get("type") if isinstance(loop, dict) else None
+            return super().build_train_loop({**loop, "type": IN_PLACE_OF[kind]} if kind in IN_PLACE_OF else loop)
 
     cfg.work_dir = str(folder.path)
     with _building(folder):
@@ -184,6 +196,10 @@ if __name__ == "__main__":
     streams.prepare()
     warnings.simplefilter("ignore")
     try:
-        train_and_predict(Path(sys.argv[1]))
+        with stopping.stoppable():
+            end_with_parent()
+            train_and_predict(Path(sys.argv[1]))
     except (RunFailedError, UserError) as error:
         sys.exit(f"error: {error}")
+    except StoppedError:
+        pass  # torchrun would call it a failure; who started it sees that nothing was predicted

@@ -23,7 +23,7 @@ def write_atomic(path: Path, chunks: Iterable[bytes]) -> str:
     and is no regular file: it would be replaced, be it a device.
     """
     temporary, digest = _complete(path, chunks)
-    _take_name(temporary, path)
+    replace_with(temporary, path)
     return digest
 
 
@@ -36,7 +36,7 @@ def write_together(files: Mapping[Path, bytes]) -> None:
         for path, content in files.items():
             ready[path], _ = _complete(path, [content])
         for path, temporary in ready.items():
-            _take_name(temporary, path)
+            replace_with(temporary, path)
     finally:
         for temporary in ready.values():
             temporary.unlink(missing_ok=True)
@@ -63,7 +63,10 @@ def _complete(path: Path, chunks: Iterable[bytes]) -> tuple[Path, str]:
     return temporary, digest.hexdigest()
 
 
-def _take_name(temporary: Path, path: Path) -> None:
+def replace_with(temporary: Path, path: Path) -> None:
+    """Give `temporary`, which is complete and on disk, the name `path` in the same folder, so that a power cut leaves
+    the old content or the new. Raises OSError; `temporary` is gone then.
+    """
     try:
         temporary.replace(path)
     except BaseException:

@@ -36,5 +36,5 @@ def run(
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two iterations of ecm, in the folder `work` of this one. Tests leave what it wrote as it is."""
     cwd = tmp_path_factory.mktemp("small")
-    run(cwd, *ECM, "--work-dir", "work")
+    run(cwd, *ECM, "--work-dir", "work", "--checkpoint-every", "1")
     return cwd

@@ -116,7 +116,7 @@ HOOKS = [{"type": "FiniteLossHook", "interval": 50}, {"type": "RunMeterHook"}]
     [
         {"+visualizer": VISUALIZER, "+vis_backends": [{"type": "WandbVisBackend"}]},
         {"default_hooks.logger.interval": 1, "default_hooks.timer": None, "log_level": "DEBUG"},
-        {"default_hooks.checkpoint.max_keep_ckpts": 9, "+default_hooks.visualization.type": "DetVisualizationHook"},
+        {"default_hooks.checkpoint.keep": 9, "+default_hooks.visualization.type": "DetVisualizationHook"},
         {"custom_hooks": [*HOOKS, {"type": "MemoryProfilerHook"}]},
     ],
 )

@@ -16,6 +16,7 @@ import torch
 from command_line import forked, lt_bench, small_model
 from run_fixtures import ECM, command, run, without_lvis
 
+from benchmarks.chaos.state import differences, state_of
 from lt_bench.evaluation.ap.average_precision import evaluate
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.store import read
@@ -109,12 +110,13 @@ def test_a_run_goes_on_after_its_last_checkpoint(small: Path) -> None:
     work = copied(small, "interrupted")
     for name in ("result.json", "predictions.json", "training.json", "iter_2.pth"):
         (work / name).unlink()
-    (work / "last_checkpoint").write_text(str(work / "iter_1.pth"), encoding="utf-8")
+    assert (work / "iter_1.pth").is_file()
     done = run(small, *ECM, "--work-dir", "interrupted", "--resume")
     assert "continuing after iter_1.pth" in done.stderr
     record = read(work / "result.json")
     assert record.iterations == 2
     assert "resumed from a checkpoint" in record.notes
+    assert differences(state_of(small / "work"), state_of(work)) == []
 
 
 def test_a_run_goes_on_from_the_checkpoint_before_one_that_was_cut_off(small: Path) -> None:
@@ -123,7 +125,7 @@ def test_a_run_goes_on_from_the_checkpoint_before_one_that_was_cut_off(small: Pa
         (work / name).unlink()
     (work / "iter_2.pth").write_bytes((work / "iter_2.pth").read_bytes()[:-1000])
     done = run(small, *ECM, "--work-dir", "cut_off")
-    assert "the checkpoint iter_2.pth was cut off" in done.stderr and "continuing after iter_1.pth" in done.stderr
+    assert "the checkpoint iter_2.pth is damaged" in done.stderr and "continuing after iter_1.pth" in done.stderr
     assert read(work / "result.json").iterations == 2
 
 

@@ -1,0 +1,1 @@
+"""Whether runs that are killed end as if they had not been."""

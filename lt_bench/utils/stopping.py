@@ -1,0 +1,67 @@
+"""Requests to stop: SIGTERM, SIGUSR1 (the warning that SLURM sends) and Ctrl-C, and what becomes of them.
+
+While something is going on that can be saved, a request is noted and whoever works looks for it; otherwise it raises
+StoppedError at once. Ctrl-C for the second time is KeyboardInterrupt wherever the process is.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from lt_bench.errors import StoppedError
+
+logger = logging.getLogger(__name__)
+
+STOP_FILE = ".stop"  # in the folder of a run: asks its processes to save and to leave
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1", "SIGINT") if hasattr(signal, name))
+_noted: list[int] = []  # the signals that came, in order
+_saving: list[str] = []  # what is going on that can be saved
+
+
+def requested() -> str | None:
+    """The name of the first signal that asked to stop; None where none did."""
+    return signal.Signals(_noted[0]).name if _noted else None
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Within it, signals ask to stop. Without effect in other threads than the main one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before: dict[int, Any] = {number: signal.signal(number, _note) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        _noted.clear()
+
+
+@contextmanager
+def asked_for(what: str) -> Iterator[None]:
+    """Within it, whoever works looks for `requested` now and then, and saves `what`. Raises StoppedError at the end
+    for a request that came too late to be seen."""
+    _saving.append(what)
+    try:
+        yield
+    finally:
+        _saving.pop()
+    if _noted:
+        raise StoppedError(signal.Signals(_noted[0]).name)
+
+
+def _note(number: int, frame: FrameType | None) -> None:
+    again = number == signal.SIGINT and signal.SIGINT in _noted
+    _noted.append(number)
+    if again:
+        raise KeyboardInterrupt
+    if not _saving:
+        raise StoppedError(signal.Signals(number).name)
+    logger.warning(f"{signal.Signals(number).name}: saving {_saving[-1]} (Ctrl-C, again, leaves at once)")

@@ -1,0 +1,44 @@
+"""Requests to stop, by real signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from lt_bench.errors import StoppedError
+from lt_bench.utils.stopping import asked_for, requested, stoppable
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGUSR1, 75), (signal.SIGINT, 130)])
+def test_a_signal_stops_at_once_where_nothing_is_to_be_saved(number: signal.Signals, code: int) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(StoppedError, match=number.name) as caught, stoppable():
+        os.kill(os.getpid(), number)
+    assert caught.value.code == code
+    assert signal.getsignal(number) is before
+    assert requested() is None
+
+
+def test_a_signal_is_noted_where_something_is_to_be_saved(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(StoppedError, match="SIGTERM"), stoppable():
+        with asked_for("the training so far"):
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert requested() == "SIGTERM"
+            assert "saving the training so far" in caplog.text
+        raise AssertionError("the request came too late to be seen, and is lost")
+
+
+def test_what_was_saved_goes_before_the_request() -> None:
+    with pytest.raises(StoppedError, match=r"iter_5\.pth"), stoppable(), asked_for("the training so far"):
+        os.kill(os.getpid(), signal.SIGUSR1)
+        raise StoppedError("SIGUSR1", "iter_5.pth has what was done")
+
+
+def test_ctrl_c_for_the_second_time_leaves_at_once() -> None:
+    with pytest.raises(KeyboardInterrupt), stoppable(), asked_for("the training so far"):
+        os.kill(os.getpid(), signal.SIGINT)
+        assert requested() == "SIGINT"
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("not reached")
