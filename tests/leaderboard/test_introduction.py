@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from lt_bench.data.known import KNOWN
 from lt_bench.leaderboard import regenerate
 
 
@@ -37,3 +38,11 @@ def test_how_to_read_a_table_is_said_where_there_is_one(make_record, publish) ->
     for word in ("**seeds**", "**rank**", "**Δ vs ce (95 %)**", "**evidence**", "1,000 resamples"):
         assert word in texts["made.md"]
         assert word not in texts["lvis_v1.md"]
+
+
+def test_a_known_data_set_says_its_protocol_and_minival_stands_apart_from_all_of_lvis(make_record, publish) -> None:
+    pages, _ = regenerate(publish(make_record(dataset="lvis_v1"), make_record(dataset="lvis_minival")))
+    texts = {page.name: page.read_text(encoding="utf-8") for page in pages}
+    assert sorted(texts) == ["lvis_minival.md", "lvis_v1.md"]
+    assert KNOWN["lvis_minival"].protocol in texts["lvis_minival.md"]
+    assert "minival" not in texts["lvis_v1.md"] and KNOWN["lvis_minival"].protocol
