@@ -166,8 +166,8 @@ def test_boxes_alone_stay_boxes_where_that_is_asked_for(tmp_path: Path, monkeypa
     monkeypatch.setenv("LT_BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     content = small_set()
-    for split in content.values():
-        for annotation in split["annotations"]:
+    for one in content.values():
+        for annotation in one["annotations"]:
             del annotation["segmentation"]
     coco = write_set(tmp_path / "coco", content)
     done = call("data", "convert", "coco", "--out", "boxes", "--no-masks-of-boxes")

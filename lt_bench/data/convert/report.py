@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from lt_bench.data.convert import writing
 from lt_bench.data.convert.counting import Counted
 from lt_bench.data.convert.options import Options
 from lt_bench.data.convert.source import Source
+
+_BOXES_ALONE = "masks: no annotation has one"
 
 
 def described(source: Source, counted: Counted, options: Options, changes: writing.Changes) -> Iterator[str]:
@@ -42,8 +44,19 @@ def described(source: Source, counted: Counted, options: Options, changes: writi
         made = changes[writing.BOX_MASKS]
         lacking = f"masks: {missing:,} of {annotations:,} annotations have none"
         if missing == changes[writing.WRITTEN]:
-            lacking = f"masks: no annotation has one ({missing:,} annotations)"
+            lacking = f"{_BOXES_ALONE} ({missing:,} annotations)"
         yield f"{lacking}; {made:,} polygons were made of boxes, so mask AP says nothing of them" if made else lacking
+
+
+def of_boxes_alone(lines: Iterable[str]) -> set[str]:
+    """The splits that have no masks, by the lines of a conversion, in which those of a split are indented."""
+    split, found = "", set()
+    for line in lines:
+        if not line.startswith(" "):
+            split = line.partition(":")[0]
+        elif line.strip().startswith(_BOXES_ALONE):
+            found.add(split)
+    return found
 
 
 _CROWDS = {
