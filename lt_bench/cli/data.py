@@ -74,7 +74,7 @@ def data_convert(
 
     PATH is an annotation file, or a folder with those of both splits. Name training and validation annotations
     together: the counts and frequency groups of the classes are those of the training set. Where a name does not tell
-    the split, write train:PATH or val:PATH.
+    the split, write train:PATH or val:PATH. With --form yolo it is data.yaml, or its folder.
 
     The result is OUT/annotations/lvis_v1_train.json and lvis_v1_val.json, and OUT/conversion.json, what was changed.
     Images stay where they are; `data check OUT` and `run --data-root OUT` find them.
@@ -97,12 +97,14 @@ def _say(written: Written) -> None:
 @data.command("check")
 @click.argument("folder", metavar="[PATH]", type=PATH, required=False)
 @click.option("--dataset", help=f"{', '.join(KNOWN)}.  [default: lvis_v1]")
+@click.option("--data-root", type=PATH, help="The same as PATH. Default with --dataset: $LT_BENCH_DATA, ./data.")
 @own_data(named=False)
 @click.option("--no-images", is_flag=True, help="Do not decode the images.")
 @click.option("--box-only", is_flag=True, help="Ask nothing of masks, as a detector of boxes alone does.")
 def data_check(
     folder: Path | None,
     dataset: str | None,
+    data_root: Path | None,
     train_annotations: Path | None,
     val_annotations: Path | None,
     images: Path | None,
@@ -123,7 +125,10 @@ def data_check(
     from lt_bench.utils.terminal import progress
 
     is_own = train_annotations is not None or val_annotations is not None
-    if folder is None and not is_own:
+    if folder is not None and data_root is not None:
+        raise UserError(f"{folder} and --data-root {data_root} were given", "give one of them")
+    folder = folder or data_root
+    if folder is None and dataset is None and not is_own:
         raise UserError("there is nothing to check", "name a folder, or --train-annotations and --val-annotations")
     name = "own" if is_own else None
     known = dataset or (None if is_own else "lvis_v1")

@@ -80,9 +80,9 @@ def find(dataset: str, data_root: Path | None) -> DataPaths:
     return lvis.DataPaths(dataset, folder / "lvis_v1_train.json", folder / "lvis_v1_val.json", root)
 
 
-def val_annotations(dataset: str) -> Path:
+def val_annotations(dataset: str, masks: bool = True) -> Path:
     """The validation annotations of `dataset` in LVIS's form; of an embedded one that is not there they alone are made,
-    not images.
+    not images. masks: as for `in_lvis_form`.
 
     Raises DataNotFoundError when they are not there, UserError when they can't be read, OSError when those of an
     embedded one can't be written.
@@ -92,7 +92,7 @@ def val_annotations(dataset: str) -> Path:
 
     if dataset in glyphs.PRESETS:
         return val_file(glyphs.PRESETS[dataset])
-    return in_lvis_form(find_known.find(dataset, None))[0].val
+    return in_lvis_form(find_known.find(dataset, None), masks)[0].val
 
 
 def load(paths: DataPaths, masks: bool = True) -> Dataset:

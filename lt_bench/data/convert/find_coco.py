@@ -32,10 +32,14 @@ def _named(word: str) -> Iterator[tuple[Split, Path]]:
     prefix, colon, rest = word.partition(":")
     told: Split | None = "train" if prefix == "train" else "val" if prefix == "val" else None
     path = Path(rest if colon and told else word)
+    if path.suffix in (".yaml", ".yml"):
+        raise UserError(f"{path} is in YOLO's form", "add --form yolo")
     if path.is_dir():
         inside = _in_folder(path)
         if told is not None:
             inside = {split: own for split, own in inside.items() if split == told}
+        if not inside and (path / "data.yaml").is_file():
+            raise UserError(f"{path} is in YOLO's form", "add --form yolo")
         if not inside:
             raise DataNotFoundError(f"{path}: no annotation file of a split was found in it", f"name the file; {TELL}")
         yield from inside.items()

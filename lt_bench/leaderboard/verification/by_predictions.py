@@ -50,7 +50,7 @@ def _candidates(record: ResultRecord, files: Files) -> Iterator[Path]:
         named = config if is_probe(config) else innermost_dataset(config["test_dataloader"])
         yield Path(named["ann_file"])
     with suppress(UserError, OSError):  # the data set is not here, or nothing can be written
-        yield datasets.val_annotations(record.track.dataset)
+        yield datasets.val_annotations(record.track.dataset, "segm" in record.kinds)
 
 
 def check_annotations(record: ResultRecord, annotations: Path, evidence: Path) -> None:

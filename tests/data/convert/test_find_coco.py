@@ -87,3 +87,10 @@ def test_images_are_beside_the_annotations(tmp_path: Path, monkeypatch: pytest.M
         (root / "annotations").rmdir()
     form = FORMS["coco"]
     assert form.image_folder(form.sources([str(root)], None)) == root
+
+
+def test_yolo_s_form_is_told(tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text("names: [a]", encoding="utf-8")
+    for given in (tmp_path, tmp_path / "data.yaml"):
+        with pytest.raises(UserError, match="is in YOLO's form"):
+            find([str(given)])

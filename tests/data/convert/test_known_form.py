@@ -45,7 +45,7 @@ def sources(given: Sequence[str], images_folder: Path | None) -> list[Source]:
 
         files = {file: sha256_of(file) for file in (path, names)}
         categories = [{"id": key, "name": name} for key, name in enumerate(classes)]
-        found.append(Source(split, path.name, files, categories, images, annotations, exhaustive=True))
+        found.append(Source(split, path.name, files, categories, images, annotations, exhaustive=True, masks=False))
     return found
 
 
@@ -73,7 +73,7 @@ def call(*arguments: Any) -> Result:
     return CliRunner().invoke(main, [*map(str, arguments)], catch_exceptions=False)
 
 
-def test_it_is_found_read_and_checked_by_its_name(root: Path) -> None:
+def test_it_is_found_read_and_checked_by_its_name(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = datasets.find("pets", root)
     assert (paths.train, paths.val, paths.image_root, paths.form) == (
         root / "train.txt",
@@ -93,6 +93,11 @@ def test_it_is_found_read_and_checked_by_its_name(root: Path) -> None:
     assert data.assumed[0] == "train.txt and val.txt: the form is lines: both files were converted to LVIS's"
     checked = call("data", "check", root, "--dataset", "pets")
     assert checked.exit_code == 0, checked.output
+    assert call("data", "check", "--data-root", root, "--dataset", "pets").output == checked.output
+    assert call("data", "check", root, "--data-root", root, "--dataset", "pets").exit_code == 2
+    monkeypatch.setenv("LT_BENCH_DATA", str(root.parent))
+    assert call("data", "check", "--dataset", "pets").output == checked.output
+    assert datasets.val_annotations("pets", masks=False) == data.paths.val  # where `verify` finds it again
     assert f"{root / 'train.txt'}: form of LVIS" in checked.output
     assert "no annotation has a mask" in checked.output and "polygons" not in checked.output
 

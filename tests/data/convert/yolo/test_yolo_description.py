@@ -39,13 +39,22 @@ TRAIN, VAL = ["train/images/b.jpg", "train/images/more/a.PNG"], ["valid/images/c
         "train: train/images\nval: valid/images\nnames: [a]\nnc: 1",
         "train: ../train/images\nval: ../valid/images\nnames: [a]",  # as Roboflow writes it
         "path: set\ntrain: train/images\nvalidation: [valid/images]\nnames: {0: a}",
-        "path: elsewhere\ntrain: list.txt\nval: [valid/images/c.jpg]\nnames: [a]",
+        "path: elsewhere\ntrain: lists/list.txt\nval: [valid/images/c.jpg]\nnames: [a]",
         "train: [train/images/b.jpg, train/images/more]\nval: valid\nnc: 1",
     ],
 )
 def test_images_are_found_as_ultralytics_finds_them(root: Path, text: str) -> None:
-    (root / "list.txt").write_text(f"./{TRAIN[0]}\n\n{root / TRAIN[1]}\n", encoding="utf-8")
+    (root / "lists").mkdir()
+    (root / "lists" / "list.txt").write_text(f"./../{TRAIN[0]}\n\n{root / TRAIN[1]}\n", encoding="utf-8")
     assert images(root, text) == {"train": TRAIN, "val": VAL}
+
+
+def test_images_are_in_the_order_of_their_paths(root: Path) -> None:
+    for folder in "hcagbfde":
+        (root / "train" / "images" / folder).mkdir()
+        (root / "train" / "images" / folder / "1.jpg").write_bytes(b"")
+    found = images(root, "train: train/images\nnames: [a]")["train"]
+    assert found == [TRAIN[0], *(f"train/images/{folder}/1.jpg" for folder in "abcdefgh"), TRAIN[1]]
 
 
 def test_names_are_in_the_order_of_their_numbers(root: Path) -> None:

@@ -47,6 +47,7 @@ def test_boxes_and_polygons() -> None:
         (b"inf 0.5 0.5 0.1 0.1", "a class or a number that is none"),
         (b"0 320 240 64 48", "320 is no share"),
         (b"0 0.5 -0.02 0.1 0.1", "-0.02 is no share"),
+        (b"0 0.5 0.5 0.1 1.02", "1.02 is no share"),
         (b"cat 0.5 0.5 0.1 0.1", "could not convert"),
         (b"0,0.5,0.5,0.1,0.1", "could not convert"),
         (b"0 \xff", "is no text"),

@@ -40,7 +40,8 @@ def content(path: Path) -> dict[str, list[Entry]]:
 )
 def test_the_objects_of_coco_s_form_come_back(place: Path, layout: str, polygons: bool) -> None:
     given = small_set()
-    write_yolo(place / "yolo", given, polygons, layout)
+    path = write_yolo(place / "yolo", given, polygons, layout)
+    assert [one.masks for one in sources([str(path)], None)] == [polygons] * 2
     done = call("data", "convert", "yolo", "--form", "yolo", "--out", "out")
     assert done.exit_code == 0, done.output
     for split, one in given.items():
