@@ -105,8 +105,13 @@ def evaluate(
     inputs = dict(zip(("TARGET", "MASKS"), targets, strict=False))
     if target.suffix == ".pth":
         inputs["--config"] = config = config or RunFolder(target.parent).config
+        if not config.is_file():
+            raise UserError(
+                f"{config}: there is no config for {target}",
+                "name it with --config; predictions, which detectron2 writes into a .pth file too, are read from JSON",
+            )
         inputs["the predictions in --out"] = RunFolder(predicted).predictions
-        annotations = annotations or _annotations(config, target)
+        annotations = annotations or _annotations(config)
     if annotations is not None and data_root is not None:
         raise UserError("--annotations and --data-root name the truth twice", "leave one of them out")
     known = known_truth(dataset, data_root) if annotations is None and dataset is not None else None
@@ -210,12 +215,10 @@ def _check_outputs(csv: Path | None, evidence: Path | None, inputs: Mapping[str,
     refuse_clashes(outputs, inputs)
 
 
-def _annotations(config: Path, checkpoint: Path) -> Path:
+def _annotations(config: Path) -> Path:
     """Of the validation set that a config names."""
     from mmengine.config import Config
 
-    if not config.is_file():
-        raise UserError(f"{config}: there is no config for {checkpoint}", "name it with --config")
     return Path(Config.fromfile(str(config)).test_dataloader.dataset.ann_file)
 
 
