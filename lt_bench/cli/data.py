@@ -100,7 +100,7 @@ def _say(written: Written) -> None:
     for path in (*written.files.values(), written.report):
         click.echo(f"written: {path}")
     if left := _left(written.files):
-        click.echo(f"problems that are left: {left}; `lt_bench data check {out}` lists them")
+        click.echo(f"problems that are left: {left}; `lt_bench data check` lists them")
 
 
 def _left(files: Mapping[Split, Path]) -> str:
