@@ -105,6 +105,11 @@ def evaluate(
     inputs = dict(zip(("TARGET", "MASKS"), targets, strict=False))
     if target.suffix == ".pth":
         inputs["--config"] = config = config or RunFolder(target.parent).config
+        if not config.is_file():
+            raise UserError(
+                f"{config}: there is no config for {target}",
+                "name it with --config; predictions, which detectron2 writes into a .pth file too, are read from JSON",
+            )
         inputs["the predictions in --out"] = RunFolder(predicted).predictions
         kinds = kinds_of_checkpoint(config, target, kinds)
         check_metrics(asked, kinds or ("bbox", "segm"), evaluator)  # before hours of predicting

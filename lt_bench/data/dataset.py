@@ -132,20 +132,16 @@ def load(paths: DataPaths, masks: bool = True) -> Dataset:
 
 
 def have_masks(paths: DataPaths) -> tuple[bool, bool]:
-    """Whether the training and the validation annotations have masks. Files of a form that can't tell are converted.
-    Raises UserError for files that can't be read or converted."""
+    """Whether the training and the validation annotations have masks. Raises UserError for files that can't be read."""
     from lt_bench.data import lvis
     from lt_bench.data.content import has_masks
     from lt_bench.data.convert.forms import sources_of
-    from lt_bench.data.convert.report import of_boxes_alone
 
     if paths.form is None:
         train, val = (has_masks(lvis.read(path, cache_folder(), rehash=False)) for path in (paths.train, paths.val))
     else:
         sources = sources_of(paths.form, {"train": paths.train, "val": paths.val}, paths.image_root)
-        without: set[str] = {source.split for source in sources if not source.masks}
-        without = without or of_boxes_alone(in_lvis_form(paths)[1])
-        train, val = (split not in without for split in ("train", "val"))
+        train, val = (source.masks for source in sources)
     return train, val
 
 

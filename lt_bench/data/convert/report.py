@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from lt_bench.data.convert import writing
 from lt_bench.data.convert.counting import Counted
 from lt_bench.data.convert.options import Options
 from lt_bench.data.convert.source import Source
-
-_BOXES_ALONE = "masks: no annotation has one"
 
 
 def described(source: Source, counted: Counted, options: Options, changes: writing.Changes) -> Iterator[str]:
@@ -40,23 +38,14 @@ def described(source: Source, counted: Counted, options: Options, changes: writi
         yield f"area: missing or not positive in {total:,} of {annotations:,} annotations, computed ({of})"
     if bad := changes[writing.NO_AREA]:
         yield f"area: {bad:,} annotations have neither a mask nor a box to compute it from; see `data check`"
+    if parts := changes[writing.EMPTY_PARTS]:
+        yield f"masks: empty polygons beside others were left out of {parts:,} annotations"
     if missing := changes[writing.NO_MASK]:
         made = changes[writing.BOX_MASKS]
         lacking = f"masks: {missing:,} of {annotations:,} annotations have none"
         if missing == changes[writing.WRITTEN]:
-            lacking = f"{_BOXES_ALONE} ({missing:,} annotations)"
+            lacking = f"masks: no annotation has one ({missing:,} annotations)"
         yield f"{lacking}; {made:,} polygons were made of boxes, so mask AP says nothing of them" if made else lacking
-
-
-def of_boxes_alone(lines: Iterable[str]) -> set[str]:
-    """The splits that have no masks, by the lines of a conversion, in which those of a split are indented."""
-    split, found = "", set()
-    for line in lines:
-        if not line.startswith(" "):
-            split = line.partition(":")[0]
-        elif line.strip().startswith(_BOXES_ALONE):
-            found.add(split)
-    return found
 
 
 _CROWDS = {
