@@ -33,9 +33,10 @@ def categories() -> list[dict[str, Any]]:
     ]
 
 
-def annotations(split: str) -> dict[str, Any]:
+def annotation_file(split: str) -> dict[str, Any]:
     """What v3det_2023_v1_{split}.json holds."""
-    images, boxes = [], []
+    images: list[dict[str, Any]] = []
+    boxes: list[dict[str, Any]] = []
     for place, shown in enumerate(OBJECTS[split]):
         image = place + (1 if split == "train" else 101)
         name = f"images/{node(shown[0])}/{image}_37_{image:08d}_c.jpg"
@@ -56,7 +57,7 @@ def write_v3det(root: Path) -> Path:
     folder = root / "annotations"
     folder.mkdir(parents=True)
     for split in OBJECTS:
-        content = annotations(split)
+        content = annotation_file(split)
         (folder / f"v3det_2023_v1_{split}.json").write_text(json.dumps(content), encoding="utf-8")
         for image in content["images"]:
             path = root / image["file_name"]
