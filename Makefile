@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run probe test check archive test-quick test-extra test-long fuzz test-install calibrate study study-runs gpu lint types \
+.PHONY: run probe test check archive test-quick test-extra test-long fuzz chaos test-install calibrate study study-runs gpu lint types \
 	types-tests format venv
 
 # Sets everything up and runs the benchmark once: on LVIS if it is there, else on the embedded data set.
@@ -61,6 +61,10 @@ test-long: venv
 # trained on and evaluated as lvis-api does, and all else is reported. Two minutes of one core.
 fuzz: venv
 	$(VENV) -m pytest tests/test_sound_data.py --hypothesis-profile fuzz
+
+# Trainings that are killed at random moments, started again, and compared with undisturbed ones. Half an hour of two cores.
+chaos: venv
+	$(VENV) -m benchmarks.chaos
 
 # pip install into a new environment with torch and torchvision, without the lock (5.5 GB), and its operators' tests:
 # torchvision's, then those compiled from mmcv's files, then both compared.

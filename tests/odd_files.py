@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from exhaustive_form import both_forms
 from hypothesis import strategies as st
 from PIL import Image
 from pycocotools import mask as coco_mask
@@ -137,6 +138,9 @@ def write_images(root: Path) -> None:
 def odd_files(draw: st.DrawFn) -> tuple[dict[str, Content], dict[str, str], list[Oddity]]:
     """By split what the annotation file holds, and the form of its text; and what is odd in them."""
     contents = {split: sound_content(split) for split in ("train", "val")}
+    for split in contents:
+        if draw(st.sampled_from([False, False, False, True])):
+            contents[split] = both_forms(contents[split])[1]
     forms = {split: draw(st.sampled_from(["plain", "plain", *FORMS])) for split in contents}
     oddities = [draw(_oddity(contents)) for _ in range(draw(st.sampled_from([1, 1, 1, 2])))]
     return contents, forms, oddities
@@ -147,6 +151,8 @@ def _oddity(draw: st.DrawFn, contents: dict[str, Content]) -> Oddity:
     split = draw(st.sampled_from(["train", "val"]))
     section = draw(st.sampled_from(["categories", *["images"] * 2, *["annotations"] * 4]))
     content = contents[split]
+    if "exhaustive" not in content and draw(st.sampled_from([False] * 30 + [True])):
+        section = "exhaustive"
     kind = draw(st.sampled_from(["field"] * 16 + ["entry", "twice", "copy", "section"]))
     if not isinstance(content.get(section), list) or kind == "section":
         value = draw(SCALARS | st.just(copy.deepcopy(content.get(section))))

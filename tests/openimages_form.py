@@ -88,8 +88,15 @@ def miniature() -> dict[str, Content]:
         Thing(b, "Human face", (0.1, 0.3, 0.1, 0.5)),
     ]
     labels_train = [(one, "Taxi", 1), (one, "Animal", 0), (two, "Cat", 1), (two, "Vehicle", 0), (three, "Car", 0)]
-    # Image c has no object: people said that no vehicle is there, and a cat is, which has no box.
-    labels_val = [(a, "Taxi", 1), (a, "Human face", 0), (b, "Animal", 1), (c, "Vehicle", 0), (c, "Cat", 1)]
+    # Image c has no object: people said that no vehicle is there, and a cat is, which has no box, though no animal.
+    labels_val = [
+        (a, "Taxi", 1),
+        (a, "Human face", 0),
+        (b, "Animal", 1),
+        (c, "Vehicle", 0),
+        (c, "Cat", 1),
+        (c, "Animal", 0),
+    ]
     return {
         split: Content(things, labels, {key: SIZES[place % len(SIZES)] for place, key in enumerate(ids)})
         for split, things, labels, ids in (

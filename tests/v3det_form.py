@@ -33,7 +33,7 @@ def categories() -> list[dict[str, Any]]:
     ]
 
 
-def split_content(split: str) -> dict[str, Any]:
+def annotation_file(split: str) -> dict[str, Any]:
     """What v3det_2023_v1_{split}.json holds."""
     images: list[dict[str, Any]] = []
     boxes: list[dict[str, Any]] = []
@@ -57,7 +57,7 @@ def write_v3det(root: Path) -> Path:
     folder = root / "annotations"
     folder.mkdir(parents=True)
     for split in OBJECTS:
-        content = split_content(split)
+        content = annotation_file(split)
         (folder / f"v3det_2023_v1_{split}.json").write_text(json.dumps(content), encoding="utf-8")
         for image in content["images"]:
             path = root / image["file_name"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,11 @@ from lt_bench.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from lt_bench.data.convert.to_folder import Written
+
+if TYPE_CHECKING:
+    from lt_bench.data.image_files import Split
+
+MOST_COUNTED = 1000  # problems of each converted file
 
 
 @click.group(cls=Group)
@@ -92,6 +99,26 @@ def _say(written: Written) -> None:
     click.echo(f"images: {'not found; name their folder with --images' if written.images is None else written.images}")
     for path in (*written.files.values(), written.report):
         click.echo(f"written: {path}")
+    if left := _left(written.files):
+        click.echo(f"problems that are left: {left}; `lt_bench data check` lists them")
+
+
+def _left(files: Mapping[Split, Path]) -> str:
+    """How many problems converted files have, but for those of image files, and the first one; "" for none."""
+    from lt_bench.data import content
+    from lt_bench.data.cache import cache_folder
+    from lt_bench.data.lvis import read
+    from lt_bench.data.problem import described
+
+    found = []
+    for split, path in files.items():
+        file = read(path, cache_folder(), rehash=False)
+        problems = content.problems(file, split == "train", content.has_masks(file))
+        found += [(path.name, problem) for problem in islice(problems, MOST_COUNTED)]
+    if not found:
+        return ""
+    (name, first), more = found[0], "" if len(found) < MOST_COUNTED else "at least "
+    return f"{more}{len(found)}, e.g. {name}: {first.kind}: {described(first)}"
 
 
 @data.command("check")

@@ -7,12 +7,13 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from lt_bench.cli.common import METRICS_HELP, PATH
 from lt_bench.cli.evaluate_record import record_asked_for, record_folder, write_record
+from lt_bench.cli.evaluate_targets import annotations_of, kinds_of_checkpoint, measured_on, predict
 from lt_bench.cli.own_data import known_truth, truth_in_lvis_form
 from lt_bench.data.known import KNOWN
 from lt_bench.errors import UserError
@@ -20,7 +21,6 @@ from lt_bench.errors import UserError
 if TYPE_CHECKING:
     from lt_bench.evaluation.ap.average_precision import Evaluator
     from lt_bench.evaluation.inputs.reading import CategoryIds, ImageIds
-    from lt_bench.evaluation.metrics import Measured
     from lt_bench.evaluation.terms import BoxOrMask
 
 logger = logging.getLogger(__name__)
@@ -105,8 +105,15 @@ def evaluate(
     inputs = dict(zip(("TARGET", "MASKS"), targets, strict=False))
     if target.suffix == ".pth":
         inputs["--config"] = config = config or RunFolder(target.parent).config
+        if not config.is_file():
+            raise UserError(
+                f"{config}: there is no config for {target}",
+                "name it with --config; predictions, which detectron2 writes into a .pth file too, are read from JSON",
+            )
         inputs["the predictions in --out"] = RunFolder(predicted).predictions
-        annotations = annotations or _annotations(config, target)
+        kinds = kinds_of_checkpoint(config, target, kinds)
+        check_metrics(asked, kinds or ("bbox", "segm"), evaluator)  # before hours of predicting
+        annotations = annotations or annotations_of(config)
     if annotations is not None and data_root is not None:
         raise UserError("--annotations and --data-root name the truth twice", "leave one of them out")
     known = known_truth(dataset, data_root) if annotations is None and dataset is not None else None
@@ -120,16 +127,16 @@ def evaluate(
     inputs["--annotations"] = annotations
     if train_annotations is not None:
         inputs["--train-annotations"] = train_annotations
-    _check_outputs(csv, evidence, inputs)  # before hours of predicting
+    _check_outputs(csv, evidence, inputs)
     annotations, assumed = truth_in_lvis_form(annotations, train_annotations, known)
     for line in assumed:
         logger.warning(f"note: {line.strip()}")
     folder = None if named is None else record_folder(named, out)
     if config is not None and target.suffix == ".pth":
-        targets = (_predict(target, config, predicted, detections_per_image(asked) or 0),)
+        targets = (predict(target, config, predicted, detections_per_image(asked) or 0),)
     reading = Reading(image_ids, category_ids)
     started = time.perf_counter()
-    measured = _measured(
+    measured = measured_on(
         annotations,
         targets,
         kinds,
@@ -174,32 +181,6 @@ def _check_targets(targets: tuple[Path, ...], kinds: Collection[BoxOrMask] | Non
         raise UserError(given, "give one predictions file, or one with boxes and one with masks")
 
 
-def _measured(
-    annotations: Path, targets: tuple[Path, ...], kinds: tuple[BoxOrMask, ...] | None, **options: Any
-) -> Measured:
-    from lt_bench.evaluation.inputs.kinds import kinds_in
-    from lt_bench.evaluation.metrics import measure
-    from lt_bench.evaluation.terms import PLURALS
-    from lt_bench.evaluation.two_files import boxes_and_masks, measure_two
-
-    if len(targets) == 2:
-        return measure_two(annotations, *boxes_and_masks((targets[0], targets[1])), **options)
-    found = kinds or kinds_in(targets[0]) or _annotated(annotations)
-    if not kinds and len(found) == 1:
-        other = "masks" if found == ("bbox",) else "boxes"
-        logger.warning(f"note: {targets[0]} has no {other}: {PLURALS[found[0]]} alone are measured")
-    return measure(annotations, targets[0], kinds=found, **options)
-
-
-def _annotated(annotations: Path) -> tuple[BoxOrMask, ...]:
-    """What predictions without a detection are measured by: boxes, and masks where there are any to be found."""
-    from lt_bench.data.cache import cache_folder
-    from lt_bench.data.content import has_masks
-    from lt_bench.data.lvis import read
-
-    return ("bbox", "segm") if has_masks(read(annotations, cache_folder())) else ("bbox",)
-
-
 def _check_outputs(csv: Path | None, evidence: Path | None, inputs: Mapping[str, Path]) -> None:
     """Raises UserError for outputs that can't be written, or that are an input or one file."""
     from lt_bench.utils.files import refuse_clashes, refuse_unwritable
@@ -208,20 +189,3 @@ def _check_outputs(csv: Path | None, evidence: Path | None, inputs: Mapping[str,
     for path in outputs.values():
         refuse_unwritable(path)
     refuse_clashes(outputs, inputs)
-
-
-def _annotations(config: Path, checkpoint: Path) -> Path:
-    """Of the validation set that a config names."""
-    from mmengine.config import Config
-
-    if not config.is_file():
-        raise UserError(f"{config}: there is no config for {checkpoint}", "name it with --config")
-    return Path(Config.fromfile(str(config)).test_dataloader.dataset.ann_file)
-
-
-def _predict(checkpoint: Path, config: Path, out: Path, detections_per_image: int) -> Path:
-    from lt_bench.run.folder import RunFolder
-    from lt_bench.run.train import predict
-
-    predict(config, checkpoint, out, detections_per_image)
-    return RunFolder(out).predictions

@@ -138,7 +138,7 @@ def have_masks(paths: DataPaths) -> tuple[bool, bool]:
     from lt_bench.data.convert.forms import sources_of
 
     if paths.form is None:
-        train, val = (has_masks(lvis.read(path, cache_folder())) for path in (paths.train, paths.val))
+        train, val = (has_masks(lvis.read(path, cache_folder(), rehash=False)) for path in (paths.train, paths.val))
     else:
         sources = sources_of(paths.form, {"train": paths.train, "val": paths.val}, paths.image_root)
         train, val = (source.masks for source in sources)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from lt_bench.errors import UserError
 
 Excluded = int | str  # an image's id, or "train:ID", "val:ID" where both files have it
 
+_ID = re.compile(r"-?[0-9]+")
 _FORM = "the file holds images as train:ID or val:ID, or ids that only one of the two files has, one per line"
 
 
@@ -60,4 +62,6 @@ def _parts(image: Excluded) -> tuple[str, int]:
     split, _, image_id = str(image).rpartition(":")
     if split not in ("", *NAMES):
         raise ValueError(f"{image!r}: there is no split {split!r}")
+    if not _ID.fullmatch(image_id):  # int() takes more, such as 1_000
+        raise ValueError(f"{image_id!r} is no image id")
     return split, int(image_id)

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 from urllib.parse import unquote
 
+from lt_bench.data.similar_names import IMAGES, SimilarNames
 from lt_bench.errors import UserError
 
 Split = Literal["train", "val"]
@@ -35,7 +36,6 @@ SHOWN = 6  # folders that a message names
 COCO_FOLDERS = tuple(f"{parent}{split}2017" for parent in ("", "images/") for split in NAMES)
 _COCO_2014 = re.compile(r"COCO_(?:train|val|test)2014_(?=\d{12}\.)")
 _COCO_HOST = "images.cocodataset.org/"
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 
 
 class ImageFinder:
@@ -58,6 +58,7 @@ class ImageFinder:
     def __init__(self, image_root: Path, split: Split | None = None) -> None:
         self.image_root, self.split = Path(image_root), split
         self._listings: dict[str, frozenset[str] | None] = {}
+        self._similar = SimilarNames(self._listing)
 
     def find(self, image: Mapping[str, Any]) -> Path | None:
         """The file of `image`, an entry of LVISFile.images; None when there is none, or several."""
@@ -101,7 +102,8 @@ class ImageFinder:
         there = [f"{folder or '.'}/" for folder in folders if self._listing(folder) is not None]
         missing = [f"{folder}/" for folder in folders if self._listing(folder) is None]
         if there:
-            return f"{names} not found below {self.image_root}: not in {', '.join(there)}"
+            where = f"{names} not found below {self.image_root}: not in {', '.join(there)}"
+            return where + self._similar.hint(place for tier in self._places(image) for place in tier)
         more = ", ..." if len(missing) > SHOWN else ""
         return f"{names} not found below {self.image_root}: there is no {', '.join(missing[:SHOWN])}{more}"
 
@@ -199,7 +201,7 @@ def holds_images(folder: Path) -> int:
     splits = [any((folder / name).is_dir() for name in names) for names in NAMES.values()]
     if all(splits) or (folder / "images").is_dir():
         return 2
-    return int(any(splits) or any(path.suffix.lower() in _SUFFIXES for path in folder.iterdir()))
+    return int(any(splits) or any(path.suffix.lower() in IMAGES for path in folder.iterdir()))
 
 
 def split_of(annotations: Path) -> Split | None:

@@ -9,6 +9,7 @@ from json import JSONDecodeError
 from typing import Any, NamedTuple, Protocol
 
 BLOCK = 1 << 22  # bytes read at a time
+SHOWN = 24  # characters of what is no JSON
 LONGEST_BREAK = 2  # a number cut off in "1e+" is read as 1, and these characters are left
 _SPACE = re.compile(r"[ \t\n\r]*")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf".decode("latin-1")
@@ -96,6 +97,9 @@ class JSONStream:
 
     def elements(self) -> Iterator[Piece]:
         """The elements of the list that comes next."""
+        if self.peek() not in ("[", ""):
+            found = self._text[self._position : self._position + SHOWN].encode("latin-1").decode("utf-8", "replace")
+            raise self._error(f"Expecting a list, found {found!r}")
         self._take("[", "Expecting a list")
         if self.peek() == "]":
             self._position += 1

@@ -110,7 +110,7 @@ def _polygons(polygons: list[Any]) -> tuple[int, Extent]:
         if not _NUMBERS.issuperset(map(type, polygon)):
             return NO_NUMBERS, _NOWHERE
         if len(polygon) < 6:
-            return SHORT, _NOWHERE
+            return SHORT if any(polygons) else EMPTY, _NOWHERE
         if len(polygon) % 2:
             return ODD, _NOWHERE
         if not _are_finite(polygon):

@@ -17,17 +17,26 @@ from lt_bench.errors import UserError
 BLOCK = 1 << 20  # characters that are encoded anew at a time
 GZIP = b"\x1f\x8b"
 # What else is found under such names, by its first bytes; the decoders of Python read none of it as text.
-OTHER_FORMS = {
-    b"PK\x03\x04": "a ZIP archive",
+PACKED = {
+    b"PK\x03\x04": "a ZIP archive (which .pt, .pth and .npz files are too)",
     b"BZh": "packed with bzip2",
     b"\xfd7zXZ\x00": "packed with xz",
     b"\x28\xb5\x2f\xfd": "packed with zstd",
     b"7z\xbc\xaf\x27\x1c": "a 7-Zip archive",
     b"Rar!": "a RAR archive",
+}
+OTHER_FORMS = {
     b"PAR1": "a Parquet file",
     b"version https://git-lfs": "a pointer of Git LFS and not the file itself (`git lfs pull` fetches it)",
+    **{bytes((0x80, protocol)): "a pickle of Python" for protocol in range(2, 6)},
+    b"\x93NUMPY": "a NumPy file",
+    b"\x89HDF": "an HDF5 file",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"%PDF": "a PDF file",
+    b"<": "HTML or XML",
 }
-_LONGEST_HEAD = max(map(len, OTHER_FORMS))
+_LONGEST_HEAD = max(map(len, (*PACKED, *OTHER_FORMS)))
 
 
 @contextmanager
@@ -45,9 +54,10 @@ def open_text_source(path: Path) -> Iterator[BinaryIO]:
         if packed:
             source = io.BufferedReader(_Source(path, gzip.GzipFile(fileobj=stream).read), BLOCK)
             head = source.peek(_LONGEST_HEAD)[:_LONGEST_HEAD]
-        for start, form in OTHER_FORMS.items():
+        for start, form in (*PACKED.items(), *OTHER_FORMS.items()):
             if head.startswith(start):
-                raise UserError(f"{path} is {form}", "Unpack it and name the file inside.")
+                remedy = "Unpack it and name the file inside." if start in PACKED else "Name the JSON file."
+                raise UserError(f"{path} is {form}", remedy)
         encoding = json.detect_encoding(head)
         if encoding == "utf-8-sig":
             source.read(len(codecs.BOM_UTF8))

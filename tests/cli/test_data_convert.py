@@ -48,6 +48,20 @@ def test_convert_then_check(coco: dict[str, Path], tmp_path: Path) -> None:
     assert call("data", "check", "deep/out").exit_code == 0
 
 
+def test_convert_says_what_the_check_will_refuse(coco: dict[str, Path]) -> None:
+    done = call("data", "convert", "coco", "--out", "sound")
+    assert "problems" not in done.output
+    content = json.loads(coco["val"].read_text(encoding="utf-8"))
+    for annotation in content["annotations"][:2]:
+        annotation["iscrowd"] = "0"
+    coco["val"].write_text(json.dumps(content), encoding="utf-8")
+    done = call("data", "convert", "coco", "--out", "odd")
+    assert done.exit_code == 0
+    assert "problems that are left: 2, e.g. lvis_v1_val.json: iscrowd or ignore that is neither 0 nor 1" in done.output
+    checked = call("data", "check", "odd")
+    assert checked.exit_code == 1 and "iscrowd is '0', expected 0 or 1" in checked.output
+
+
 def test_convert_beside_the_originals(coco: dict[str, Path]) -> None:
     assert call("data", "convert", *coco.values(), "--out", "coco").exit_code == 0
     assert json.loads(Path("coco/conversion.json").read_text(encoding="utf-8"))["images"] is None
@@ -166,8 +180,8 @@ def test_boxes_alone_stay_boxes_where_that_is_asked_for(tmp_path: Path, monkeypa
     monkeypatch.setenv("LT_BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     content = small_set()
-    for split in content.values():
-        for annotation in split["annotations"]:
+    for one in content.values():
+        for annotation in one["annotations"]:
             del annotation["segmentation"]
     coco = write_set(tmp_path / "coco", content)
     done = call("data", "convert", "coco", "--out", "boxes", "--no-masks-of-boxes")

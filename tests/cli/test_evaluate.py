@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from command_line import forked, lt_bench
 from experiments import write_annotations
 
+from lt_bench.cli import main
 from lt_bench.evaluation.evidence.file import read_evidence
 from lt_bench.evaluation.evidence.precision import evidence_metrics
 from lt_bench.utils.files import sha256_of
@@ -71,3 +73,14 @@ def test_outputs_are_refused_before_anything_is_evaluated(tmp_path: Path) -> Non
     assert "can't be written to: Is a directory" in refusal("--evidence", folder)
     assert "ends in .parquet" in refusal("--evidence", tmp_path / "e.csv")
     assert predictions.read_text(encoding="utf-8") == annotations.read_text(encoding="utf-8") == "no JSON"
+
+
+def test_a_checkpoint_of_something_else_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "instances_predictions.pth").write_bytes(b"PK")
+    (tmp_path / "truth.json").write_text("{}", encoding="utf-8")
+    done = CliRunner().invoke(
+        main, ["eval", str(tmp_path / "instances_predictions.pth"), "--annotations", str(tmp_path / "truth.json")]
+    )
+    assert done.exit_code == 2
+    assert f"there is no config for {tmp_path / 'instances_predictions.pth'}" in done.stderr
+    assert "--config" in done.stderr and "detectron2" in done.stderr

@@ -118,8 +118,14 @@ RLE = {"size": [HEIGHT, WIDTH], "counts": [0, WIDTH * HEIGHT]}
             ["5 annotations have iscrowd set (e.g. annotation 1, image 101), which lvis"],
         ),
         (one(1, "annotations", 2, ignore=1), ["1 annotation has ignore set (e.g. annotation 3, image 102)"]),
-        (one(1, "annotations", 2, segmentation=[[0, 0, 60, 0, 60, 30]]), ["partly outside the image"]),
-        (one(0, "annotations", 2, bbox=[1, 1, 0.5, 5]), ["under a pixel wide or high (e.g. annotation 3, image 2)"]),
+        (
+            one(1, "annotations", 2, segmentation=[[0, 0, 60, 0, 60, 30]]),
+            ["are not those of their masks (e.g. annotation 3, image 102", "partly outside the image"],
+        ),
+        (
+            one(0, "annotations", 2, bbox=[1, 1, 0.5, 5]),
+            ["under a pixel wide or high (e.g. annotation 3, image 2)", "are not those of their masks"],
+        ),
         (
             again(0),
             ["train.json: 1 annotation has all but the id in common with another (e.g. annotation 99, image 1)"],

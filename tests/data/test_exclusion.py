@@ -42,8 +42,11 @@ def test_images_are_left_out_of_the_split_that_is_named(
         ("7\n8", r"no image of either split has the id 7 \(2 such ids\)"),
         ("val:1", r"no image of val has the id 1 \(1 such ids\)"),
         ("test:1", "there is no split 'test'"),
-        ("train:", "invalid literal"),
-        ("one", "invalid literal"),
+        ("train:", "'' is no image id"),
+        ("one", "'one' is no image id"),
+        ("1_1", "'1_1' is no image id"),  # which int() reads as 11
+        ("\u0661", "is no image id"),
+        ("1.0", "'1.0' is no image id"),
     ],
 )
 def test_what_names_no_image_or_two_is_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -197,6 +197,27 @@ def test_it_says_where_it_looked(tmp_path: Path, name: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("stored", "name", "told"),
+    [
+        ("1.JPG", "1.jpg", "train/1.JPG"),
+        ("a.png", "A.JPEG", "train/a.png"),
+        ("e\u0301.jpg", "\u00e9.jpg", "train/e\\u0301.jpg"),  # as macOS writes accents
+        ("1.jpg", "1.jpg ", "train/1.jpg"),
+        ("1.jpg", "1", "train/1.jpg"),
+        ("1.txt", "1.jpg", None),  # labels of the same name
+        ("1.json", "1", None),
+        ("11.jpg", "1.jpg", None),
+    ],
+)
+def test_a_file_that_is_called_nearly_so_is_named(tmp_path: Path, stored: str, name: str, told: str | None) -> None:
+    touch(tmp_path, f"train/{stored}", "val/0.jpg")
+    finder = ImageFinder(tmp_path, "train")
+    assert finder.relative({"file_name": name}) is None
+    said = finder.where({"file_name": name})
+    assert (f"; there is '{told}', which differs from {name!a} in case" in said) == (told is not None)
+
+
+@pytest.mark.parametrize(
     ("name", "split"),
     [
         ("lvis_v1_train.json", "train"),

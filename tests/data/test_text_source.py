@@ -6,6 +6,7 @@ import codecs
 import gzip
 import io
 import lzma
+import pickle
 import zipfile
 from pathlib import Path
 
@@ -84,6 +85,11 @@ PACKED = gzip.compress(bytes(range(256)) * 500)
         (gzip.compress(archive()), "ZIP archive"),
         (lzma.compress(b"[]"), "packed with xz"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "pointer of Git LFS"),
+        (pickle.dumps([{"score": 1.0}]), "a pickle of Python"),
+        (gzip.compress(pickle.dumps([1], protocol=2)), "a pickle of Python"),
+        (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+        (b"<!DOCTYPE html><html>404</html>", "HTML or XML"),
+        (b'<?xml version="1.0"?><annotation/>', "HTML or XML"),
         (PACKED[: len(PACKED) // 2], "cut off or damaged"),
         (PACKED[:-6] + b"\0" * 6, "cut off or damaged"),
         (b"\x1f\x8b\x08", "cut off or damaged"),
@@ -91,7 +97,7 @@ PACKED = gzip.compress(bytes(range(256)) * 500)
         ('["a"]'.encode("utf-16")[:-1], "damaged text"),
         (codecs.BOM_UTF16_LE + b"\x00\xd8[\x00", "damaged text"),
     ],
-    ids=range(10),  # of the content they would differ from process to process, since gzip notes the time
+    ids=range(15),  # of the content they would differ from process to process, since gzip notes the time
 )
 def test_what_is_no_such_text_is_named(tmp_path: Path, content: bytes, named: str) -> None:
     (tmp_path / "a.json").write_bytes(content)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from exhaustive_form import both_forms
-from v3det_form import CLASSES, OBJECTS, split_content, write_v3det
+from v3det_form import CLASSES, OBJECTS, annotation_file, write_v3det
 
 from lt_bench.cli import main
 from lt_bench.data import dataset as datasets
@@ -49,7 +49,7 @@ def test_it_is_found_converted_and_checked(v3det: Path) -> None:
     for category in data.val.categories[:10]:
         own = [image for image, shown_category in shown if shown_category == category["id"]]
         assert (category["image_count"], category["instance_count"]) == (len(set(own)), len(own))
-    assert len(list(data.val.annotations)) == len(split_content("val")["annotations"])
+    assert len(list(data.val.annotations)) == len(annotation_file("val")["annotations"])
 
 
 def test_a_detector_of_masks_is_refused(v3det: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_detector_of_masks_is_refused(v3det: Path) -> None:
 def test_it_is_evaluated_as_lvis_api_does(v3det: Path, tmp_path: Path) -> None:
     """lvis-api is given lists, and only the classes that occur: it looks at each class in each image."""
     rng = np.random.default_rng(0)
-    truth = split_content("val")
+    truth = annotation_file("val")
     found = [
         {"image_id": row["image_id"], "category_id": row["category_id"], "score": 0.5, "bbox": row["bbox"]}
         for row in truth["annotations"][1:]

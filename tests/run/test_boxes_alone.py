@@ -74,10 +74,13 @@ def test_record_and_table_have_the_ap_of_boxes_alone(trained: Path) -> None:
 @pytest.mark.slow
 def test_the_run_is_verified_and_its_checkpoint_evaluated(trained: Path) -> None:
     assert "2 verified, 0 unverified, 0 wrong" in call(trained, "verify", "work", "boards/results")
-    said = call(trained, "eval", "work/iter_2.pth", "--out", "again")
-    assert "boxes alone are measured" in said
+    call(trained, "eval", "work/iter_2.pth", "--out", "again")
     again = (trained / "again" / "predictions.json").read_bytes()
     assert again == (trained / "work" / "predictions.json").read_bytes()
+    assert "predicts no masks" in call(trained, "eval", "work/iter_2.pth", "--mask-only", code=2)
+    of_masks = ("--metrics", "ap,ap_boundary")
+    assert "ap_boundary is of masks" in call(trained, "eval", "work/iter_2.pth", *of_masks, code=2)
+    assert "ap_boundary is of masks" in call(trained, "run", "--loss", "ecm", *FASTER, *of_masks, code=2)
 
 
 @pytest.mark.extra

@@ -13,7 +13,7 @@ from lt_bench.data.columns import DamagedError, pack, unpack
 from lt_bench.utils.files import write_atomic
 from lt_bench.utils.locks import locked
 
-FORMAT = 5  # part of the file's name: raise it whenever its content changes
+FORMAT = 6  # part of the file's name: raise it whenever its content changes
 UNUSED_DAYS = 30.0
 
 logger = logging.getLogger(__name__)

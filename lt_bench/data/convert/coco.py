@@ -6,16 +6,17 @@ index of lt_bench.data.annotation_index, so that it may be larger than memory, p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from lt_bench.data.annotation_index.entries import malformed
 from lt_bench.data.cache import cache_folder
 from lt_bench.data.convert.source import LISTS, Entry, Source
 from lt_bench.data.image_files import Split
-from lt_bench.data.lvis import LVISFile, Records, read
+from lt_bench.data.lvis import FOR_TRAINING, LVISFile, Records, read
 from lt_bench.errors import UserError
 
 BATCH = 1 << 9  # entries that are read at once
@@ -28,9 +29,19 @@ DERIVED = {
 
 
 def sources(paths: Mapping[Split, Path]) -> list[Source]:
-    """The splits of a data set, from their files. Raises UserError as lt_bench.data.lvis.read does, and for lists that
-    only some images have: then nothing says what is true of the others."""
-    return sources_of({split: read(path, cache_folder()) for split, path in paths.items()})
+    """The splits of a data set, from their files. Raises UserError as lt_bench.data.lvis.read does, for names that are
+    missing, and for lists that only some images have: then nothing says what is true of the others."""
+    files = {split: read(path, cache_folder()) for split, path in paths.items()}
+    refuse_nameless(files)
+    return sources_of(files)
+
+
+def refuse_nameless(files: Mapping[Split, LVISFile]) -> None:
+    """Raises UserError for what training needs and nothing can be derived from: names of classes and of images."""
+    for file in files.values():
+        for field in FOR_TRAINING:
+            if field not in DERIVED and field in file.lacks:
+                raise malformed(file.path, file.lacks[field][1])
 
 
 def sources_of(files: Mapping[Split, LVISFile]) -> list[Source]:
@@ -43,6 +54,8 @@ def sources_of(files: Mapping[Split, LVISFile]) -> list[Source]:
     for file in files.values():
         _refuse_partial_lists(file)
     federated = any(len(file.columns[LISTS[0]]) for file in files.values())
+    if federated:
+        _refuse_silence(files.values())
     return [_source(file, split, federated) for split, file in files.items()]
 
 
@@ -61,6 +74,18 @@ def _source(file: LVISFile, split: Split, federated: bool) -> Source:
         exhaustive=not (has_lists and federated),
         assumed=assumed,
     )
+
+
+def _refuse_silence(files: Collection[LVISFile]) -> None:
+    """Of a federated data set, whose other file says what is absent, every file must."""
+    speaking = next(file for file in files if len(file.columns[LISTS[0]]))
+    for file in files:
+        if NEGATIVE in file.lacks and not file.exhaustive:
+            raise UserError(
+                f"{speaking.path} lists absent classes ({LISTS[0]}), and {file.path} has no such lists: nothing says "
+                "what is absent from its images",
+                "give both files the lists, or neither if the annotations are exhaustive",
+            )
 
 
 def _refuse_partial_lists(file: LVISFile) -> None:

@@ -15,7 +15,7 @@ from lt_bench.data.convert.writing import Changes, lvis_json
 from lt_bench.data.image_files import Split
 from lt_bench.utils.files import write_atomic
 
-FORMAT = 2  # raise it whenever equal input gives other files
+FORMAT = 3  # raise it whenever equal input gives other files
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lt_bench.data.cache import cache_folder, mark_used
-from lt_bench.data.convert.coco import NEGATIVE, lacking
+from lt_bench.data.convert.coco import NEGATIVE, lacking, refuse_nameless
 from lt_bench.data.convert.coco import sources_of as coco_sources
 from lt_bench.data.convert.conversion import FORMAT, convert
 from lt_bench.data.convert.forms import FORMS, sources_of
@@ -61,6 +61,8 @@ def in_lvis_form(
             missed = {"val": [name for name in missed["val"] if name not in FOR_TRAINING]}
         if not any(missed.values()):
             return InLVISForm(dict(given))
+        if not to_evaluate:
+            refuse_nameless(files)
         sources = coco_sources(files)
         why = "; ".join(_why(given[split].name, names) for split, names in missed.items() if names)
     else:

@@ -38,6 +38,8 @@ def described(source: Source, counted: Counted, options: Options, changes: writi
         yield f"area: missing or not positive in {total:,} of {annotations:,} annotations, computed ({of})"
     if bad := changes[writing.NO_AREA]:
         yield f"area: {bad:,} annotations have neither a mask nor a box to compute it from; see `data check`"
+    if parts := changes[writing.EMPTY_PARTS]:
+        yield f"masks: empty polygons beside others were left out of {parts:,} annotations"
     if missing := changes[writing.NO_MASK]:
         made = changes[writing.BOX_MASKS]
         lacking = f"masks: {missing:,} of {annotations:,} annotations have none"

@@ -15,8 +15,9 @@ _READABLE = (masks.SOUND, masks.OUTSIDE)
 
 
 def has_mask(annotation: Mapping[str, Any]) -> bool:
-    """Whether there is a segmentation at all, sound or not."""
-    return bool(annotation.get("segmentation"))
+    """Whether there is a segmentation at all, sound or not. A list of empty polygons is none."""
+    segmentation = annotation.get("segmentation")
+    return any(part != [] for part in segmentation) if isinstance(segmentation, list) else bool(segmentation)
 
 
 def has_area(annotation: Mapping[str, Any]) -> bool:

@@ -21,6 +21,7 @@ MOST_LISTED = 20_000_000
 Changes = Counter[str]
 MASK_AREAS, BOX_AREAS, NO_AREA = "areas of masks", "areas of boxes", "no area"
 BOX_MASKS, NO_MASK, WRITTEN = "masks of boxes", "no mask", "written"
+EMPTY_PARTS = "empty polygons"
 
 
 def lvis_json(
@@ -95,6 +96,9 @@ def _annotations(source: Source, counted: Counted, options: Options, changes: Ch
 
 def _complete(annotation: Entry, counted: Counted, options: Options, changes: Changes) -> None:
     box, masked = annotation["bbox"], has_mask(annotation)
+    if masked and isinstance(annotation["segmentation"], list) and [] in annotation["segmentation"]:
+        annotation["segmentation"] = [part for part in annotation["segmentation"] if part != []]
+        changes[EMPTY_PARTS] += 1
     if not has_area(annotation):
         size = counted.size_of(annotation["image_id"])
         area = mask_area(annotation["segmentation"], size) if masked and size else None

@@ -209,6 +209,19 @@ def test_boxes_become_polygons_where_there_are_no_masks(tmp_path: Path) -> None:
     assert not any("polygons" in line for line in done.lines)
 
 
+def test_empty_polygons_are_no_masks(tmp_path: Path) -> None:
+    content = {"train": small_set()["train"]}
+    alone, beside = content["train"]["annotations"][:2]
+    triangle = beside["segmentation"][0]
+    alone["segmentation"], beside["segmentation"] = [[], []], [[], triangle, []]
+    found, done = converted(tmp_path, content)
+    x, y, width, height = alone["bbox"]
+    box = [x, y, x + width, y, x + width, y + height, x, y + height]
+    assert [one["segmentation"] for one in found["train"]["annotations"][:2]] == [[box], [triangle]]
+    assert any("1 of 15 annotations have none" in line for line in done.lines)
+    assert any("empty polygons beside others were left out of 1 annotations" in line for line in done.lines)
+
+
 def test_a_federated_set_keeps_its_negatives(tmp_path: Path) -> None:
     content = small_set()
     for one in content.values():
@@ -251,6 +264,26 @@ def test_splits_get_one_list_of_classes(tmp_path: Path) -> None:
     )
     content["val"]["categories"][0]["name"] = "cat"
     with pytest.raises(UserError, match=r"category 3 has two names: 'disc' in instances_train2017\.json and 'cat' in"):
+        converted(tmp_path, content)
+
+
+def test_lists_of_one_file_alone_are_refused(tmp_path: Path) -> None:
+    content = small_set()
+    for image in content["train"]["images"]:
+        image.update(neg_category_ids=[90], not_exhaustive_category_ids=[])
+    with pytest.raises(UserError, match=r"train2017\.json lists absent classes .*val2017\.json has no such lists"):
+        converted(tmp_path, content)
+    for image in content["val"]["images"]:
+        image.update(neg_category_ids=[], not_exhaustive_category_ids=[])
+    found, _ = converted(tmp_path, content)  # of which nothing is known to be absent
+    assert {tuple(image["neg_category_ids"]) for image in found["val"]["images"]} == {()}
+
+
+@pytest.mark.parametrize(("section", "field"), [("categories", "name"), ("images", "file_name")])
+def test_what_has_no_name_is_refused_by_the_name_of_its_file(tmp_path: Path, section: str, field: str) -> None:
+    content = small_set()
+    content["val"][section][1][field] = 7
+    with pytest.raises(UserError, match=rf"annotations/instances_val2017\.json: .*{section}\[1\]: '{field}' is int"):
         converted(tmp_path, content)
 
 

@@ -149,6 +149,12 @@ def test_training_images_without_an_object_are_not_listed_and_validation_images_
 
 
 @pytest.mark.parametrize("release", RELEASES)
+def test_it_is_known_which_release_has_masks(tmp_path: Path, release: str) -> None:
+    files = write_release(tmp_path, miniature(), release)
+    assert [source.masks for source in sources([str(path) for path in files.values()])] == [release in MASKED] * 2
+
+
+@pytest.mark.parametrize("release", RELEASES)
 def test_what_is_written_passes_the_check(tmp_path: Path, release: str) -> None:
     root = tmp_path / "oi"
     converted(root, miniature(), release)
