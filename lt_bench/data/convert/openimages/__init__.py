@@ -9,5 +9,6 @@ boxes.py       the objects of a split as the files have them, each once: boxes, 
 mask_rows.py   the rows of the masks, looked up by image, class and box
 mask_pixels.py a mask's PNG file as run lengths of its image's size
 survey.py      one pass over a split: its images, what they show, and what is verified of them
+notes.py       what was taken for granted and left out, in words
 reader.py      a split as a Source: images, and annotations with those of the classes above
 """
