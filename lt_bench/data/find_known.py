@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lt_bench.data.convert.find_coco import find as find_coco
-from lt_bench.data.image_files import image_root
+from lt_bench.data.image_files import image_root, own_root
 from lt_bench.data.known import DOC, KNOWN, Known
 from lt_bench.data.lvis import DataPaths
 from lt_bench.errors import DataNotFoundError, UserError, did_you_mean
@@ -29,7 +29,8 @@ def find(dataset: str, data_root: Path | None) -> DataPaths:
         for train, val in _pairs(root, known):
             missing = [path.name for path in (train, val) if not path.is_file()]
             if not missing:
-                return DataPaths(dataset, train, val, image_root(root), form=known.form)
+                images = image_root(root) if known.form is None else own_root(root)
+                return DataPaths(dataset, train, val, images, form=known.form)
             folder = train.parent
             looked.append(f"  {folder}: " + (f"no {' and no '.join(missing)}" if folder.is_dir() else "no such folder"))
     places = "\n".join(dict.fromkeys(looked))

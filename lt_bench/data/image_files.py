@@ -165,9 +165,14 @@ def image_root(root: Path) -> Path:
     """The folder that holds the images of annotations found in `root`: `root`, or the COCO folder in or beside it.
 
     Where none of these holds images, it is the folder that a conversion (`data convert`) took the annotations from."""
-    beside = [root.resolve().parent] if root.name == "annotations" else []
-    best = max([root, *beside, root / "coco", root.resolve().parent / "coco"], key=holds_images)
+    best = max([own_root(root), root / "coco", root.resolve().parent / "coco"], key=holds_images)
     return best if holds_images(best) else _noted(root) or best
+
+
+def own_root(root: Path) -> Path:
+    """`root`, or the folder above where `root` is that of the annotations and the one above has the images."""
+    beside = [root.resolve().parent] if root.name == "annotations" else []
+    return max([root, *beside], key=holds_images)
 
 
 def _noted(root: Path) -> Path | None:

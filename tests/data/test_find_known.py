@@ -39,6 +39,14 @@ def test_find_images_in_the_root_or_in_the_coco_folder(tmp_path: Path, images: s
     assert find("lvis_v1", root).image_root.resolve() == (root / images).resolve()
 
 
+def test_data_that_is_none_of_cocos_is_not_looked_for_in_its_folder(tmp_path: Path) -> None:
+    root = make_root(tmp_path / "oi", "openimages")
+    touch(root, "validation/a.jpg", "train_0/b.jpg")
+    touch(tmp_path / "coco", "train2017/a.jpg", "val2017/b.jpg")
+    assert find("openimages", root).image_root == root
+    assert find("openimages", root / "annotations").image_root == root
+
+
 def test_find_images_beside_a_given_annotations_folder(tmp_path: Path) -> None:
     root = make_root(tmp_path)
     touch(root, "val2017/a.jpg")

@@ -42,7 +42,7 @@ def read_classes(names: Path, hierarchy: Path, listed: Path | None) -> Classes:
     them. The tree's root is no class: it stands for everything. Raises UserError for files of another form.
     """
     tree = _read_tree(hierarchy)
-    inside = {label for label, _ in _nodes(tree, parts=True)}
+    inside = {label for label, _ in _nodes(hierarchy, tree, parts=True)}
     rows = list(pairs(names))
     if wrong := [row for row in rows if len(row) != 2 or not row[0]]:
         raise UserError(f"{names}: {','.join(wrong[0])!r} is not a label and a name", AGAIN)
@@ -55,7 +55,7 @@ def read_classes(names: Path, hierarchy: Path, listed: Path | None) -> Classes:
     labels = tuple(kept)
     place = {label: number for number, label in enumerate(labels)}
     above: list[set[int]] = [set() for _ in labels]
-    for label, path in _nodes(tree):
+    for label, path in _nodes(hierarchy, tree):
         if label in place:
             above[place[label]].update(place[each] for each in path if each in place and each != label)
     below = [sorted(child for child, over in enumerate(above) if parent in over) for parent in range(len(labels))]
@@ -77,7 +77,7 @@ def _read_tree(path: Path) -> Any:
         raise UserError(f"{path}: no JSON: {error}", AGAIN) from error
 
 
-def _nodes(tree: Any, parts: bool = False) -> Iterator[tuple[str, Sequence[str]]]:
+def _nodes(file: Path, tree: Any, parts: bool = False) -> Iterator[tuple[str, Sequence[str]]]:
     """Each label below the root, as often as it is there, and the labels on the way to it. parts: those of what is a
     part and no kind (`Part`) too, which the challenge's rules leave alone."""
     waiting: list[tuple[Any, tuple[str, ...], bool]] = [(tree, (), True)]
@@ -86,7 +86,7 @@ def _nodes(tree: Any, parts: bool = False) -> Iterator[tuple[str, Sequence[str]]
         label = node.get("LabelName") if isinstance(node, dict) else None
         children = node.get("Subcategory") or [] if isinstance(node, dict) else None
         if not isinstance(label, str) or not isinstance(children, list):
-            raise UserError(f"hierarchy: {str(node)[:80]!r} is no class with LabelName and Subcategory", AGAIN)
+            raise UserError(f"{file}: {str(node)[:80]!r} is no class with LabelName and Subcategory", AGAIN)
         if not is_root:
             yield label, path
         below = (*path, label) if not is_root else path

@@ -51,7 +51,8 @@ def find_images(root: Path, split: Split, ids: Sequence[str]) -> tuple[list[str]
     finder = ImageFinder(root, split)
     names, paths, missing = [], [], []
     for image_id in ids:
-        for name in (f"{image_id}.jpg", f"train_{image_id[:1]}/{image_id}.jpg"):
+        own = f"{image_id}.jpg"
+        for name in (own, f"train_{image_id[:1]}/{own}") if split == "train" else (own,):
             found = finder.relative({"file_name": name})
             if found is not None:
                 names.append(name)
@@ -101,6 +102,18 @@ class MaskFiles:
             f"{self.table}: its mask {name} is not there. Looked in: {', '.join(map(str, self.folders[:8]))}",
             "unpack the archives of the masks into folders with `mask` in their name, beside the table",
         )
+
+    def refuse_missing(self, names: Iterable[str]) -> None:
+        """Raises DataNotFoundError, before hours are spent on those that are there, if one of them is not."""
+        missing, first, total = 0, None, 0
+        for name in names:
+            total += 1
+            try:
+                self.find(name)
+            except DataNotFoundError as error:
+                missing, first = missing + 1, first or error
+        if first is not None:
+            raise DataNotFoundError(f"{missing:,} of {total:,} masks are not there: {first.message}", first.remedy)
 
     def digest(self) -> str:
         """SHA-256 of the names and sizes of all of them."""

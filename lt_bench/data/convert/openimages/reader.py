@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -20,8 +21,11 @@ from lt_bench.data.convert.shapes import box_polygon
 from lt_bench.data.convert.source import Entry, Source
 from lt_bench.data.image_files import Split
 
+SAID_EVERY = 100_000  # masks, after which it is said how many are done
 DECIMALS = 4  # of a coordinate in pixels
 _MASK = "_mask"  # holds the row of a mask until `finish`
+
+logger = logging.getLogger(__name__)
 
 
 def sources(given: Sequence[str], images: Path | None = None) -> list[Source]:
@@ -68,11 +72,15 @@ class Reader:
         self.split, self.files, self.classes, self.root = split, files, classes, root
         self.mask_files = MaskFiles(files.masks, root, split) if files.masks else None
         self.counted: Counter[str] = Counter()
+        self._decoded = 0
         self._last: tuple[int, dict[str, Any] | None, int] = (-1, None, 0)
 
     @cached_property
     def survey(self) -> Survey:
+        logger.info(f"{self.split}: reading {', '.join(path.name for path in self.files.all())}, once for these files")
         found = survey(self.split, self.files, self.root, self.classes)
+        if found.masks is not None and self.mask_files is not None:
+            self.mask_files.refuse_missing(found.masks.named(row)[0] for row in range(len(found.masks)))
         self.counted.update(found.counted)
         self.counted[notes.TURNED] = int((found.sizes[:, 2] != 1).sum())
         return found
@@ -154,6 +162,9 @@ class Reader:
     def _mask(self, row: int, annotation: Entry) -> tuple[dict[str, Any] | None, int]:
         """Run lengths and pixels of a mask; None for one without a pixel, or of another shape than its image."""
         assert self.survey.masks is not None and self.mask_files is not None
+        self._decoded += 1
+        if self._decoded % SAID_EVERY == 0:
+            logger.info(f"{self.split}: {self._decoded:,} of {len(self.survey.masks):,} masks")
         width, height, orientation = self.survey.sizes[annotation["image_id"] - 1].tolist()
         pixels = mask_pixels.read_mask(self.mask_files.find(self.survey.masks.named(row)[0]))
         pixels = mask_pixels.turned(pixels, orientation)

@@ -82,7 +82,7 @@ def test_classes_with_masks_alone_and_those_that_are_not_known(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("tree", "names", "said"),
     [
-        ([], "/m/0a,b\n", "is no class with LabelName"),
+        ([], "/m/0a,b\n", r"tree\.json: '\[\]' is no class with LabelName"),
         ({"LabelName": "/m/0", "Subcategory": ["/m/0a"]}, "/m/0a,b\n", "'/m/0a' is no class with LabelName"),
         (TREE, "/m/0k4j\n", "'/m/0k4j' is not a label and a name"),
     ],

@@ -8,7 +8,7 @@ import pytest
 from openimages_form import miniature, write_release
 
 from lt_bench.data.convert.openimages.files import find
-from lt_bench.data.convert.openimages.picture_files import MaskFiles, find_images, images_root
+from lt_bench.data.convert.openimages.picture_files import MaskFiles, find_images, images_digest, images_root
 from lt_bench.data.convert.openimages.releases import RELEASES
 from lt_bench.data.convert.openimages.survey import survey
 from lt_bench.errors import DataNotFoundError, UserError
@@ -78,6 +78,11 @@ def test_images_in_the_folders_of_the_archives(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_bytes(b"")
     assert find_images(tmp_path, "train", ids) == (["train_0/0a.jpg", "train_f/ff.jpg"],) * 2
+    before = images_digest(tmp_path, "train"), images_digest(tmp_path, "val")
+    (tmp_path / "train_f/ff.jpg").write_bytes(b"1")
+    assert images_digest(tmp_path, "train") != before[0] and images_digest(tmp_path, "val") == before[1]
+    with pytest.raises(DataNotFoundError, match="val: 2 of 2 images are not there"):
+        find_images(tmp_path, "val", ids)
     tables = tmp_path / "annotations"
     tables.mkdir()
     assert images_root([tables / "boxes.csv"], None) == tmp_path
@@ -104,6 +109,9 @@ def test_masks_of_their_own_split(tmp_path: Path) -> None:
     assert val.find("0b.png").parent.name == "validation"
     with pytest.raises(DataNotFoundError, match=r"masks\.csv: its mask 0a\.png is not there"):
         val.find("0a.png")
+    train.refuse_missing(["0a.png", "0c.png"])
+    with pytest.raises(DataNotFoundError, match=r"2 of 3 masks are not there: .*its mask 0b\.png is not there"):
+        train.refuse_missing(["0a.png", "0b.png", "0d.png"])
     before = train.digest(), val.digest()
     (tmp_path / "masks/train/0a.png").write_bytes(b"123")
     assert train.digest() != before[0] and val.digest() == before[1]

@@ -18,6 +18,7 @@ from lt_bench.data.convert.options import Options
 from lt_bench.data.image_files import Split
 from lt_bench.data.lvis import load
 from lt_bench.data.verify import check_both
+from lt_bench.errors import UserError
 
 IDS = {name: number for number, name in enumerate(NAMES.values(), start=1)}  # in the order of the list
 MASKED = ("masks", "2019 masks")
@@ -214,6 +215,15 @@ def test_masks_that_are_of_no_use_and_those_without_a_box(tmp_path: Path) -> Non
     taxi = next(one for one in found if one["category_id"] == IDS["Taxi"])
     assert taxi["segmentation"] == [[6.4, 9.6, 38.4, 9.6, 38.4, 33.6, 6.4, 33.6]] and "ignore" not in taxi
     assert fourth.is_file() and third.is_file()
+
+
+def test_a_missing_mask_is_named_before_any_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = write_release(tmp_path, miniature(), "masks")
+    next((tmp_path / "train-masks").rglob("*.png")).unlink()
+    monkeypatch.setattr("lt_bench.data.convert.openimages.mask_pixels.read_mask", None)
+    paths: dict[Split, Path] = {"train": tmp_path / "train.json", "val": tmp_path / "val.json"}
+    with pytest.raises(UserError, match=r"1 of 6 masks are not there: .*train-annotations-object-segmentation\.csv"):
+        convert(sources([str(path) for path in files.values()]), paths, Options())
 
 
 def test_the_folder_of_the_images_is_one_of_the_inputs(tmp_path: Path) -> None:
