@@ -70,3 +70,22 @@ def test_it_is_taken_as_it_is_and_can_be_converted_again(tmp_path: Path, monkeyp
     for split in said:
         assert again[split].read_bytes() == said[split].read_bytes()
         assert json.loads(back[split].read_bytes()) == json.loads(listed[split].read_bytes())
+
+
+def test_what_a_file_says_of_itself_holds_beside_a_federated_one(tmp_path: Path) -> None:
+    """Of which only the lists say what is absent."""
+    given: Any = write_set(tmp_path, small_set(), pictures=False)
+    train, val = (json.loads(given[split].read_text(encoding="utf-8")) for split in ("train", "val"))
+    for image in train["images"]:
+        image["neg_category_ids"] = [90]
+    given["train"].write_text(json.dumps(train), encoding="utf-8")
+    given["val"].write_text(json.dumps({**val, "exhaustive": True}), encoding="utf-8")
+    found, _ = converted(given, tmp_path / "out", Options())
+    files = {split: json.loads(path.read_text(encoding="utf-8")) for split, path in found.items()}
+    assert {tuple(image["neg_category_ids"]) for image in files["train"]["images"]} == {(90,)}
+    assert [image["neg_category_ids"] for image in files["val"]["images"]] == [
+        [5, 11, 90],
+        [3, 11, 90],
+        [3, 5, 90],
+        [5, 11],
+    ]
