@@ -37,12 +37,12 @@ def stock() -> dict[str, torch.Tensor]:
     return weights
 
 
-def built(weights: dict[str, Any], folder: Path) -> Any:
+def built(weights: dict[str, Any], folder: Path, detector: str = "mask_rcnn") -> Any:
     """The detector of a stock checkpoint with these weights."""
     torch.save({"meta": {"CLASSES": ("a", "b", "c")}, "state_dict": weights}, folder / "stock.pth")
     paths = write_annotations(folder / "data", CLASSES)
-    source = of_checkpoint(folder / "stock.pth", Dataset(paths, load(paths.train), load(paths.val)), "r50", "mask_rcnn")
-    assert source.run is None and source.name == f"mask_rcnn_r50_{source.checkpoint_sha256[:8]}"
+    source = of_checkpoint(folder / "stock.pth", Dataset(paths, load(paths.train), load(paths.val)), "r50", detector)
+    assert source.run is None and source.name == f"{detector}_r50_{source.checkpoint_sha256[:8]}"
     return build(source.cfg, source.checkpoint, any_classifier=True)
 
 
@@ -59,6 +59,19 @@ def test_a_stock_checkpoint_is_loaded_whatever_its_classifier(
     for key, value in rest.items():
         torch.testing.assert_close(found[key].cpu(), value, rtol=0, atol=0)
     assert not model.training and not any(weight.requires_grad for weight in model.parameters())
+
+
+@pytest.mark.extra
+def test_a_stock_faster_rcnn_is_taken(stock: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    from mmdet.registry import MODELS
+
+    cfg = Config.fromfile(str(STOCK.with_name("faster-rcnn_r50_fpn.py"))).model
+    cfg.backbone.init_cfg, cfg.roi_head.bbox_head.num_classes = None, CLASSES
+    weights = MODELS.build(cfg).state_dict()
+    found = built(weights, tmp_path, "faster_rcnn").state_dict()
+    assert all(torch.equal(found[key].cpu(), value) for key, value in weights.items())
+    with pytest.raises(UserError, match=r"missing: roi_head\.mask_head"):
+        built(weights, tmp_path)
 
 
 def test_other_keys_that_do_not_fit_are_listed(stock: dict[str, torch.Tensor], tmp_path: Path) -> None:
