@@ -183,6 +183,7 @@ def verify(dataset: Dataset, exclude: Collection[Excluded] = (), masks: bool = T
 
     Logs what may not be as it was meant. Raises UserError with a table of the problems.
     """
+    from lt_bench.data.exclusion import refuse_nothing_left
     from lt_bench.data.problem import summary
     from lt_bench.data.verify import check_both
 
@@ -214,6 +215,7 @@ def verify(dataset: Dataset, exclude: Collection[Excluded] = (), masks: bool = T
                 "Fix them, or name the images to leave out in a file with --exclude-images FILE, one per line, as "
                 "train:ID or val:ID.",
             )
+    refuse_nothing_left(dataset.train, dataset.val, exclude)
     for note in notes:
         logger.warning(f"note: {note}")
 

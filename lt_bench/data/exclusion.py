@@ -6,7 +6,11 @@ import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+import numpy as np
+
+from lt_bench.data.content import measured_on
 from lt_bench.data.image_files import NAMES
+from lt_bench.data.lvis import LVISFile
 from lt_bench.data.text_source import open_text_source
 from lt_bench.errors import UserError
 
@@ -51,6 +55,19 @@ def read_exclusions(path: Path, train: Collection[int], val: Collection[int]) ->
             )
         found.add(f"{split}:{image_id}" if image_id in both else image_id)
     return tuple(in_order(found))
+
+
+def refuse_nothing_left(train: LVISFile, val: LVISFile, images: Collection[Excluded]) -> None:
+    """Raises UserError where without `images` there is no object to train on, or none to evaluate on."""
+    for split, file, objects in (("train", train, train.columns["usable"]), ("val", val, measured_on(val))):
+        left_out = excluded(images, split)
+        shown = np.unique(file.columns["image_row"][objects])
+        if left_out and left_out.issuperset(file.columns["image_id"][shown].tolist()):
+            raise UserError(
+                f"--exclude-images leaves no image of {split} that shows an object: {len(left_out)} of "
+                f"{len(file.images)} are left out",
+                "leave out fewer",
+            )
 
 
 def in_order(images: Iterable[Excluded]) -> list[Excluded]:

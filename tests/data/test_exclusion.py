@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from odd_files import sound_content
 
-from lt_bench.data.exclusion import Excluded, excluded, in_order, read_exclusions
+from lt_bench.data.exclusion import Excluded, excluded, in_order, read_exclusions, refuse_nothing_left
+from lt_bench.data.lvis import load
 from lt_bench.errors import UserError
 
 TRAIN, VAL = (1, 2, 3, -4), (2, 3, 11)
@@ -63,3 +66,18 @@ def test_a_file_of_another_encoding_is_read(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.txt"):
         read_exclusions(tmp_path / "none.txt", TRAIN, VAL)
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_at_least_one_image_with_an_object_must_be_left(tmp_path: Path, split: str) -> None:
+    files = {}
+    for name in ("train", "val"):
+        content = sound_content(name)
+        content["images"].append({**content["images"][0], "id": 99})  # without an object
+        (tmp_path / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+        files[name] = load(tmp_path / f"{name}.json")
+    shown = files[split].image_ids[:2]
+    refuse_nothing_left(files["train"], files["val"], [f"{split}:{shown[0]}", f"{split}:99"])
+    refuse_nothing_left(files["train"], files["val"], [f"{split}:7{image}" for image in shown])
+    with pytest.raises(UserError, match=f"leaves no image of {split} that shows an object: 2 of 3"):
+        refuse_nothing_left(files["train"], files["val"], [f"{split}:{image}" for image in shown])
