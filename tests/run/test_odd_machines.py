@@ -39,6 +39,7 @@ def started(cwd: Path, environment: dict[str, str], *arguments: str) -> subproce
     return subprocess.run(words, cwd=cwd, env=environment, capture_output=True, check=False)
 
 
+@pytest.mark.extra
 def test_a_run_by_nobody_without_locks_in_a_folder_of_another_language(tmp_path: Path) -> None:
     cwd, work = tmp_path / "von hier", tmp_path / "Übung mit Leerzeichen" / "数据"
     cwd.mkdir()
@@ -57,6 +58,7 @@ def test_a_run_by_nobody_without_locks_in_a_folder_of_another_language(tmp_path:
     assert [path.name for path in cwd.iterdir()] == ["work_dirs"]  # no folder that is called "~"
 
 
+@pytest.mark.extra
 def test_doctor_and_data_by_nobody_without_locks(tmp_path: Path) -> None:
     environment = machine(tmp_path / "start", NOBODY + NO_LOCKS, PYTHONIOENCODING="gbk", TMPDIR=str(tmp_path))
     environment.pop("LT_BENCH_CACHE", None)

@@ -32,6 +32,7 @@ def run(cwd: Path, *arguments: str, code: int = 0) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.extra
 def test_in_place_it_has_a_table_of_its_own_and_equals_the_converted_one(tmp_path: Path) -> None:
     coco = write_set(tmp_path / "coco", small_set())
     own = ("--images", "coco", "--dataset-name", "my_data")

@@ -218,6 +218,7 @@ def test_mmdets_own_runner_trains_the_config(small: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("loss", ["eqlv2", "seesaw"])
+@pytest.mark.extra
 def test_two_processes_hold_the_same_weights_and_state(tmp_path: Path, loss: str) -> None:
     hooks = [{"type": name} for name in ("FiniteLossHook", "RunMeterHook", "AverageBatchNormHook")]
     hooks.append({"type": "StateDump", "folder": str(tmp_path)})

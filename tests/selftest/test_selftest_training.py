@@ -14,6 +14,7 @@ from lt_bench.testing.result import Wrong
 
 
 @pytest.mark.slow
+@pytest.mark.extra
 def test_training_beside_stock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     context = CheckContext(torch.device("cpu"), tmp_path)
     figures = train(context, "glyphs", amp=False).figures

@@ -101,12 +101,14 @@ def texts(truth: GroundTruth) -> list[bytes]:
 
 
 def test_what_a_file_says_once_is_what_lists_say(tmp_path: Path) -> None:
-    for seed in range(5):
+    gaps = 0
+    for seed in range(12):
         content, _ = odd_set(np.random.default_rng(seed), {"other areas", "degenerate"})
         forms = both_forms(content)
         for name, form in zip(("listed.json", "said.json"), forms, strict=True):
             (tmp_path / name).write_text(json.dumps(form))
         listed, said = (load_ground_truth(tmp_path / name) for name in ("listed.json", "said.json"))
         assert said.file.exhaustive and not listed.file.exhaustive
-        assert not said.annotated.all() or seed  # of the first set an image has a class without an area alone
         assert_same(said, listed)
+        gaps += int((~said.annotated).sum())
+    assert gaps  # some image has a class without an area alone
