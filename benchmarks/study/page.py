@@ -91,7 +91,8 @@ def numbers(study: Study) -> list[str]:
     """What the schedules and the tail show, a sentence each."""
     lines = []
     for grid, best in study.grids:
-        lines.append(f"Schedule, {grid.track.name}. {stability(grid, 'AP')}")
+        if stable := stability(grid, "AP"):
+            lines.append(f"Schedule, {grid.track.name}. {stable}")
         if best is not None and (told := gaining(best)):
             lines.append(f"Schedule, {grid.track.name}. {told}")
     return lines + [f"Tail. {line}" for one in study.tails for line in tail_sentences(one)]
