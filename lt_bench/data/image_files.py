@@ -162,11 +162,12 @@ class ImageFinder:
 
 
 def image_root(root: Path) -> Path:
-    """The folder that holds the images of annotations found in `root`: `root`, or the COCO folder in or beside it.
-
-    Where none of these holds images, it is the folder that a conversion (`data convert`) took the annotations from."""
-    best = max([own_root(root), root / "coco", root.resolve().parent / "coco"], key=holds_images)
-    return best if holds_images(best) else _noted(root) or best
+    """The folder that holds the images of annotations found in `root`: `root`, where it holds none that which a
+    conversion (`data convert`) noted, and otherwise the COCO folder in or beside it."""
+    own, noted = own_root(root), _noted(root)
+    if noted is not None and not holds_images(own):  # COCO's may have images of the same names
+        return noted
+    return max([own, root / "coco", root.resolve().parent / "coco"], key=holds_images)
 
 
 def own_root(root: Path) -> Path:

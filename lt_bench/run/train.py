@@ -103,6 +103,7 @@ def _build_runner(cfg: Config, folder: RunFolder) -> Runner:
 
     from lt_bench.detector.progress import ProgressHook
     from lt_bench.detector.resuming.loops import IN_PLACE_OF
+    from lt_bench.detector.resuming.order import QuietWorker
     from lt_bench.operators import in_use
 
     class LoggedRunner(Runner):
@@ -124,6 +125,11 @@ def _build_runner(cfg: Config, folder: RunFolder) -> Runner:
                 model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             wrapped: torch.nn.Module = super().wrap_model(model_wrapper_cfg, model)
             return wrapped
+
+        def build_dataloader(self, *args: Any, **kwargs: Any) -> Any:
+            loader = Runner.build_dataloader(*args, **kwargs)
+            loader.worker_init_fn = QuietWorker(loader.worker_init_fn)
+            return loader
 
         def build_train_loop(self, loop: Any) -> Any:
             kind = loop.get("type") if isinstance(loop, dict) else None

@@ -7,6 +7,7 @@ StoppedError at once. Ctrl-C for the second time is KeyboardInterrupt wherever t
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 STOP_FILE = ".stop"  # in the folder of a run: asks its processes to save and to leave
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1", "SIGINT") if hasattr(signal, name))
+_owner = 0  # the process that listens: those that it forks inherit its handlers
 _noted: list[int] = []  # the signals that came, in order
 _saving: list[str] = []  # what is going on that can be saved
 
@@ -35,6 +37,8 @@ def stoppable() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    global _owner
+    _owner = os.getpid()
     before: dict[int, Any] = {number: signal.signal(number, _note) for number in _SIGNALS}
     try:
         yield
@@ -58,6 +62,8 @@ def asked_for(what: str) -> Iterator[None]:
 
 
 def _note(number: int, frame: FrameType | None) -> None:
+    if os.getpid() != _owner:
+        return
     again = number == signal.SIGINT and signal.SIGINT in _noted
     _noted.append(number)
     if again:
@@ -65,3 +71,9 @@ def _note(number: int, frame: FrameType | None) -> None:
     if not _saving:
         raise StoppedError(signal.Signals(number).name)
     logger.warning(f"{signal.Signals(number).name}: saving {_saving[-1]} (Ctrl-C, again, leaves at once)")
+
+
+def leave_to_parent() -> None:
+    """In a process that works for another one: signals to a whole group of processes are the other one's to answer."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

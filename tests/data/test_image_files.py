@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from pathlib import Path
@@ -240,6 +241,19 @@ def test_a_folder_beside_it_holds_no_images_of_a_set_that_has_its_own(tmp_path: 
     touch(tmp_path / "mine", *own.split())
     touch(tmp_path / "coco", "train2017/1.jpg", "val2017/1.jpg")
     assert image_root(tmp_path / "mine") == tmp_path / "mine"
+
+
+def test_images_that_a_conversion_noted_go_before_those_of_a_folder_beside_it(tmp_path: Path) -> None:
+    """Those of COCO may have the same names, and be other pictures."""
+    touch(tmp_path / "coco", "train2017/1.jpg", "val2017/1.jpg")
+    touch(tmp_path / "elsewhere", "train2017/1.jpg", "val2017/1.jpg")
+    converted = tmp_path / "mine"
+    converted.mkdir()
+    assert image_root(converted) == tmp_path / "coco"
+    (converted / "conversion.json").write_text(json.dumps({"images": str(tmp_path / "elsewhere")}))
+    assert image_root(converted) == tmp_path / "elsewhere"
+    touch(converted, "train2017/1.jpg", "val2017/1.jpg")
+    assert image_root(converted) == converted
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ depends on how many processes load the data, nor on where a run was interrupted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 
 from lt_bench.detector.dataset import LVISFormatDataset, RepeatFactorDataset
 from lt_bench.detector.resuming.random_state import seeded
+from lt_bench.utils import stopping
 
 
 class Draw(NamedTuple):
@@ -88,6 +90,19 @@ class AugmentedInOrder(Dataset[Any]):
     def __getitem__(self, draw: Draw) -> Any:
         with seeded(self.seed, draw.epoch, draw.place):
             return self.dataset[draw.image]
+
+
+@dataclass(frozen=True)
+class QuietWorker:
+    """Prepares a loader's worker: after `then` it leaves signals to the process that trains, which needs its batch
+    before it can save. torch's own handler would end it."""
+
+    then: Callable[[int], None] | None
+
+    def __call__(self, worker: int) -> None:
+        if self.then is not None:
+            self.then(worker)
+        stopping.leave_to_parent()
 
 
 def in_order(loader: DataLoader[Any], seed: int) -> DataLoader[Any]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import random
+import signal
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, ClassVar
@@ -15,7 +18,7 @@ from mmengine.dataset import DefaultSampler, InfiniteSampler, pseudo_collate
 from torch.utils.data import BatchSampler, DataLoader, Dataset
 
 from lt_bench.detector.resuming import order
-from lt_bench.detector.resuming.order import AugmentedInOrder, Draw, OrderedBatches, in_order
+from lt_bench.detector.resuming.order import AugmentedInOrder, Draw, OrderedBatches, QuietWorker, in_order
 
 
 class Images(Dataset[Any]):
@@ -99,6 +102,18 @@ def test_workers_change_nothing() -> None:
         return list(in_order(loader, seed=3))
 
     assert items(0) == items(2)
+
+
+def test_a_signal_to_all_processes_leaves_the_workers_alone() -> None:
+    """As `timeout`, a terminal or a scheduler sends it: who trains needs the batches that are on their way."""
+    loader = DataLoader(IMAGES, 4, num_workers=1, collate_fn=pseudo_collate, worker_init_fn=QuietWorker(None))
+    batches = iter(loader)
+    first = next(batches)
+    (worker,) = multiprocessing.active_children()
+    assert worker.pid is not None
+    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
+        os.kill(worker.pid, number)
+    assert len(first) and sum(1 for _ in batches) == 5
 
 
 def test_batches_of_an_unknown_kind_stay_as_they_are() -> None:
