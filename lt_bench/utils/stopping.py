@@ -20,6 +20,7 @@ from lt_bench.errors import StoppedError
 logger = logging.getLogger(__name__)
 
 STOP_FILE = ".stop"  # in the folder of a run: asks its processes to save and to leave
+PATIENCE = 30  # seconds that a worker goes on after SIGTERM, so that a step can be finished and saved
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1", "SIGINT") if hasattr(signal, name))
 _owner = 0  # the process that listens: those that it forks inherit its handlers
 _noted: list[int] = []  # the signals that came, in order
@@ -74,6 +75,19 @@ def _note(number: int, frame: FrameType | None) -> None:
 
 
 def leave_to_parent() -> None:
-    """In a process that works for another one: signals to a whole group of processes are the other one's to answer."""
+    """In a process that works for another one: signals to a whole group of processes are the other one's to answer.
+
+    SIGTERM is also what the other one ends this process with: the second one ends it, and the first after PATIENCE.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        os._exit(0)
+
+    def wait(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, end)
+        signal.signal(signal.SIGALRM, end)
+        signal.alarm(PATIENCE)
+
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, wait)

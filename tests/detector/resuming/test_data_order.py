@@ -116,6 +116,20 @@ def test_a_signal_to_all_processes_leaves_the_workers_alone() -> None:
     assert len(first) and sum(1 for _ in batches) == 5
 
 
+def test_a_worker_ends_when_it_is_asked_again() -> None:
+    """As multiprocessing asks it when the process that trains leaves: it then waits for the worker."""
+    loader = DataLoader(IMAGES, 4, num_workers=1, persistent_workers=True, worker_init_fn=QuietWorker(None))
+    batches = iter(loader)
+    next(batches)
+    (worker,) = multiprocessing.active_children()
+    worker.terminate()
+    worker.join(0.5)
+    assert worker.is_alive()
+    worker.terminate()
+    worker.join(20)
+    assert not worker.is_alive()
+
+
 def test_batches_of_an_unknown_kind_stay_as_they_are() -> None:
     class Own(BatchSampler):
         pass
