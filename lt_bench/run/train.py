@@ -63,6 +63,7 @@ def train_and_predict(config: Path) -> None:
             ) from error
         finally:
             logging.captureWarnings(False)  # what is said of the evaluation is for the terminal again
+            stopping.dismiss()  # loader workers that would be waited for
             distributed.destroy_process_group()
 
 
