@@ -69,6 +69,7 @@ setup(
         "torchvision>=0.19",  # nms and RoIAlign
         "vernier>=0.5.4,<0.6",
     ],
+    extras_require={"log": ["tensorboard>=2.15", "wandb>=0.17"]},  # of `run --log`
     entry_points={
         "console_scripts": ["lt_bench = lt_bench.__main__:main"],
         "lt_bench.losses": [f"{name} = lt_bench.losses.{target}" for name, target in LOSSES.items()],

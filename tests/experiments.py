@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from lt_bench.data.dataset import Dataset
 from lt_bench.data.lvis import DataPaths, load
 from lt_bench.run.config import resolve
 from lt_bench.run.experiment import Experiment
@@ -57,6 +58,12 @@ def write_annotations(folder: Path, classes: int = len(COUNTS), images: int = 2)
         path.write_text(json.dumps(content), encoding="utf-8")
         paths.append(path)
     return DataPaths("lvis_v1", paths[0], paths[1], folder)
+
+
+def small_dataset(folder: Path) -> Dataset:
+    """The files of `write_annotations`, read."""
+    paths = write_annotations(folder)
+    return Dataset(paths, load(paths.train), load(paths.val))
 
 
 def resolved(folder: Path, classes: int = len(COUNTS), images: int = 2, **arguments: Any) -> tuple[Any, dict[str, str]]:

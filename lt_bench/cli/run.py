@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lt_bench.cli.common import METRICS_HELP, PATH, verbose
+from lt_bench.cli.dry_run import show
 from lt_bench.cli.own_data import DATASETS_HELP, data_paths, own_data
 from lt_bench.cli.seeds import choose_seeds, run_each
 from lt_bench.errors import UserError
@@ -63,6 +64,9 @@ WORK_DIRS = Path("work_dirs")
 @click.option("--restart", is_flag=True, help="Keep an earlier run of the same arguments aside and begin anew.")
 @click.option("--checkpoint-every", metavar="N|TIME", help="Optimizer steps, or 90s, 30min, 2h. Default: 10min.")
 @click.option("--keep-epochs", is_flag=True, help="Keep the checkpoint of each epoch's end; else the last two.")
+@click.option("--log", metavar="NAMES", help="Curves for tensorboard, wandb or both, with commas; wandb offline.")
+@click.option("--dry-run", is_flag=True, help="Show what would run, and the memory and disk it needs; run nothing.")
+@click.option("--print-config", is_flag=True, help="Print the run's config alone, for a pipe; run nothing.")
 @click.option("--evaluator", type=click.Choice(["vernier", "lvis"]), default="vernier", show_default=True)
 @click.option("--metrics", default="ap", show_default=True, help=METRICS_HELP + " ap_fixed makes a table of its own.")
 @verbose
@@ -96,6 +100,9 @@ def run(
     restart: bool,
     checkpoint_every: str | None,
     keep_epochs: bool,
+    log: str | None,
+    dry_run: bool,
+    print_config: bool,
     evaluator: Evaluator,
     metrics: str,
     leaderboards: Path | None,
@@ -108,6 +115,9 @@ def run(
     A data set of your own takes --train-annotations, --val-annotations, --images and --dataset-name, with the recipe
     of LVIS. Annotations in COCO's form are taken for exhaustive; what else is assumed is said, and is in the record.
 
+    With --dry-run nothing is trained, fetched or written: it shows what would be, what the folder holds, and an
+    estimate of memory and disk. --print-config prints config.py as the run would write it.
+
     With --seeds each seed is a run in the folder that it has with --seed (with --work-dir: seed_0 and so on below it).
     Finished ones are not repeated, one that fails keeps no other from running, and mean and standard deviation over the
     seeds are shown at the end.
@@ -118,12 +128,13 @@ def run(
     from lt_bench.run import distributed
     from lt_bench.run.experiment import Experiment, kinds_of, parse_assignments
     from lt_bench.run.folder import RunFolder
+    from lt_bench.run.log_backends import parse_log
     from lt_bench.run.pipeline import RunOptions, run_other_rank
     from lt_bench.run.pipeline import run as run_experiment
     from lt_bench.run.plan import make_plan
     from lt_bench.run.seeds import telling_why
 
-    chosen = choose_seeds(seed, seeds)
+    chosen, backends = choose_seeds(seed, seeds), parse_log(log)
     if not distributed.is_rank_zero():
         with stoppable():
             return run_other_rank()
@@ -154,21 +165,27 @@ def run(
         if exclude_images is not None:
             left_out = read_exclusions(exclude_images, data.train.image_ids, data.val.image_ids)
             experiment = replace(experiment, exclude=left_out)
-        datasets.verify(data, experiment.exclude, experiment.has_masks)
-        if seeds is not None:
-            make_plan(experiment, data, gpus, images_per_device)  # a mistake shows before anything is trained
-            return run_each(context, _folders(experiment, chosen, work_dir), experiment.dataset)
+        folders = _folders(experiment, chosen, work_dir)
+        if work_dir is not None and seeds is None:
+            folders = {chosen[0]: work_dir}
         options = RunOptions(
-            folder=work_dir or WORK_DIRS / experiment.folder_name(),
+            folder=folders[chosen[0]],
             devices=gpus,
             images_per_device=images_per_device,
             resume=resume,
             restart=restart,
             checkpoint_every=checkpoint_every,
             keep_epochs=keep_epochs,
+            log=backends,
             evaluator=evaluator,
             metrics=asked,
         )
+        if dry_run or print_config:
+            return show(experiment, data, options, folders, dry_run, print_config)
+        datasets.verify(data, experiment.exclude, experiment.has_masks)
+        if seeds is not None:
+            make_plan(experiment, data, gpus, images_per_device)  # a mistake shows before anything is trained
+            return run_each(context, folders, experiment.dataset)
         record = run_experiment(experiment, data, options)
         tables = leaderboards or WORK_DIRS / "leaderboards"
         result = RunFolder(options.folder).result

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # A backend of mmengine, and the modules of which it needs one. Each is named as its package.
 _NEEDED = {
-    "TensorboardVisBackend": ("tensorboard", "tensorboardX"),
+    "TensorboardVisBackend": ("tensorboard",),  # mmengine writes through torch.utils.tensorboard
     "WandbVisBackend": ("wandb",),
     "MLflowVisBackend": ("mlflow",),
     "ClearMLVisBackend": ("clearml",),

@@ -22,6 +22,7 @@ from lt_bench.evaluation.terms import PLURALS
 from lt_bench.run import distributed
 from lt_bench.run.experiment import Experiment
 from lt_bench.run.folder import RunFolder
+from lt_bench.run.log_backends import add_backends
 from lt_bench.run.manifest import RunManifest
 from lt_bench.run.plan import Plan, make_plan
 from lt_bench.run.train import train_and_predict
@@ -31,8 +32,6 @@ from lt_bench.utils.terminal import shown
 from lt_bench.utils.threads import environment
 
 if TYPE_CHECKING:
-    from mmengine.config import Config
-
     from lt_bench.evaluation.ap.average_precision import Evaluator
     from lt_bench.leaderboard.schema import ResultRecord
 
@@ -56,6 +55,7 @@ class RunOptions:
     images_per_device: at most so many images at a time on one, None for what the data set's config says.
     resume: there must be something to continue. restart: move what is there aside and begin anew.
     checkpoint_every: steps or a time, see `parse_interval`; keep_epochs: whether those of the ends of epochs stay.
+    log: backends of mmengine that show its curves too, see `lt_bench.run.log_backends`.
     evaluator: "vernier" or "lvis". metrics: what is measured, of `lt_bench.evaluation.metrics`.
     """
 
@@ -66,6 +66,7 @@ class RunOptions:
     restart: bool = False
     checkpoint_every: str | None = None
     keep_epochs: bool = False
+    log: tuple[str, ...] = ()
     evaluator: Evaluator = "vernier"
     metrics: tuple[str, ...] = ("ap",)
 
@@ -84,7 +85,7 @@ def run(experiment: Experiment, dataset: Dataset, options: RunOptions) -> Result
     folder = RunFolder(options.folder.resolve())
     with folder.claimed(options.restart):
         if not options.restart:
-            _refuse_another_run(folder, plan.manifest, SAME_RUN)
+            refuse_another_run(folder, plan.manifest, SAME_RUN)
         if folder.result.is_file():
             earlier = read(folder.result)
             refuse_altered(earlier, folder.result)
@@ -98,7 +99,7 @@ def run(experiment: Experiment, dataset: Dataset, options: RunOptions) -> Result
             logger.info("training and predicting are done already")
             distributed.broadcast_config(None)
         else:
-            _set_checkpoints(plan.cfg, options)
+            complete_config(plan, folder, options)
             _write_plan(plan, folder, options.resume)
             distributed.broadcast_config(folder.config)
             if distributed.world_size() == 1 and plan.devices > 1:
@@ -153,7 +154,7 @@ def _write_plan(plan: Plan, folder: RunFolder, resume: bool) -> None:
         logger.info(note)
     if checkpoint is not None:
         # A checkpoint counts iterations of the data loader, and how many make one step depends on the devices.
-        _refuse_another_run(folder, manifest, {"batch": f"another share of the batch than {manifest.batch}"})
+        refuse_another_run(folder, manifest, {"batch": f"another share of the batch than {manifest.batch}"})
         started = folder.read_manifest().started if folder.manifest.is_file() else manifest.started
         notes = (*manifest.notes, "resumed from a checkpoint")
         manifest = manifest.model_copy(update={"started": started, "notes": notes})
@@ -161,7 +162,6 @@ def _write_plan(plan: Plan, folder: RunFolder, resume: bool) -> None:
         logger.info(f"continuing after {checkpoint.name} (begin anew with --restart)")
     elif manifest.init.kind == "random":
         logger.info("the backbone starts from RANDOM weights; the record and the tables say so")
-    cfg.work_dir = cfg.test_evaluator.folder = str(folder.path)
     cfg.dump(str(folder.config))
     folder.write_manifest(manifest)
     experiment = manifest.experiment
@@ -172,17 +172,23 @@ def _write_plan(plan: Plan, folder: RunFolder, resume: bool) -> None:
     )
 
 
-def _set_checkpoints(cfg: Config, options: RunOptions) -> None:
-    """Raises UserError for an interval that is none."""
+def complete_config(plan: Plan, folder: RunFolder, options: RunOptions) -> None:
+    """Put what identifies no run into the config of a plan.
+
+    Raises UserError for an interval that is none, and for a package that a backend needs and that is not there.
+    """
     from lt_bench.detector.resuming.interval import parse_interval
 
+    cfg = plan.cfg
+    cfg.work_dir = cfg.test_evaluator.folder = str(folder.path)
+    add_backends(cfg, options.log, plan.manifest)
     if options.checkpoint_every is not None:
         parse_interval(options.checkpoint_every)
         cfg.default_hooks.checkpoint.every = options.checkpoint_every
     cfg.default_hooks.checkpoint.keep_epochs = options.keep_epochs
 
 
-def _refuse_another_run(folder: RunFolder, manifest: RunManifest, same: dict[str, str]) -> None:
+def refuse_another_run(folder: RunFolder, manifest: RunManifest, same: dict[str, str]) -> None:
     """Raises UserError when `folder` holds a run that this one must not continue, answer for or overwrite."""
     if not folder.has_results() or not folder.manifest.is_file():
         return  # that run never got anywhere

@@ -45,9 +45,16 @@ class Plan:
     devices: int
 
 
-def make_plan(experiment: Experiment, dataset: Dataset, devices: int | None, images_per_device: int | None) -> Plan:
+def make_plan(
+    experiment: Experiment,
+    dataset: Dataset,
+    devices: int | None,
+    images_per_device: int | None,
+    fetch: bool = True,
+) -> Plan:
     """Resolve an experiment and try whatever can be tried at no cost.
 
+    fetch: whether published weights that are not here yet are fetched.
     Raises UserError for a system that is not supported, a --set that spoils the config or makes the record untrue, a
     hyper-parameter out of range, a loss that fails or returns no scalar, weights or packages that can't be had, devices
     that can't share the batch or that mmcv's operators are not compiled for.
@@ -73,7 +80,7 @@ def make_plan(experiment: Experiment, dataset: Dataset, devices: int | None, ima
     with _blaming(experiment.overrides):
         _check_operators(cfg, operators, cuda)
     with _blaming(experiment.overrides):
-        init = Init.model_validate(ensure_init(cfg))
+        init = Init.model_validate(ensure_init(cfg, fetch))
     if not cuda or count == 1:  # else each process has a GPU of its own, and this one shall take none
         try_loss(loss, experiment.loss, "cuda" if cuda else "cpu")
     if experiment.amp and not cuda:

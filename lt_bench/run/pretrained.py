@@ -32,18 +32,22 @@ def cached_path(url: str) -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name
 
 
-def ensure_init(cfg: Config) -> dict[str, str]:
+def ensure_init(cfg: Config, fetch: bool = True) -> dict[str, str]:
     """Make sure that all weights that a run starts from are there. Returns its record's `init`: kind and description.
+
+    fetch: whether published ones are fetched; without, the description says which are to be.
 
     Raises UserError when they can't be had, or those of `load_from` fit nowhere.
     """
     found = starting_weights(cfg)
-    words = {name: _ensure(name, backbone=not place) for place, name in found}
-    init = init_of(cfg, words, _tensors(cfg, found[-1][1]) if cfg.get("load_from") else "")
+    words = {name: _ensure(name, not place, fetch) for place, name in found}
+    wholly = found[-1][1] if cfg.get("load_from") else ""
+    here = wholly and (fetch or "://" not in wholly or cached_path(wholly).is_file())
+    init = init_of(cfg, words, _tensors(cfg, wholly) if here else "")
     return {**init, "description": init["description"][:LONGEST]}
 
 
-def _ensure(checkpoint: str, backbone: bool) -> str:
+def _ensure(checkpoint: str, backbone: bool, fetch: bool) -> str:
     what, remedy = ("the backbone weights", _REMEDY) if backbone else ("the weights", "name a file that is there")
     if "://" not in checkpoint:
         if not Path(checkpoint).is_file():
@@ -51,6 +55,8 @@ def _ensure(checkpoint: str, backbone: bool) -> str:
         return f"{Path(checkpoint).name.replace(';', ',')} (sha256 {weights_id(checkpoint)})"
     target = cached_path(checkpoint)
     if not target.is_file():
+        if not fetch:
+            return f"{target.name} (to be fetched)"
         _download(checkpoint, target)
     return target.name
 

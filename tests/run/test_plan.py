@@ -6,20 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from experiments import resolved, write_annotations
+from experiments import resolved, small_dataset
 
-from lt_bench.data.dataset import Dataset
-from lt_bench.data.lvis import load
 from lt_bench.errors import UserError
 from lt_bench.operators import Operators
 from lt_bench.run import plan
 from lt_bench.run.experiment import Experiment
 from lt_bench.run.plan import make_plan
-
-
-def small_dataset(folder: Path) -> Dataset:
-    paths = write_annotations(folder)
-    return Dataset(paths, load(paths.train), load(paths.val))
 
 
 def test_the_plan_says_what_the_model_is_asked_for(tmp_path: Path) -> None:
