@@ -22,6 +22,10 @@ class DataNotFoundError(UserError):
     """A data set is not where it was looked for."""
 
 
+class UnreadableDataError(UserError):
+    """Data that a run reads went bad while it was in use."""
+
+
 class PluginError(UserError):
     """A loss plugin is missing, broken, or not what it says it is."""
 
@@ -40,6 +44,16 @@ class StoppedError(Exception):
         super().__init__(f"stopped by {signal}" + (f": {saved}" if saved else ""))
         self.signal = signal
         self.code = 130 if signal == "SIGINT" else 75  # as shells have it; "try again" in sysexits.h
+
+
+def of_worker(error: UnreadableDataError) -> UnreadableDataError:
+    """The error as it was raised: of one in a loader's worker, torch makes one whose message is a traceback."""
+    name = f"{type(error).__module__}.{type(error).__qualname__}: "
+    _, found, said = error.message.rpartition(f"\n{name}")
+    if not found or not error.message.startswith("Caught "):
+        return error
+    message, _, remedy = said.strip().partition("\n")
+    return UnreadableDataError(message, remedy)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -18,6 +18,7 @@ from lt_bench.errors import UserError
 from lt_bench.utils.stopping import stoppable
 
 if TYPE_CHECKING:
+    from lt_bench.detector.finite_loss import OnNaN
     from lt_bench.evaluation.ap.average_precision import Evaluator
     from lt_bench.leaderboard.schema import ResultRecord
     from lt_bench.run.experiment import Experiment
@@ -63,6 +64,13 @@ WORK_DIRS = Path("work_dirs")
 @click.option("--resume", is_flag=True, help="Fail unless there is a checkpoint to continue from.")
 @click.option("--restart", is_flag=True, help="Keep an earlier run of the same arguments aside and begin anew.")
 @click.option("--checkpoint-every", metavar="N|TIME", help="Optimizer steps, or 90s, 30min, 2h. Default: 10min.")
+@click.option(
+    "--on-nan",
+    type=click.Choice(["stop", "skip"]),
+    default="stop",
+    show_default=True,
+    help="At a loss or gradient that is not finite: end the run, or leave the step out, counted in record and table.",
+)
 @click.option("--keep-epochs", is_flag=True, help="Keep the checkpoint of each epoch's end; else the last two.")
 @click.option("--log", metavar="NAMES", help="Curves for tensorboard, wandb or both, with commas; wandb offline.")
 @click.option("--dry-run", is_flag=True, help="Show what would run, and the memory and disk it needs; run nothing.")
@@ -99,6 +107,7 @@ def run(
     resume: bool,
     restart: bool,
     checkpoint_every: str | None,
+    on_nan: OnNaN,
     keep_epochs: bool,
     log: str | None,
     dry_run: bool,
@@ -174,6 +183,7 @@ def run(
             images_per_device=images_per_device,
             resume=resume,
             restart=restart,
+            on_nan=on_nan,
             checkpoint_every=checkpoint_every,
             keep_epochs=keep_epochs,
             log=backends,

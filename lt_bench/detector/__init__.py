@@ -9,13 +9,25 @@ with contextlib.redirect_stdout(io.StringIO()):  # mmdet prints about an optiona
     provide()  # mmdet imports mmcv's operators
     import mmdet.datasets  # noqa: F401
 
-from lt_bench.detector import box_head, dataset, hooks, loss_adapter, mask_head, prediction_writer, roi_heads
+from lt_bench.detector import (
+    box_head,
+    dataset,
+    finite_loss,
+    guarded_steps,
+    hooks,
+    loss_adapter,
+    mask_head,
+    prediction_writer,
+    roi_heads,
+)
 from lt_bench.detector.resuming import checkpoints, loops
 
 __all__ = [
     "box_head",
     "checkpoints",
     "dataset",
+    "finite_loss",
+    "guarded_steps",
     "hooks",
     "loops",
     "loss_adapter",

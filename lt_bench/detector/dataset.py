@@ -18,7 +18,7 @@ from lt_bench.data.exclusion import Excluded, excluded
 from lt_bench.data.image_files import ImageFinder, Split, split_of
 from lt_bench.data.lvis import LVISFile, load
 from lt_bench.data.repeat_factors import repeat_factors as factors_of
-from lt_bench.errors import UserError
+from lt_bench.errors import StoppedError, UnreadableDataError, UserError
 
 
 class DataList(Sequence[dict[str, Any]]):
@@ -148,6 +148,25 @@ class LVISFormatDataset(BaseDetDataset):
         """The data of image `idx`, read from the annotation file: nobody else's, so there is nothing to copy."""
         index = range(len(self.data_list))[idx]
         return {**self.data_list[index], "sample_idx": index}
+
+    def prepare_data(self, idx: int) -> Any:
+        """What the pipeline makes of image `idx`. Raises UnreadableDataError that names image and file."""
+        try:
+            return super().prepare_data(idx)
+        except (StoppedError, MemoryError):
+            raise
+        except UserError as error:  # of the annotations
+            raise UnreadableDataError(error.message, error.remedy) from error
+        except Exception as error:  # a file may go bad in any way while a run reads it
+            path, image = (
+                os.fsdecode(self.data_list.paths[idx]),
+                self.data_list.file.image_ids[self.data_list.rows[idx]],
+            )
+            said = str(error).partition("\n")[0]
+            raise UnreadableDataError(
+                f"image {image} ({path}) of {self.ann_file} can't be loaded: {type(error).__name__}: {said}",
+                "`python -m lt_bench data check` says more; with the files as they were, the same command goes on",
+            ) from error
 
     @force_full_init
     def get_cat_ids(self, idx: int) -> list[int]:

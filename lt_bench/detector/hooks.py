@@ -65,43 +65,6 @@ class AverageBatchNormHook(Hook):
                     all_reduce(buffer, "mean")
 
 
-@HOOKS.register_module()
-class FiniteLossHook(Hook):
-    """Stops the run when any loss was NaN or infinite.
-
-    Every iteration is noted on the device; the note is read (which waits for a GPU) every `interval` iterations, at
-    the last one, and before a checkpoint is written, so that no checkpoint holds what such a loss left behind.
-
-    Raises FloatingPointError that names the iteration and the terms of its loss.
-    """
-
-    def __init__(self, interval: int = 50) -> None:
-        self.interval = interval
-        self._finite: torch.Tensor | None = None
-        self._terms: dict[str, Any] = {}
-
-    def after_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
-    ) -> None:
-        if not outputs:
-            return
-        finite = torch.isfinite(outputs["loss"].detach())
-        self._finite = finite if self._finite is None else self._finite & finite
-        self._terms = outputs
-        if self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner):
-            self._check(runner)
-
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        self._check(runner)
-
-    def _check(self, runner: Runner) -> None:
-        if self._finite is not None and not bool(self._finite):
-            terms = ", ".join(f"{name} {float(value):.4g}" for name, value in self._terms.items())
-            raise FloatingPointError(
-                f"the loss became infinite or NaN at or before iteration {runner.iter + 1}, where it is {terms}"
-            )
-
-
 AnyHook = TypeVar("AnyHook", bound=Hook)
 
 

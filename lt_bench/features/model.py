@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lt_bench.errors import UserError
 from lt_bench.features.manifest import Head
+from lt_bench.utils.weights_only import weights_only
 
 if TYPE_CHECKING:
     import torch
@@ -73,7 +74,8 @@ def read_weights(checkpoint: Path) -> dict[str, Tensor]:
     from mmengine.runner import CheckpointLoader
 
     try:
-        content: Any = CheckpointLoader.load_checkpoint(str(checkpoint), "cpu", logger="silent")
+        with weights_only():
+            content: Any = CheckpointLoader.load_checkpoint(str(checkpoint), "cpu", logger="silent")
         weights = content.get("state_dict", content)
         return {str(key): value for key, value in weights.items() if hasattr(value, "shape")}
     except (pickle.UnpicklingError, RuntimeError, KeyError, EOFError, OSError, AttributeError, TypeError) as error:

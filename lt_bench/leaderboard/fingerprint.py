@@ -36,6 +36,7 @@ _NEUTRAL_HOOKS = {
     "param_scheduler": ("ParamSchedulerHook",),
     "sampler_seed": ("DistSamplerSeedHook",),
 }
+_NEUTRAL_KEYS = {"FiniteLossHook": "on_nan"}  # where it made a difference, the record says how often
 _WATCHING = ("DetVisualizationHook", "MemoryProfilerHook")  # of hooks that are added
 _TRAINING_HOOKS = ("param_scheduler", "sampler_seed")
 _NEUTRAL_LOADER = ("num_workers", "persistent_workers", "pin_memory", "prefetch_factor")
@@ -156,6 +157,9 @@ def _leave_out_hooks(default: dict[str, Any], custom: Any) -> None:
             default.pop(name, None)
     if isinstance(custom, list):
         custom[:] = [hook for hook in custom if not isinstance(hook, dict) or hook.get("type") not in _WATCHING]
+        for hook in custom:
+            if isinstance(hook, dict) and isinstance(hook.get("type"), str):
+                hook.pop(_NEUTRAL_KEYS.get(hook["type"], ""), None)
 
 
 def _name_what_is_replaced(node: Any) -> None:

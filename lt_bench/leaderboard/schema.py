@@ -3,8 +3,8 @@
 The schema is closed (an unknown field is an error), bounded (no string or list can be huge) and versioned. A field
 that is added, removed or read differently makes a new `schema_version`. Version 2 added the metrics on request,
 version 3 the evidence and the seal, version 4 runs of a classifier alone on stored features, and records of boxes
-without masks, version 5 predictions that were made elsewhere, version 6 records of masks without boxes; a record of an
-earlier version has none of them and is read and written as ever.
+without masks, version 5 predictions that were made elsewhere, version 6 records of masks without boxes, version 7
+optimizer steps that were skipped; a record of an earlier version has none of them and is read and written as ever.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from lt_bench.leaderboard.schema_base import (
     since,
 )
 
-CURRENT: Final = 6  # version
+CURRENT: Final = 7  # version
 WITHOUT_SINCE: dict[BoxOrMask, int] = {"segm": 4, "bbox": 6}  # the version that may lack what was there always
 PROBE = "probe"  # the schedule of a classifier that is trained alone
 
@@ -229,11 +229,12 @@ class ResultRecord(Extended):
     metrics: LVIS AP, at 300 detections per image. ap_fixed: AP with the best 10,000 detections of each class instead.
     ap_boundary: LVIS AP by boundary IoU. errors: what costs how much AP. detections_per_image: how many the model was
     asked for, where a run's protocol says so. evidence: SHA-256 of what `metrics` can be computed from (see
-    `lt_bench.evaluation.evidence.file`). seal: a short digest of every other field, set on writing (see
+    `lt_bench.evaluation.evidence.file`). skipped_steps: of `iterations`, those whose loss or gradient was not finite,
+    absent where there was none. seal: a short digest of every other field, set on writing (see
     `lt_bench.leaderboard.seal`).
     """
 
-    schema_version: Literal[1, 2, 3, 4, 5, 6] = CURRENT
+    schema_version: Literal[1, 2, 3, 4, 5, 6, 7] = CURRENT
     loss: Loss
     track: Track
     fingerprint: Sha256
@@ -262,6 +263,7 @@ class ResultRecord(Extended):
     detections_per_image: Annotated[int, Field(strict=True, ge=1)] | None = None
     evidence: Sha256 | None = None
     elsewhere: Elsewhere | None = None
+    skipped_steps: Annotated[int, Field(strict=True, ge=1, le=2**63 - 1)] | None = None
     seal: Annotated[dict[Text, Seal], Field(max_length=1000)] | None = None
 
     @model_validator(mode="before")
@@ -289,6 +291,8 @@ class ResultRecord(Extended):
             raise ValueError("init.kind is unknown of predictions made elsewhere, and of no others")
         if self.elsewhere is not None and (known := contradictions(self._in_full())):
             raise ValueError(f"{known[0]} can't be known of predictions made elsewhere")
+        if (self.skipped_steps or 0) > self.iterations:
+            raise ValueError(f"skipped_steps is {self.skipped_steps}, of {self.iterations} iterations")
         if self.started.utcoffset() != timezone.utc.utcoffset(None):
             raise ValueError("started is not in UTC")
         ids = {entry.id for entry in self.per_class}

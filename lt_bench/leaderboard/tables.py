@@ -69,7 +69,7 @@ def _table(rows: Sequence[Row]) -> Table:
             **_cells(AP, row.records),
             DELTA: found.differences[index].text(),
             "evidence": _evidence(row),
-            "training": cells.duration(sum(run.training_seconds for run in row.records) / len(row.records)),
+            "training": _training(row),
             "memory": cells.memory(row.records),
         }
         for index, row in enumerate(rows)
@@ -98,6 +98,14 @@ def _cells(metric: Metric, runs: Sequence[ResultRecord], group: tuple[str, ...] 
         )
         for column in metric.columns(runs[0].kinds)
     }
+
+
+def _training(row: Row) -> str:
+    """The mean duration, and how many optimizer steps of all runs were skipped, if any were."""
+    duration = cells.duration(sum(run.training_seconds for run in row.records) / len(row.records))
+    skipped = sum(run.skipped_steps or 0 for run in row.records)
+    steps = sum(run.iterations for run in row.records)
+    return f"{duration}; {skipped:,} of {steps:,} steps skipped (not finite)" if skipped else duration
 
 
 def _evidence(row: Row) -> str:

@@ -53,7 +53,9 @@ class RunManifest(Note):
 
 
 class TrainingSummary(Note):
-    """peak_memory_bytes: of the busiest process. operators: a run of an earlier version may lack it."""
+    """peak_memory_bytes: of the busiest process. operators: a run of an earlier version may lack it. skipped_steps:
+    optimizer steps that were left out since the loss or its gradient was not finite.
+    """
 
     training_seconds: float
     peak_memory_bytes: int
@@ -63,3 +65,4 @@ class TrainingSummary(Note):
     device_kind: Literal["cpu", "cuda"]
     device_count: int
     operators: str | None = None
+    skipped_steps: Annotated[int, Field(ge=0)] = 0

@@ -22,6 +22,7 @@ _NOT_BY_HAND = {
     r"randomness\.seed": "choose it with --seed",
     r"resume": "a repeated command goes on by itself; --resume fails unless there is something to continue",
     r"default_hooks\.checkpoint\.(type|every|keep_epochs)": "choose it with --checkpoint-every, --keep-epochs",
+    r"custom_hooks\.[0-9]+\.on_nan": "choose it with --on-nan",
     r"work_dir": "choose it with --work-dir",
     r"launcher": "choose the number of processes with --gpus",
     r"test_evaluator(\..*)?": "predictions are written as they are, and evaluated from the file",

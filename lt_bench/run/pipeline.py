@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lt_bench.data.dataset import Dataset
-from lt_bench.errors import RunFailedError, StoppedError, UserError
+from lt_bench.errors import RunFailedError, StoppedError, UnreadableDataError, UserError
 from lt_bench.evaluation.report import write_per_class
 from lt_bench.evaluation.terms import PLURALS
 from lt_bench.run import distributed
@@ -32,6 +32,7 @@ from lt_bench.utils.terminal import shown
 from lt_bench.utils.threads import environment
 
 if TYPE_CHECKING:
+    from lt_bench.detector.finite_loss import OnNaN
     from lt_bench.evaluation.ap.average_precision import Evaluator
     from lt_bench.leaderboard.schema import ResultRecord
 
@@ -56,6 +57,7 @@ class RunOptions:
     resume: there must be something to continue. restart: move what is there aside and begin anew.
     checkpoint_every: steps or a time, see `parse_interval`; keep_epochs: whether those of the ends of epochs stay.
     log: backends of mmengine that show its curves too, see `lt_bench.run.log_backends`.
+    on_nan: "skip" leaves out optimizer steps whose loss or gradient is not finite, and counts them.
     evaluator: "vernier" or "lvis". metrics: what is measured, of `lt_bench.evaluation.metrics`.
     """
 
@@ -64,6 +66,7 @@ class RunOptions:
     images_per_device: int | None = None
     resume: bool = False
     restart: bool = False
+    on_nan: OnNaN = "stop"
     checkpoint_every: str | None = None
     keep_epochs: bool = False
     log: tuple[str, ...] = ()
@@ -186,6 +189,10 @@ def complete_config(plan: Plan, folder: RunFolder, options: RunOptions) -> None:
         parse_interval(options.checkpoint_every)
         cfg.default_hooks.checkpoint.every = options.checkpoint_every
     cfg.default_hooks.checkpoint.keep_epochs = options.keep_epochs
+    if options.on_nan != "stop":  # as other configs are, they stay as they were
+        for hook in cfg.custom_hooks:
+            if hook.type == "FiniteLossHook":
+                hook.on_nan = options.on_nan
 
 
 def refuse_another_run(folder: RunFolder, manifest: RunManifest, same: dict[str, str]) -> None:
@@ -206,6 +213,8 @@ def _train_here(folder: RunFolder, experiment: Experiment) -> None:
     """Train in this process. A mistake in the config is shown together with what --set put there."""
     try:
         train_and_predict(folder.config)
+    except UnreadableDataError:
+        raise
     except UserError as error:
         changed = ", ".join(f"{key}={value!r}" for key, value in experiment.overrides.items())
         raise UserError(

@@ -12,6 +12,7 @@ from urllib.parse import urlparse
 from lt_bench.errors import UserError
 from lt_bench.leaderboard.fingerprint import weights_id
 from lt_bench.leaderboard.starting_weights import init_of, starting_weights
+from lt_bench.utils.weights_only import weights_only
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -68,7 +69,8 @@ def _tensors(cfg: Config, checkpoint: str) -> str:
 
     local = str(cached_path(checkpoint)) if "://" in checkpoint else checkpoint
     try:
-        content = CheckpointLoader.load_checkpoint(local, "cpu")
+        with weights_only():
+            content = CheckpointLoader.load_checkpoint(local, "cpu")
         given = {
             name.removeprefix("module."): value.shape for name, value in content.get("state_dict", content).items()
         }

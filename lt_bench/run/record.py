@@ -97,6 +97,7 @@ def make_record(
             "amp": experiment.amp,
             "notes": [*run.notes, *(note[:LONGEST] for note in on_evaluation(dataset.val)), *measured.warnings()],
             "detections_per_image": run.detections_per_image,
+            "skipped_steps": training.skipped_steps or None,
             "evidence": evidence,
         }
     )

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lt_bench.errors import RunFailedError, StoppedError, UserError
+from lt_bench.errors import RunFailedError, StoppedError, UnreadableDataError, UserError, of_worker
 from lt_bench.run import distributed
 from lt_bench.run.environment import processor
 from lt_bench.run.folder import RunFolder
@@ -23,18 +23,23 @@ from lt_bench.run.manifest import TrainingSummary
 from lt_bench.utils import stopping, streams, threads
 from lt_bench.utils.locks import locked
 from lt_bench.utils.system import end_with_parent
+from lt_bench.utils.weights_only import weights_only
 
 if TYPE_CHECKING:
     from mmengine.config import Config
     from mmengine.runner import Runner
 
 
+_MISTAKES = (TypeError, ValueError, KeyError, AttributeError, AssertionError, OSError)
+
+
 def train_and_predict(config: Path) -> None:
     """Train to the end (from the last checkpoint, when the config says resume), then predict the validation set.
 
     Leaves predictions.json and training.json (seconds, iterations, epochs, peak memory, device) beside the config.
-    Raises RunFailedError when the loss becomes NaN or infinite, or a GPU runs out of memory, StoppedError when a signal
-    asked to stop (training is saved then).
+    Raises RunFailedError when loss or gradient become NaN or infinite, or a GPU runs out of memory,
+    UnreadableDataError when an image or its annotations can't be read, StoppedError when a signal asked to stop
+    (training is saved then).
     """
     import torch
     from mmengine.config import Config
@@ -51,12 +56,17 @@ def train_and_predict(config: Path) -> None:
                 stack.enter_context(locked(folder.training))
             runner = _build_runner(cfg, folder)
             building = _building(folder, unless=lambda: hook_of(runner, ProgressHook).began)
-            with building, stopping.asked_for("the training so far"):
+            with building, weights_only(), stopping.asked_for("the training so far"):
                 runner.train()  # mmengine builds optimizer, schedulers and data only now
             _write_summary(runner, folder)
             runner.test()
         except FloatingPointError as error:
-            raise RunFailedError(f"{error}; the log is {folder.log}") from error
+            raise RunFailedError(
+                f"{error}\nThe log is {folder.log}; --on-nan skip leaves such steps out, and counts them."
+            ) from error
+        except UnreadableDataError as error:
+            logging.getLogger(__name__).debug("where it happened:", exc_info=True)
+            raise of_worker(error) from error
         except torch.OutOfMemoryError as error:
             raise RunFailedError(
                 f"{error}\nGive a device fewer images at a time with --images-per-device 1; the global batch stays."
@@ -86,10 +96,11 @@ def predict(config: Path, checkpoint: Path, folder: Path, detections_per_image: 
         cfg[key] = None
     runner = _build_runner(cfg, RunFolder(folder))
     try:
-        runner.load_or_resume()
-        missing = set(runner.model.state_dict()) - set(
-            CheckpointLoader.load_checkpoint(str(checkpoint), "cpu")["state_dict"]
-        )
+        with weights_only():
+            runner.load_or_resume()
+            missing = set(runner.model.state_dict()) - set(
+                CheckpointLoader.load_checkpoint(str(checkpoint), "cpu")["state_dict"]
+            )
     except (pickle.UnpicklingError, RuntimeError, KeyError, EOFError, OSError, AttributeError, TypeError) as error:
         raise UserError(f"{checkpoint} can't be loaded: {error}", f"is it a checkpoint of {config}?") from error
     if missing:
@@ -102,6 +113,7 @@ def _build_runner(cfg: Config, folder: RunFolder) -> Runner:
     from mmengine.logging import MMLogger
     from mmengine.runner import Runner
 
+    from lt_bench.detector.guarded_steps import IN_PLACE_OF as GUARDED
     from lt_bench.detector.progress import ProgressHook
     from lt_bench.detector.resuming.loops import IN_PLACE_OF
     from lt_bench.detector.resuming.order import QuietWorker
@@ -132,6 +144,12 @@ def _build_runner(cfg: Config, folder: RunFolder) -> Runner:
             loader.worker_init_fn = QuietWorker(loader.worker_init_fn)
             return loader
 
+        def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+            if isinstance(optim_wrapper, dict):
+                kind = optim_wrapper.get("type", "OptimWrapper")
+                optim_wrapper = {**optim_wrapper, "type": GUARDED.get(kind, kind)}
+            return super().build_optim_wrapper(optim_wrapper)
+
         def build_train_loop(self, loop: Any) -> Any:
             kind = loop.get("type") if isinstance(loop, dict) else None
             return super().build_train_loop({**loop, "type": IN_PLACE_OF[kind]} if kind in IN_PLACE_OF else loop)
@@ -151,7 +169,7 @@ def _building(folder: RunFolder, unless: Callable[[], bool] = lambda: False) -> 
     """
     try:
         yield
-    except (TypeError, ValueError, KeyError, AttributeError, AssertionError, OSError) as error:
+    except (*_MISTAKES, pickle.UnpicklingError) as error:
         if unless():
             raise
         with folder.log.open("a", encoding="utf-8") as log:
@@ -174,6 +192,7 @@ def _write_summary(runner: Runner, folder: RunFolder) -> None:
     import torch
     from mmengine.dist import all_reduce, is_main_process
 
+    from lt_bench.detector.finite_loss import FiniteLossHook
     from lt_bench.detector.hooks import RunMeterHook, hook_of
     from lt_bench.operators import in_use
 
@@ -194,6 +213,7 @@ def _write_summary(runner: Runner, folder: RunFolder) -> None:
             device_kind="cuda" if cuda else "cpu",
             device_count=runner.world_size,
             operators=str(in_use()),
+            skipped_steps=hook_of(runner, FiniteLossHook).skipped,
         )
     )
 

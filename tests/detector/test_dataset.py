@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 from lt_bench.data import glyphs
 from lt_bench.data.image_files import Split
 from lt_bench.detector.dataset import LVISFormatDataset, RepeatFactorDataset
-from lt_bench.errors import UserError
+from lt_bench.errors import UnreadableDataError, UserError, of_worker
 
 Dataset: TypeAlias = "LVISFormatDataset | LVISV1Dataset"
 
@@ -265,6 +265,35 @@ def test_an_image_that_can_be_one_of_two_files_is_named(tmp_path: Path) -> None:
         (tmp_path / folder / "2.jpg").touch()
     with pytest.raises(FileNotFoundError, match=r"image 2 is not one file: train/2\.jpg, images/train/2\.jpg"):
         LVISFormatDataset(ann_file=str(annotations), data_root=str(tmp_path))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("content", [None, b"", b"BM no picture"])
+def test_an_image_that_goes_bad_while_it_is_in_use_is_named(
+    tmp_path: Path, content: bytes | None, workers: int
+) -> None:
+    path = _with_images(tmp_path)
+    dataset = LVISFormatDataset(ann_file=str(path), data_root=str(tmp_path), pipeline=[{"type": "LoadImageFromFile"}])
+    file = Path(dataset.get_data_info(1)["img_path"])
+    loader: DataLoader[Any] = DataLoader(dataset, batch_size=None, num_workers=workers)
+    assert len(list(loader)) == len(dataset)
+    file.unlink() if content is None else file.write_bytes(content)
+    with pytest.raises(UnreadableDataError) as caught:
+        list(loader)
+    told = of_worker(caught.value)
+    image = dataset.get_data_info(1)["img_id"]
+    assert told.message.startswith(f"image {image} ({file}) of {path} can't be loaded: ")
+    assert "\n" not in told.message and "data check" in told.remedy
+
+
+def test_annotations_that_change_while_they_are_in_use_are_named(tmp_path: Path) -> None:
+    path = _with_images(tmp_path)
+    dataset = LVISFormatDataset(ann_file=str(path), data_root=str(tmp_path), pipeline=[{"type": "LoadImageFromFile"}])
+    dataset[0]
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(" ")
+    with pytest.raises(UnreadableDataError, match=r"was changed while it was in use"):
+        dataset[0]
 
 
 def test_a_missing_image_is_named(tmp_path: Path) -> None:

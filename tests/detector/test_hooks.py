@@ -6,44 +6,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import torch
 from mmengine.hooks import Hook
 
 from lt_bench.detector import hooks
-from lt_bench.detector.hooks import FiniteLossHook, RunMeterHook, hook_of
-
-
-def iterate(hook: FiniteLossHook, iteration: int, loss: float, last: int = 1000) -> None:
-    """The iteration of this number, from 0 on."""
-    runner: Any = SimpleNamespace(iter=iteration, max_iters=last)
-    hook.after_train_iter(runner, iteration, outputs={"loss": torch.tensor(loss), "loss_mask": torch.tensor(0.5)})
-
-
-@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), float("-inf")])
-def test_a_loss_that_was_not_finite_once_ends_the_run_at_the_next_reading(wrong: float) -> None:
-    hook = FiniteLossHook(interval=4)
-    for iteration, loss in enumerate((1.0, wrong, 2.0)):
-        iterate(hook, iteration, loss)
-    with pytest.raises(FloatingPointError, match=r"at or before iteration 4, where it is loss 3, loss_mask 0\.5"):
-        iterate(hook, 3, 3.0)
-
-
-def test_no_checkpoint_is_written_after_a_loss_that_was_not_finite() -> None:
-    hook = FiniteLossHook()
-    runner: Any = SimpleNamespace(iter=1)
-    hook.before_save_checkpoint(runner, {})
-    iterate(hook, 0, 1.0)
-    hook.before_save_checkpoint(runner, {})
-    iterate(hook, 1, float("nan"))
-    with pytest.raises(FloatingPointError, match="iteration 2"):
-        hook.before_save_checkpoint(runner, {})
-
-
-def test_the_last_loss_is_read() -> None:
-    hook = FiniteLossHook()
-    iterate(hook, 5, 1.0, last=6)
-    with pytest.raises(FloatingPointError):
-        iterate(hook, 6, float("nan"), last=7)
+from lt_bench.detector.finite_loss import FiniteLossHook
+from lt_bench.detector.hooks import RunMeterHook, hook_of
 
 
 def test_a_resumed_run_counts_the_time_of_all_its_parts_and_none_between(monkeypatch: pytest.MonkeyPatch) -> None:

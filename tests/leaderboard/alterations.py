@@ -32,6 +32,7 @@ ABSENT: dict[str, Any] = {  # fields that a record may not have
     "elsewhere": {"file": "p.json", "image_ids": "annotations", "category_ids": "annotations"},
     "errors": errors(),
     "detections_per_image": 1000,
+    "skipped_steps": 1,
     "loss.hyper_parameters.surprise": 1.5,
     "versions.surprise": "1.0",
     "seal.surprise": "0" * 16,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from command_line import forked
+from hostile import Hostile
 from run_fixtures import command
 
 
@@ -25,6 +26,17 @@ def test_eval_of_a_file_that_is_no_checkpoint(small: Path) -> None:
     assert done.returncode == 2, done.stderr
     assert "can't be loaded" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_eval_of_a_checkpoint_executes_nothing_in_it(small: Path) -> None:
+    content = torch.load(small / "work" / "iter_2.pth", weights_only=False)
+    torch.save({**content, "hooked": Hostile(small / "executed")}, small / "hostile.pth")
+    done = forked("eval", "hostile.pth", "--config", "work/config.py", cwd=small)
+    assert done.returncode == 2, done.stderr
+    assert "hostile.pth can't be loaded" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (small / "executed").exists()
 
 
 @pytest.mark.slow
