@@ -51,11 +51,13 @@ class GuardedSteps(OptimWrapper):
 
     def _is_finite(self) -> bool:
         """Of all ranks: a loss may be NaN on one of them alone."""
-        parts = [part for part in (self._finite, self.largest) if part is not None]
-        self._finite = None
-        finite = torch.stack([torch.isfinite(part).all() for part in parts]).all().to(torch.int64)
-        all_reduce(finite, "min")
-        return bool(finite)
+        assert self._finite is not None
+        finite, self._finite = self._finite, None
+        if self.largest is not None:
+            finite = finite & torch.isfinite(self.largest).all()
+        agreed = finite.to(torch.int64)
+        all_reduce(agreed, "min")
+        return bool(agreed)
 
 
 @OPTIM_WRAPPERS.register_module()

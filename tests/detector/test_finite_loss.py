@@ -76,8 +76,11 @@ def train(
     accumulated: int = 1,
     spoil: Callable[[int, Model], None] = lambda number, model: None,
     wrapper: type[OptimWrapper] = GuardedOptimWrapper,
+    infinite: int = -1,
 ) -> tuple[Model, OptimWrapper]:
-    """As mmengine's loop does it. batches: what the images are multiplied by. spoil: called after each backward."""
+    """As mmengine's loop does it. batches: what the images are multiplied by. spoil: called after each backward.
+    infinite: the iteration, from 0 on, in which infinity is added to the loss, which leaves its gradient finite.
+    """
     torch.manual_seed(0)
     model = Model()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
@@ -93,6 +96,9 @@ def train(
         runner.iter = number
         hook.before_train_iter(runner, number, batch)
         terms = model(factor * torch.arange(9.0).sin().view(3, 3))
+
+        if number == infinite:
+            terms["loss"] = terms["loss"] + INF
 
         def then_spoil(loss: Tensor, number: int = number, **kwargs: Any) -> None:
             backward(loss, **kwargs)
@@ -165,6 +171,25 @@ def test_a_step_with_a_gradient_that_is_not_finite_is_skipped_too(caplog: pytest
     assert all(torch.equal(found[name], without[name]) for name in found)
     assert "images: 11 (/data/1.jpg)" in caplog.text
     assert "1 so far" in caplog.text
+
+
+def test_a_step_is_skipped_for_the_loss_of_any_of_its_batches() -> None:
+    hook = FiniteLossHook(on_nan="skip")
+    found = state(*train(hook, [1.0, 2.0, 3.0, 0.5], 2, infinite=2))
+    without = state(*train(FiniteLossHook(), [1.0, 2.0], 2))
+    assert hook.skipped == 1
+    assert all(torch.equal(found[name], without[name]) for name in found)
+
+
+def test_of_several_heads_the_largest_logit_is_named() -> None:
+    hook = FiniteLossHook(interval=1)
+    heads = [LossAdapter("ce", image_count=[1], instance_count=[1], num_images=1) for _ in range(3)]
+    runner: Any = SimpleNamespace(iter=0, max_iters=9, model=nn.ModuleList(heads))
+    hook.before_train(runner)
+    for head, logit in zip(heads, (1.0, -7.5, 2.0), strict=True):
+        head(torch.full((2, 2), logit), torch.tensor([0, 1]))
+    with pytest.raises(FloatingPointError, match=r"largest logit: 7\.5$"):
+        iterate(hook, 0, NAN)
 
 
 def test_weights_that_are_spoiled_end_the_run_all_the_same() -> None:
