@@ -16,6 +16,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lt_bench.api.guarded_import import guarded_import
 from lt_bench.errors import PluginError, UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -223,7 +224,8 @@ def _describe(entry: EntryPoint, load: bool = False) -> LossInfo:
 def _load(entry: EntryPoint) -> type[LongTailLoss]:
     from lt_bench.api.loss import LongTailLoss
 
-    cls = entry.load()
+    with guarded_import():
+        cls = entry.load()
     if not (inspect.isclass(cls) and issubclass(cls, LongTailLoss)):
         raise PluginError(f"{entry.value} is no subclass of lt_bench.LongTailLoss")
     missing = sorted(getattr(cls, "__abstractmethods__", ()))
