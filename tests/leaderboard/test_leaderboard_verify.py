@@ -91,6 +91,18 @@ def test_what_only_the_seal_protects(stored: Path, remembered: None, renamed: bo
     assert hidden == ONLY_SEALED | (ONLY_NAMED if renamed else set())
 
 
+def test_steps_are_skipped_by_no_run_whose_config_stops(stored: Path) -> None:
+    content = json.loads(stored.read_text(encoding="utf-8"))
+    assert sealed_anew(stored, content | {"schema_version": 7, "skipped_steps": 1})
+    assert [problem.field for problem in verify(stored).problems] == ["skipped_steps"]
+    config = files_of(stored).config
+    text = config.read_text(encoding="utf-8")
+    changed = text.replace("type='FiniteLossHook'", "on_nan='skip', type='FiniteLossHook'")
+    assert changed != text
+    config.write_text(changed, encoding="utf-8")
+    assert verify(stored).problems == ()
+
+
 def test_the_evidence_alone_knows_the_ap_of_every_class(stored: Path, remembered: None) -> None:
     files = files_of(stored)
     files.per_class.unlink()

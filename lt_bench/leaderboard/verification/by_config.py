@@ -40,6 +40,7 @@ def by_config(record: ResultRecord, path: Path) -> Iterator[Problem]:
         yield from _kinds(record, plain)
         yield from differences(_by_class(record), _stated(record, plain, overrides))
         yield from _hyper_parameters(record, plain)
+        yield from _skipped(record, plain)
         yield from by_overrides(record, plain, overrides)
     except UserError as error:
         yield unreadable("config", path, error.message)
@@ -53,6 +54,13 @@ def _kinds(record: ResultRecord, config: Mapping[str, Any]) -> Iterator[Problem]
     if has_masks != ("segm" in record.kinds):
         recorded, found = ("measured", "no mask head") if "segm" in record.kinds else (ABSENT, "a mask head")
         yield Problem("metrics.segm", recorded, f"{found} in the config")
+
+
+def _skipped(record: ResultRecord, config: Mapping[str, Any]) -> Iterator[Problem]:
+    """A run leaves out optimizer steps where its config says so."""
+    skips = any(hook.get("on_nan") == "skip" for hook in config.get("custom_hooks") or ())
+    if record.skipped_steps is not None and not skips:
+        yield Problem("skipped_steps", record.skipped_steps, f"{ABSENT}: by the config it would have stopped")
 
 
 def _stated(record: ResultRecord, config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
