@@ -64,7 +64,9 @@ setup(
         "pydantic>=2.7",
         "rich>=13",
         "scipy>=1.11.4",  # t and noncentral t distributions
+        "submitit>=1.5.2,<2",  # sweeps
         "tabulate>=0.9",
+        "tomli>=2; python_version < '3.11'",
         "torch>=2.4",
         "torchvision>=0.19",  # nms and RoIAlign
         "vernier>=0.5.4,<0.6",

@@ -35,8 +35,9 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "run": _RUN,
     "features": _RUN,
     "probe": {*_RUN, "features"},
+    "sweep": _RUN,
     "selftest": {*_RUN, "testing"},
-    "cli": {*_RUN, "features", "probe", "testing", "loss_analysis", "selftest", "lt_bench"},
+    "cli": {*_RUN, "sweep", "features", "probe", "testing", "loss_analysis", "selftest", "lt_bench"},
     "lt_bench": {"api", "leaderboard"},  # lt_bench/__init__.py
     "interface": {"api"},
     "__main__": {"utils", "cli"},

@@ -17,6 +17,7 @@ from lt_bench.cli import (
     probe,
     run,
     selftest,
+    sweep,
     verify,
 )
 from lt_bench.cli.common import Group, log_to_terminal
@@ -31,6 +32,6 @@ def main() -> None:
 
 for command in (
     *(run.run, evaluate.evaluate, losses.losses, check.check, leaderboard.leaderboard, data.data, doctor.doctor),
-    *(selftest.selftest, verify.verify, compare.compare, features.features, probe.probe),
+    *(selftest.selftest, verify.verify, compare.compare, features.features, probe.probe, sweep.sweep),
 ):
     main.add_command(command)

@@ -46,7 +46,7 @@ def run_each(context: click.Context, folders: Mapping[int, Path], dataset: str) 
 
     def command(seed: int) -> list[str]:
         own = [f"--seed={seed}", f"--work-dir={folders[seed]}", f"--dataset={dataset}"]
-        return [sys.executable, "-m", "lt_bench", "run", *_given(context, "seeds", "work_dir", "dataset"), *own]
+        return [sys.executable, "-m", "lt_bench", "run", *given(context, "seeds", "work_dir", "dataset"), *own]
 
     runs = run_seeds(folders, command)
     finished = [run.record for run in runs if run.record is not None]
@@ -70,7 +70,7 @@ def _named(runs: Sequence[SeedRun]) -> str:
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}"
 
 
-def _given(context: click.Context, *left_out: str) -> list[str]:
+def given(context: click.Context, *left_out: str) -> list[str]:
     """The options that the user gave, as words of a command."""
     words = []
     for option in context.command.params:

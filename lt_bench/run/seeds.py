@@ -37,7 +37,7 @@ MISTAKE = 2  # exit code of a run that was refused
 STOPPED = {
     StoppedError(name).code: name for name in ("SIGTERM", "SIGINT")
 }  # exit codes of a run that was asked to stop
-_REASON = "LT_BENCH_REASON"  # names the file in which a run says why it failed
+REASON = "LT_BENCHREASON"  # names the file in which a run says why it failed
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def telling_why() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if file := os.environ.get(_REASON):
+        if file := os.environ.get(REASON):
             expected = isinstance(error, UserError | RunFailedError)
             with suppress(OSError):
                 Path(file).write_text(str(error) if expected else f"{type(error).__name__}: {error}", encoding="utf-8")
@@ -140,7 +140,7 @@ def _run_seed(seed: int, folder: Path, command: Sequence[str]) -> SeedRun:
 
     with tempfile.TemporaryDirectory(prefix="lt_bench_") as scratch:
         reason = Path(scratch) / "reason"
-        code = _wait(subprocess.Popen(command, env={**os.environ, _REASON: str(reason)}))
+        code = _wait(subprocess.Popen(command, env={**os.environ, REASON: str(reason)}))
         told = reason.read_text(encoding="utf-8") if reason.is_file() else ""
     if code:
         return SeedRun(seed, folder, None, told or describe_exit(code), code)

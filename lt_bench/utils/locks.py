@@ -7,12 +7,12 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from errno import EAGAIN, EWOULDBLOCK
 from pathlib import Path
 from typing import Any
 
-from lt_bench.utils.claims import claimed
+from lt_bench.utils.claims import STALE, claimed
 from lt_bench.utils.file_systems import why_locks_are_local
 
 try:
@@ -42,6 +42,29 @@ def locked(path: Path, wait: bool = True) -> Iterator[None]:
             _say(path.parent, reason)
             stack.enter_context(claimed(path.with_name(f"{path.name}.claim"), wait))
         yield
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock file `path` now. Keeps nobody who wants it from getting it for more than an
+    instant. Where claim files decide, one whose beat stands still for STALE seconds counts as free.
+    """
+    with suppress(OSError):
+        since = time.time() - path.with_name(f"{path.name}.claim").stat().st_mtime
+        if since < STALE:
+            return True
+    if fcntl is None:
+        return False
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: of several that look, each sees it free
+    except OSError as error:
+        return error.errno in (EWOULDBLOCK, EAGAIN)
+    finally:
+        os.close(handle)
+    return False
 
 
 def _hold(path: Path, wait: bool, stack: ExitStack) -> str:
