@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click

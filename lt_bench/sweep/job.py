@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -33,7 +34,7 @@ class Settings(BaseModel):
     """How the jobs of a sweep are run.
 
     parallel: jobs at a time, at most. gpus: per node of a job. retries: of what another try can mend, per start of a
-    job. slurm: parameters of submitit's SlurmExecutor.
+    job. program: what the words of a job follow. slurm: parameters of submitit's SlurmExecutor.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,7 +43,11 @@ class Settings(BaseModel):
     gpus: int = 0
     nodes: int = 1
     retries: int = 2
+    program: tuple[str, ...] = (sys.executable, "-u", "-m", "lt_bench")
     slurm: dict[str, str | int | float] = {}
+
+    def command(self, job: Job) -> tuple[str, ...]:
+        return (*self.program, *job.words)
 
 
 class Sweep(BaseModel):

@@ -97,7 +97,7 @@ class _Launcher:
         gpus = self.slots.pop()
         executor = LocalExecutor(self.sweep.path / "submitit" / "%j")
         executor.update_parameters(timeout_min=TEN_YEARS, gpus_per_node=len(gpus), visible_gpus=gpus)
-        worker = Worker(job.words, job.folder, self.sweep.settings.retries, starter=Process.this())
+        worker = Worker(self.sweep.settings.command(job), job.folder, self.sweep.settings.retries, starter=Process.this())
         logger.debug(f"starting {job.label} in {job.folder}")
         with _without_ctrl_c():
             handle: LocalJob[str] = executor.submit(worker)  # type: ignore[assignment]

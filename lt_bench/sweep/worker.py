@@ -40,11 +40,11 @@ _told: list[str] = []  # why the run was asked to stop
 class Worker:
     """One job, as submitit pickles it.
 
-    words: of the command, after `python -m lt_bench`. starter: the process that ends this one when it is gone, None
+    command: of the run. starter: the process that ends this one when it is gone, None
     where the scheduler alone decides.
     """
 
-    words: tuple[str, ...]
+    command: tuple[str, ...]
     folder: Path
     retries: int
     starter: Process | None = None
@@ -105,9 +105,8 @@ class Worker:
 
     def _start(self, environment: Mapping[str, str], output: IO[Any]) -> subprocess.Popen[bytes]:
         global _child
-        command = (sys.executable, "-u", "-m", "lt_bench", *self.words)
         _child = subprocess.Popen(
-            command,
+            self.command,
             env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
