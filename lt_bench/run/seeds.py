@@ -37,7 +37,7 @@ MISTAKE = 2  # exit code of a run that was refused
 STOPPED = {
     StoppedError(name).code: name for name in ("SIGTERM", "SIGINT")
 }  # exit codes of a run that was asked to stop
-REASON = "LT_BENCHREASON"  # names the file in which a run says why it failed
+REASON = "LT_BENCH_REASON"  # names the file in which a run says why it failed
 
 
 @dataclass(frozen=True)

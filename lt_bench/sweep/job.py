@@ -34,7 +34,7 @@ class Settings(BaseModel):
     """How the jobs of a sweep are run.
 
     parallel: jobs at a time, at most. gpus: per node of a job. retries: of what another try can mend, per start of a
-    job. program: what the words of a job follow. slurm: parameters of submitit's SlurmExecutor.
+    job, and pause: seconds before each. program: what the words of a job follow. slurm: parameters of submitit's SlurmExecutor.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -43,6 +43,7 @@ class Settings(BaseModel):
     gpus: int = 0
     nodes: int = 1
     retries: int = 2
+    pause: float = 5.0
     program: tuple[str, ...] = (sys.executable, "-u", "-m", "lt_bench")
     slurm: dict[str, str | int | float] = {}
 

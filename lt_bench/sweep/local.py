@@ -97,7 +97,8 @@ class _Launcher:
         gpus = self.slots.pop()
         executor = LocalExecutor(self.sweep.path / "submitit" / "%j")
         executor.update_parameters(timeout_min=TEN_YEARS, gpus_per_node=len(gpus), visible_gpus=gpus)
-        worker = Worker(self.sweep.settings.command(job), job.folder, self.sweep.settings.retries, starter=Process.this())
+        settings = self.sweep.settings
+        worker = Worker(settings.command(job), job.folder, settings.retries, Process.this(), settings.pause)
         logger.debug(f"starting {job.label} in {job.folder}")
         with _without_ctrl_c():
             handle: LocalJob[str] = executor.submit(worker)  # type: ignore[assignment]

@@ -70,7 +70,8 @@ def _submit(sweep: Sweep, jobs: Sequence[Job]) -> None:
     executor = SlurmExecutor(sweep.path / "submitit" / "%A", max_num_timeout=ANY_NUMBER)
     try:
         executor.update_parameters(**parameters(sweep.settings, sweep.settings.parallel or len(jobs)))
-        workers = [Worker(sweep.settings.command(job), job.folder, sweep.settings.retries) for job in jobs]
+        settings = sweep.settings
+        workers = [Worker(settings.command(job), job.folder, settings.retries, None, settings.pause) for job in jobs]
         handles = executor.submit_array(workers)
     except (FailedJobError, FailedSubmissionError, subprocess.SubprocessError, ValueError) as error:
         raise UserError(f"SLURM refuses the jobs: {error}", "see `sinfo` for partitions and their limits") from error

@@ -27,7 +27,6 @@ from lt_bench.sweep.processes import Process
 from lt_bench.utils.system import end_with_parent
 
 POLL = 0.2  # seconds between two looks at the run's process
-PAUSE = 5.0  # seconds before another try
 TAIL = 20_000  # bytes of the log in which reasons are looked for
 
 Outcome = Literal["done", "failed", "stopped", "elsewhere"]
@@ -41,13 +40,14 @@ class Worker:
     """One job, as submitit pickles it.
 
     command: of the run. starter: the process that ends this one when it is gone, None
-    where the scheduler alone decides.
+    where the scheduler alone decides. pause: seconds before another try.
     """
 
     command: tuple[str, ...]
     folder: Path
     retries: int
     starter: Process | None = None
+    pause: float = 5.0
 
     def __call__(self) -> Outcome:
         environment = ranks.environment()
@@ -101,7 +101,7 @@ class Worker:
                 return "failed"
             tries += 1
             print(f"{describe_exit(code)}: try {tries} of {self.retries} follows", flush=True)
-            time.sleep(PAUSE)
+            time.sleep(self.pause)
 
     def _start(self, environment: Mapping[str, str], output: IO[Any]) -> subprocess.Popen[bytes]:
         global _child

@@ -1,0 +1,1 @@
+"""Puts the folder of these tests where they find each other's modules."""
