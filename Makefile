@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run probe test check archive test-quick test-extra test-long fuzz chaos test-install calibrate study study-runs gpu lint types \
+.PHONY: run probe test check archive test-quick test-extra test-slurm test-long fuzz chaos test-install calibrate study study-runs gpu lint types \
 	types-tests format venv
 
 # Sets everything up and runs the benchmark once: on LVIS if it is there, else on the embedded data set.
@@ -37,6 +37,15 @@ test: venv lint
 # published records. Three minutes of two cores.
 test-extra: venv
 	$(VENV) -m pytest $(SIDE_BY_SIDE) -m extra
+
+# Sweeps on a real SLURM of one node, which is set up for it: as root, with Debian's packages slurmctld, slurmd, slurm-client
+# and munge, which are installed where apt-get is. Ten minutes, most of them waiting.
+test-slurm: venv
+	@if [ "$$(id -u)" != 0 ] || ! { command -v slurmctld || command -v apt-get; } >/dev/null; then \
+		echo "test-slurm: left out, since a SLURM of one's own needs root, and slurmctld or apt-get"; exit 0; fi; \
+	command -v slurmctld >/dev/null || apt-get install -y --no-install-recommends slurmctld slurmd slurm-client munge \
+		>/dev/null || { echo "test-slurm: left out, since apt-get can't install SLURM"; exit 0; }; \
+	LT_BENCH_TEST_SLURM=1 $(VENV) -m pytest tests/sweep/test_on_slurm.py
 
 # Whether the committed pages are what the records give, and whether the records say what their evidence says.
 check: venv

@@ -81,7 +81,7 @@ class _Start(click.Command):
 @click.option("--name", help="Of the sweep. Default: by digest of its jobs.")
 @click.option("--no-disk-check", is_flag=True, help="Start although the disk seems too small.")
 @click.pass_context
-def start(context: click.Context, **options: Any) -> None:
+def start(context: click.Context, /, **options: Any) -> None:
     """Run all combinations, as many at a time as --parallel says, and repeat what lack of memory or a kill ended.
 
     A job is what `run` is, in the same folder. Given again, the command starts only what is missing; two of them at

@@ -34,7 +34,8 @@ class Settings(BaseModel):
     """How the jobs of a sweep are run.
 
     parallel: jobs at a time, at most. gpus: per node of a job. retries: of what another try can mend, per start of a
-    job, and pause: seconds before each. program: what the words of a job follow. slurm: parameters of submitit's SlurmExecutor.
+    job, and pause: seconds before each. program: what the words of a job follow. slurm: parameters of submitit's
+    SlurmExecutor.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -98,7 +98,7 @@ class _Launcher:
         executor = LocalExecutor(self.sweep.path / "submitit" / "%j")
         executor.update_parameters(timeout_min=TEN_YEARS, gpus_per_node=len(gpus), visible_gpus=gpus)
         settings = self.sweep.settings
-        worker = Worker(settings.command(job), job.folder, settings.retries, Process.this(), settings.pause)
+        worker = Worker(job, settings.command(job), settings.retries, Process.this(), settings.pause)
         logger.debug(f"starting {job.label} in {job.folder}")
         with _without_ctrl_c():
             handle: LocalJob[str] = executor.submit(worker)  # type: ignore[assignment]

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from submitit import JobEnvironment
 
 
 def number() -> int:
@@ -40,7 +44,7 @@ def _inside() -> bool:
     return "SUBMITIT_EXECUTOR" in os.environ
 
 
-def _environment():  # type: ignore[no-untyped-def]
-    from submitit import JobEnvironment
+def _environment() -> JobEnvironment:
+    import submitit
 
-    return JobEnvironment()
+    return submitit.JobEnvironment()

@@ -71,7 +71,7 @@ def _submit(sweep: Sweep, jobs: Sequence[Job]) -> None:
     try:
         executor.update_parameters(**parameters(sweep.settings, sweep.settings.parallel or len(jobs)))
         settings = sweep.settings
-        workers = [Worker(settings.command(job), job.folder, settings.retries, None, settings.pause) for job in jobs]
+        workers = [Worker(job, settings.command(job), settings.retries, None, settings.pause) for job in jobs]
         handles = executor.submit_array(workers)
     except (FailedJobError, FailedSubmissionError, subprocess.SubprocessError, ValueError) as error:
         raise UserError(f"SLURM refuses the jobs: {error}", "see `sinfo` for partitions and their limits") from error

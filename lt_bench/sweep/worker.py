@@ -21,9 +21,11 @@ from typing import IO, Any, Literal
 from lt_bench.run.folder import RunFolder
 from lt_bench.run.seeds import REASON, STOPPED, describe_exit
 from lt_bench.sweep import ranks
-from lt_bench.sweep.attempt import LOG, Attempt, begun, claim, now, write_attempt
+from lt_bench.sweep.attempt import LOG, Attempt, begun, claim, now, read_attempt, write_attempt
 from lt_bench.sweep.causes import MENDED_BY_RETRY, kind_of
+from lt_bench.sweep.job import Job
 from lt_bench.sweep.processes import Process
+from lt_bench.sweep.state import finished
 from lt_bench.utils.system import end_with_parent
 
 POLL = 0.2  # seconds between two looks at the run's process
@@ -39,12 +41,12 @@ _told: list[str] = []  # why the run was asked to stop
 class Worker:
     """One job, as submitit pickles it.
 
-    command: of the run. starter: the process that ends this one when it is gone, None
+    command: of its run. starter: the process that ends this one when it is gone, None
     where the scheduler alone decides. pause: seconds before another try.
     """
 
+    job: Job
     command: tuple[str, ...]
-    folder: Path
     retries: int
     starter: Process | None = None
     pause: float = 5.0
@@ -57,7 +59,7 @@ class Worker:
         signal.signal(signal.SIGTERM, _leave)
         try:
             with claim(self.folder):
-                return self._until_done(environment)
+                return self._settled() or self._until_done(environment)
         except TimeoutError as error:
             print(f"{error} works in {self.folder}")
             if environment:
@@ -76,6 +78,17 @@ class Worker:
         return DelayedSubmission(self, *arguments, **keywords)
 
     __submitit_checkpoint__ = checkpoint  # its name in later versions of submitit
+
+    @property
+    def folder(self) -> Path:
+        return self.job.folder
+
+    def _settled(self) -> Outcome | None:
+        """What another sweep has made of the job since this one was submitted, if nothing is left to do."""
+        attempt = read_attempt(self.folder)
+        if finished(self.job) is not None:
+            return "done"
+        return "failed" if attempt is not None and attempt.state == "failed" else None
 
     def _until_done(self, environment: Mapping[str, str]) -> Outcome:
         tries = 0

@@ -1,8 +1,8 @@
-"""Stands in for `lt_bench run` in the tests of sweeps: takes the folder's lock, counts, can be stopped, writes a record.
+"""Stands in for `lt_bench run` in the tests of sweeps: takes the folder's lock, counts, can be stopped.
 
-Usage: python stand_in.py --work-dir=FOLDER --steps=N [--fail=KIND[:N]]. A step takes 0.05 s; what is done is kept, as in
-a checkpoint, when a signal asks to stop or the steps are done, and each tenth step. KIND is memory, kill, mistake or nan,
-for the first N starts.
+Usage: python stand_in.py --work-dir=FOLDER --steps=N [--fail=KIND[:N]]. A step takes 0.05 s; what is done is kept, as
+in a checkpoint, when a signal asks to stop or the steps are done, and each tenth step. KIND is memory, kill, mistake or
+nan, for the first N starts. At the end it writes a record.
 """
 
 from __future__ import annotations

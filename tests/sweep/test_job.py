@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from lt_bench.sweep.job import read_sweep, sweep_name
 
 def test_the_last_sweep_is_read_and_one_by_name(tmp_path: Path) -> None:
     first, last = made_sweep(tmp_path, "a", name="one"), made_sweep(tmp_path, "b", name="two")
-    (first.path / "sweep.json").touch()
+    os.utime(first.path / "sweep.json", (2e9, 2e9))
     assert read_sweep(tmp_path / "sweeps", None) == first
     assert read_sweep(tmp_path / "sweeps", "two") == last
     with pytest.raises(UserError, match="no sweep 'three'"):

@@ -1,5 +1,7 @@
-"""Sweeps on a real SLURM: `make test-slurm`. Jobs are cancelled, killed, warned, run into their limit; the node is drained,
-the controller started anew. Each time the sweep ends complete, and nothing that was done is done twice.
+"""Sweeps on a real SLURM: `make test-slurm`.
+
+Jobs are cancelled, killed, warned, run into their limit; the node is drained, the controller started anew. Each time
+the sweep ends complete, and nothing that was done is done twice.
 """
 
 from __future__ import annotations
