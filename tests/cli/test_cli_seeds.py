@@ -10,7 +10,7 @@ import pytest
 
 from lt_bench.cli import common
 from lt_bench.cli.run import run
-from lt_bench.cli.seeds import _given, run_each
+from lt_bench.cli.seeds import given, run_each
 from lt_bench.errors import RunFailedError, UserError
 from lt_bench.run import seeds
 from lt_bench.run.seeds import SeedRun
@@ -57,5 +57,5 @@ def test_a_mistake_that_all_seeds_make_is_one(commands: Callable[[Sequence[int]]
 
 def test_verbose_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(common, "log_to_terminal", lambda level: None)
-    assert "--verbose" in _given(run.make_context("run", ["--loss", "ce", "-v"]))
-    assert _given(run.make_context("run", ["--loss", "ce"])) == ["--loss=ce"]
+    assert "--verbose" in given(run.make_context("run", ["--loss", "ce", "-v"]))
+    assert given(run.make_context("run", ["--loss", "ce"])) == ["--loss=ce"]
