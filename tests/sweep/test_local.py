@@ -12,7 +12,7 @@ from made_sweeps import left_over, lines, made_sweep, started, states, wait_unti
 
 from lt_bench.sweep.state import status_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.extra]
 
 
 def test_failures_are_retried_where_that_can_mend_them(tmp_path: Path) -> None:

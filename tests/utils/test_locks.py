@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from lt_bench.utils import claims, locks
-from lt_bench.utils.locks import locked
+from lt_bench.utils.locks import is_held, locked
 
 HOLD = """
 import sys
@@ -160,3 +160,18 @@ def test_only_a_lock_that_would_block_is_another_process(
     with pytest.raises(TimeoutError), locked(tmp_path / "lock", wait=False):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+
+
+def test_whether_a_lock_is_held(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    assert not is_held(path)
+    assert not path.exists()
+    with locked(path):
+        assert is_held(path)
+        assert is_held(path)
+    assert not is_held(path)
+    claim = tmp_path / "lock.claim"
+    claim.touch()  # where claims decide
+    assert is_held(path)
+    os.utime(claim, (0, 0))
+    assert not is_held(path)
