@@ -91,9 +91,11 @@ def start(context: click.Context, /, **options: Any) -> None:
     """
     from lt_bench.sweep.disk import needed, refuse_too_little
     from lt_bench.sweep.job import Settings, Sweep, sweep_name
+    from lt_bench.sweep.slurm import check_words
 
     jobs, detectors, images = _jobs(context, options)
     slurm = {name: options[name] for name in SLURM_OPTIONS if options[name] is not None}
+    check_words(slurm)
     slurm |= {"time": options["minutes"]} if options["minutes"] else {}
     slurm |= {"signal_delay_s": options["warning"]} if options["warning"] else {}
     settings = Settings(

@@ -13,6 +13,7 @@ from lt_bench.errors import UserError, did_you_mean
 from lt_bench.utils.files import write_atomic
 
 FILE = "sweep.json"
+PROGRAM = (sys.executable, "-u", "-m", "lt_bench")  # what the words of a job follow; no file says otherwise
 
 
 class Job(BaseModel):
@@ -34,8 +35,7 @@ class Settings(BaseModel):
     """How the jobs of a sweep are run.
 
     parallel: jobs at a time, at most. gpus: per node of a job. retries: of what another try can mend, per start of a
-    job, and pause: seconds before each. program: what the words of a job follow. slurm: parameters of submitit's
-    SlurmExecutor.
+    job, and pause: seconds before each. slurm: parameters of submitit's SlurmExecutor.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,11 +45,7 @@ class Settings(BaseModel):
     nodes: int = 1
     retries: int = 2
     pause: float = 5.0
-    program: tuple[str, ...] = (sys.executable, "-u", "-m", "lt_bench")
     slurm: dict[str, str | int | float] = {}
-
-    def command(self, job: Job) -> tuple[str, ...]:
-        return (*self.program, *job.words)
 
 
 class Sweep(BaseModel):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lt_bench.sweep.attempt import now, read_attempt, write_submitted
-from lt_bench.sweep.job import Job, Sweep
+from lt_bench.sweep.job import PROGRAM, Job, Sweep
 from lt_bench.sweep.processes import Process
 from lt_bench.sweep.state import STARTABLE, JobStatus, status_of
 from lt_bench.sweep.worker import Worker
@@ -29,24 +29,33 @@ TEN_YEARS = 10 * 365 * 24 * 60  # minutes: on one's own machine a job has no tim
 
 
 def run_here(
-    sweep: Sweep, jobs: Sequence[Job], gpus: Sequence[int], show: Callable[[Sequence[JobStatus]], None]
+    sweep: Sweep,
+    jobs: Sequence[Job],
+    gpus: Sequence[int],
+    show: Callable[[Sequence[JobStatus]], None],
+    program: Sequence[str] = PROGRAM,
 ) -> list[JobStatus]:
     """Run the jobs that nobody has run and nobody runs, and wait for those that somebody else does.
 
     gpus: those of this machine, of which each job gets `sweep.settings.gpus`. show: is told the jobs' states now and
-    then. Returns the states at the end: a job that was asked to stop meanwhile is not started again.
+    then. program: what a job's words follow. Returns the states at the end: a job that was asked to stop meanwhile is
+    not started again.
 
     A signal makes the jobs save and leave, and StoppedError is raised; they end too when this process is killed.
     """
-    return _Launcher(sweep, jobs, gpus, show).run()
+    return _Launcher(sweep, jobs, gpus, show, program).run()
 
 
 class _Launcher:
     def __init__(
-        self, sweep: Sweep, jobs: Sequence[Job], gpus: Sequence[int], show: Callable[[Sequence[JobStatus]], None]
+        self,
+        sweep: Sweep,
+        jobs: Sequence[Job],
+        gpus: Sequence[int],
+        show: Callable[[Sequence[JobStatus]], None],
+        program: Sequence[str],
     ) -> None:
-        self.sweep, self.show = sweep, show
-        self.waiting = list(jobs)
+        self.sweep, self.show, self.program = sweep, show, tuple(program)
         self.jobs = list(jobs)
         self.settled: dict[str, JobStatus] = {}
         self.began = now()
@@ -98,7 +107,7 @@ class _Launcher:
         executor = LocalExecutor(self.sweep.path / "submitit" / "%j")
         executor.update_parameters(timeout_min=TEN_YEARS, gpus_per_node=len(gpus), visible_gpus=gpus)
         settings = self.sweep.settings
-        worker = Worker(job, settings.command(job), settings.retries, Process.this(), settings.pause)
+        worker = Worker(job, (*self.program, *job.words), settings.retries, Process.this(), settings.pause)
         logger.debug(f"starting {job.label} in {job.folder}")
         with _without_ctrl_c():
             handle: LocalJob[str] = executor.submit(worker)  # type: ignore[assignment]
@@ -137,16 +146,9 @@ def _without_ctrl_c() -> Iterator[None]:
 
 def visible_gpus() -> list[int]:
     """The GPUs of this machine, or those that CUDA_VISIBLE_DEVICES leaves."""
-    import os
-
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
         return [int(word) for word in named.split(",") if word.strip().isdigit()]
     import torch
 
     return list(range(torch.cuda.device_count()))
-
-
-def logs(folder: Path) -> list[Path]:
-    """submitit's own logs below a sweep's folder, the newest last."""
-    return sorted((folder / "submitit").glob("*/*_log.*"), key=lambda path: path.stat().st_mtime)

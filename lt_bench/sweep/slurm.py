@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 import subprocess
 import time
@@ -10,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from lt_bench.errors import UserError
 from lt_bench.sweep.attempt import read_submitted, write_submitted
-from lt_bench.sweep.job import Job, Settings, Sweep
+from lt_bench.sweep.job import PROGRAM, Job, Settings, Sweep
 from lt_bench.sweep.state import STARTABLE, JobStatus, status_of
 from lt_bench.sweep.worker import Worker
 from lt_bench.utils.locks import locked
@@ -21,6 +22,13 @@ ANY_NUMBER = 1_000_000  # of time limits that a job may run into: each time it g
 DEFAULT_LIMIT = 24 * 60  # minutes
 WARNING = 120  # seconds before the time limit
 TRIES, PAUSE = 5, 2.0  # to ask a controller that may be starting anew
+
+
+def check_words(words: Mapping[str, object]) -> None:
+    """Raises UserError for a value that could be more than one in the script which SLURM is given."""
+    for name, value in words.items():
+        if isinstance(value, str) and not re.fullmatch(r"[\w.,:/&|*\[\]()@=+%-]+", value, re.ASCII):
+            raise UserError(f"--{name.replace('_', '-')} {value!r} is nothing that SLURM takes", "see `sinfo`")
 
 
 def parameters(settings: Settings, parallel: int) -> dict[str, object]:
@@ -46,8 +54,10 @@ def parameters(settings: Settings, parallel: int) -> dict[str, object]:
     return found
 
 
-def submit(sweep: Sweep, jobs: Sequence[Job]) -> list[JobStatus]:
+def submit(sweep: Sweep, jobs: Sequence[Job], program: Sequence[str] = PROGRAM) -> list[JobStatus]:
     """Submit the jobs that are neither finished nor failed nor submitted. Returns the states of all before that.
+
+    program: what a job's words follow.
 
     Raises UserError when there is no SLURM, or it refuses the jobs.
     """
@@ -59,11 +69,11 @@ def submit(sweep: Sweep, jobs: Sequence[Job]) -> list[JobStatus]:
         states = [status_of(job, queue) for job in jobs]
         missing = [job for job, state in zip(jobs, states, strict=True) if state.state in STARTABLE]
         if missing:
-            _submit(sweep, missing)
+            _submit(sweep, missing, tuple(program))
     return states
 
 
-def _submit(sweep: Sweep, jobs: Sequence[Job]) -> None:
+def _submit(sweep: Sweep, jobs: Sequence[Job], program: tuple[str, ...]) -> None:
     from submitit import SlurmExecutor
     from submitit.core.utils import FailedJobError, FailedSubmissionError
 
@@ -71,7 +81,7 @@ def _submit(sweep: Sweep, jobs: Sequence[Job]) -> None:
     try:
         executor.update_parameters(**parameters(sweep.settings, sweep.settings.parallel or len(jobs)))
         settings = sweep.settings
-        workers = [Worker(job, settings.command(job), settings.retries, None, settings.pause) for job in jobs]
+        workers = [Worker(job, (*program, *job.words), settings.retries, None, settings.pause) for job in jobs]
         handles = executor.submit_array(workers)
     except (FailedJobError, FailedSubmissionError, subprocess.SubprocessError, ValueError) as error:
         raise UserError(f"SLURM refuses the jobs: {error}", "see `sinfo` for partitions and their limits") from error

@@ -22,7 +22,7 @@ from lt_bench.sweep import local
 from lt_bench.sweep.job import Sweep
 log_to_terminal()
 sweep = Sweep.model_validate_json((Path(sys.argv[1]) / "sweep.json").read_bytes())
-states = local.run_here(sweep, sweep.jobs, [], lambda states: None)
+states = local.run_here(sweep, sweep.jobs, [], lambda states: None, sys.argv[2:])
 print(",".join(state.state for state in states))
 """
 
@@ -40,7 +40,7 @@ def made_sweep(folder: Path, *jobs: str, launcher: str = "local", name: str = "s
             )
             for number, options in enumerate(jobs)
         ),
-        settings=Settings.model_validate({"launcher": launcher, "program": PROGRAM, "pause": 0.1, **settings}),
+        settings=Settings.model_validate({"launcher": launcher, "pause": 0.1, **settings}),
     )
     sweep.write()
     return sweep
@@ -48,7 +48,7 @@ def made_sweep(folder: Path, *jobs: str, launcher: str = "local", name: str = "s
 
 def started(sweep: Sweep) -> subprocess.Popen[str]:
     """The sweep in a process of its own, whose output is the states at the end."""
-    command = (sys.executable, "-c", START, str(sweep.path))
+    command = (sys.executable, "-c", START, str(sweep.path), *PROGRAM)
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=dict(os.environ))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from made_sweeps import lines, made_sweep
+from made_sweeps import PROGRAM, lines, made_sweep
 
 from lt_bench.sweep import worker
 from lt_bench.sweep.attempt import claim, forget, read_attempt
@@ -25,7 +25,7 @@ def signals_stay() -> Iterator[None]:
 
 def made_worker(folder: Path, options: str, retries: int = 1) -> Worker:
     sweep = made_sweep(folder, options)
-    return Worker(sweep.jobs[0], sweep.settings.command(sweep.jobs[0]), retries, pause=0.0)
+    return Worker(sweep.jobs[0], (*PROGRAM, *sweep.jobs[0].words), retries, pause=0.0)
 
 
 @pytest.mark.parametrize(
