@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run probe test check archive test-quick test-extra test-slurm test-long fuzz chaos test-install calibrate study study-runs gpu lint types \
+.PHONY: run probe test check archive test-quick test-extra test-slurm test-sweep test-long fuzz chaos test-install calibrate study study-runs gpu lint types \
 	types-tests format venv
 
 # Sets everything up and runs the benchmark once: on LVIS if it is there, else on the embedded data set.
@@ -46,6 +46,10 @@ test-slurm: venv
 	command -v slurmctld >/dev/null || apt-get install -y --no-install-recommends slurmctld slurmd slurm-client munge \
 		>/dev/null || { echo "test-slurm: left out, since apt-get can't install SLURM"; exit 0; }; \
 	LT_BENCH_TEST_SLURM=1 $(VENV) -m pytest tests/sweep/test_on_slurm.py
+
+# A sweep of real runs that is killed twice, against one that nobody disturbed. Several minutes of two cores.
+test-sweep: venv
+	LT_BENCH_TEST_SWEEP=1 $(VENV) -m pytest tests/cli/test_cli_sweep.py
 
 # Whether the committed pages are what the records give, and whether the records say what their evidence says.
 check: venv

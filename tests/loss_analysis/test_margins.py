@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from lt_bench.losses.seesaw import Seesaw
 from profile_cases import STATS, Flat, agree, profile, share
+
+from lt_bench.losses.seesaw import Seesaw
 
 C = STATS.num_classes
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import torch
 from loss_cases import make_stats, value_and_gradient
+
 from lt_bench.losses.federated import Federated
 
 

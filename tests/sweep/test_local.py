@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from command_line import forked
 from made_sweeps import left_over, lines, made_sweep, started, states, wait_until
 
 from lt_bench.sweep.state import status_of
@@ -83,3 +84,24 @@ def test_a_finished_job_is_not_started(tmp_path: Path) -> None:
     for _ in range(2):
         started(sweep).communicate(timeout=60)
     assert len(lines(sweep.jobs[0].folder / "starts")) == 1
+
+
+def verb(cwd: Path, *words: str) -> str:
+    done = forked("sweep", *words, cwd=cwd)
+    return done.stdout + done.stderr
+
+
+def test_cancel_logs_status_and_retry(tmp_path: Path) -> None:
+    sweep = made_sweep(tmp_path / "work_dirs", "--steps=2000", "--fail=nan", "--steps=2000", parallel=1)
+    process = started(sweep)
+    wait_until(lambda: len(lines(sweep.jobs[0].folder / "steps")) > 12)
+    assert "2 of 2 jobs were asked to stop" in verb(tmp_path, "cancel", "job0", "job2")
+    said, _ = process.communicate(timeout=60)
+    assert said.splitlines()[-1] == "stopped,failed,stopped"
+    assert not (sweep.jobs[2].folder / "starts").exists()
+    told = verb(tmp_path, "status")
+    assert "3 jobs: 2 stopped, 1 failed" in told and "nan at iteration 7" in told
+    assert [job["state"] for job in json.loads(verb(tmp_path, "status", "--json"))["jobs"]] == said.strip().split(",")
+    assert "training: 12/2000" in verb(tmp_path, "logs", "job0", "-n", "3000")
+    assert "job1 label 1: failed" in verb(tmp_path, "retry", "job1")  # by `lt_bench` itself, which refuses these words
+    assert status_of(sweep.jobs[1], {}).kind == "mistake"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import slurm_cluster
-from made_sweeps import lines, made_sweep, started, wait_until
+from made_sweeps import PROGRAM, lines, made_sweep, started, wait_until
 
 from lt_bench.sweep.attempt import read_submitted
 from lt_bench.sweep.job import Job, Sweep
@@ -79,9 +79,9 @@ def worker_pid(job: Job) -> int:
 def test_a_sweep_ends_as_on_this_machine(tmp_path: Path) -> None:
     jobs = ("--steps=5", "--fail=memory:1", "--fail=mistake", "--fail=kill:1")
     sweep = made_sweep(tmp_path / "slurm", *jobs, launcher="slurm", slurm=ONE)
-    assert [state.state for state in submit(sweep, sweep.jobs)] == ["not launched"] * 4
+    assert [state.state for state in submit(sweep, sweep.jobs, PROGRAM)] == ["not launched"] * 4
     ids = [scheduler_id(job) for job in sweep.jobs]
-    again = submit(sweep, sweep.jobs)  # by now they wait or run, or are finished
+    again = submit(sweep, sweep.jobs, PROGRAM)  # by now they wait or run, or are finished
     assert "not launched" not in [state.state for state in again]
     assert [scheduler_id(job) for job in sweep.jobs] == ids
     wait_until(lambda: are(sweep, "done", "done", "failed", "done"), 120)
@@ -96,30 +96,30 @@ def test_a_sweep_ends_as_on_this_machine(tmp_path: Path) -> None:
 
 def test_a_cancelled_job_saves_and_goes_on_when_it_is_submitted_again(tmp_path: Path) -> None:
     sweep = made_sweep(tmp_path, "--steps=200", launcher="slurm", slurm=ONE)
-    submit(sweep, sweep.jobs)
+    submit(sweep, sweep.jobs, PROGRAM)
     begun(sweep)
     assert cancel(sweep.jobs, ask_queue()) == list(sweep.jobs)
     wait_until(lambda: are(sweep, "stopped"), 90)
-    submit(sweep, sweep.jobs)
+    submit(sweep, sweep.jobs, PROGRAM)
     wait_until(lambda: are(sweep, "done"), 120)
     assert lines(sweep.jobs[0].folder / "steps") == [str(step) for step in range(200)]
 
 
 def test_a_job_whose_processes_are_killed_is_run_again(tmp_path: Path) -> None:
     sweep = made_sweep(tmp_path, "--steps=200", "--steps=200", launcher="slurm", slurm=ONE)
-    submit(sweep, sweep.jobs)
+    submit(sweep, sweep.jobs, PROGRAM)
     begun(sweep)
     os.kill(worker_pid(sweep.jobs[0]), signal.SIGKILL)
     os.kill(int(lines(sweep.jobs[1].folder / "starts")[-1]), signal.SIGKILL)
     wait_until(lambda: look(sweep)[0].state in ("lost", "stopped") and look(sweep)[1].state == "done", 120)
-    submit(sweep, sweep.jobs)
+    submit(sweep, sweep.jobs, PROGRAM)
     wait_until(lambda: are(sweep, "done", "done"), 120)
     assert [len(lines(job.folder / "starts")) for job in sweep.jobs] == [2, 2]
 
 
 def test_a_warned_job_saves_and_is_requeued(tmp_path: Path) -> None:
     sweep = made_sweep(tmp_path, "--steps=200", launcher="slurm", slurm=ONE)
-    submit(sweep, sweep.jobs)
+    submit(sweep, sweep.jobs, PROGRAM)
     begun(sweep)
     slurm("scancel", "--signal=USR2", scheduler_id(sweep.jobs[0]))
     wait_until(lambda: are(sweep, "waiting"), 60)
@@ -130,7 +130,7 @@ def test_a_warned_job_saves_and_is_requeued(tmp_path: Path) -> None:
 def test_a_job_goes_on_after_its_time_limit(tmp_path: Path) -> None:
     limits = {"time": 2, "signal_delay_s": 75, "cpus_per_task": 1}
     sweep = made_sweep(tmp_path, "--steps=1700", launcher="slurm", slurm=limits)
-    submit(sweep, sweep.jobs)
+    submit(sweep, sweep.jobs, PROGRAM)
     wait_until(lambda: are(sweep, "done"), 500)
     assert len(lines(sweep.jobs[0].folder / "starts")) > 1
     assert lines(sweep.jobs[0].folder / "steps") == [str(step) for step in range(1700)]
@@ -139,7 +139,7 @@ def test_a_job_goes_on_after_its_time_limit(tmp_path: Path) -> None:
 def test_a_drained_node_and_a_controller_that_is_started_anew(tmp_path: Path, cluster: Path) -> None:
     slurm("scontrol", "update", f"nodename={platform.node()}", "state=drain", "reason=test")
     sweep = made_sweep(tmp_path, "--steps=100", "--steps=100", launcher="slurm", slurm=ONE)
-    submit(sweep, sweep.jobs)
+    submit(sweep, sweep.jobs, PROGRAM)
     assert are(sweep, "waiting", "waiting")
     slurm("scontrol", "update", f"nodename={platform.node()}", "state=resume")
     begun(sweep)
