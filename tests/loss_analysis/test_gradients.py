@@ -7,17 +7,17 @@ from functools import partial
 
 import numpy as np
 import pytest
+from lt_bench.losses.ce import CrossEntropy
+from lt_bench.losses.ecm import ECM
+from lt_bench.losses.eql import EQL
+from lt_bench.losses.federated import Federated
+from lt_bench.losses.seesaw import Seesaw
 from profile_cases import STATS, Unfinished, agree, profile
 
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.api.loss import LongTailLoss
 from lt_bench.loss_analysis import gradients
 from lt_bench.loss_analysis.profile import measure
-from lt_bench.losses.ce import CrossEntropy
-from lt_bench.losses.ecm import ECM
-from lt_bench.losses.eql import EQL
-from lt_bench.losses.federated import Federated
-from lt_bench.losses.seesaw import Seesaw
 
 C = STATS.num_classes
 

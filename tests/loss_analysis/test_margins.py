@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from profile_cases import STATS, Flat, agree, profile, share
-
 from lt_bench.losses.seesaw import Seesaw
+from profile_cases import STATS, Flat, agree, profile, share
 
 C = STATS.num_classes
 

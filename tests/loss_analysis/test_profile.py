@@ -8,13 +8,6 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from profile_cases import STATS, Tiny, agree, profile, share, sigmoid
-from torch import Tensor
-
-from lt_bench.api.class_stats import ClassStats
-from lt_bench.api.loss import LongTailLoss
-from lt_bench.loss_analysis import gradients
-from lt_bench.loss_analysis.profile import frequency_groups, measure
 from lt_bench.losses.ce import CrossEntropy
 from lt_bench.losses.ecm import ECM
 from lt_bench.losses.eql import EQL
@@ -22,6 +15,13 @@ from lt_bench.losses.eqlv2 import EQLv2
 from lt_bench.losses.federated import Federated
 from lt_bench.losses.focal import Focal
 from lt_bench.losses.seesaw import Seesaw
+from profile_cases import STATS, Tiny, agree, profile, share, sigmoid
+from torch import Tensor
+
+from lt_bench.api.class_stats import ClassStats
+from lt_bench.api.loss import LongTailLoss
+from lt_bench.loss_analysis import gradients
+from lt_bench.loss_analysis.profile import frequency_groups, measure
 
 C = STATS.num_classes
 

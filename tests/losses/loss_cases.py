@@ -7,10 +7,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
-
-from lt_bench.api.class_stats import ClassStats
-from lt_bench.api.loss import LongTailLoss
 from lt_bench.losses.ce import CrossEntropy
 from lt_bench.losses.ecm import ECM
 from lt_bench.losses.eql import EQL
@@ -18,6 +14,10 @@ from lt_bench.losses.eqlv2 import EQLv2
 from lt_bench.losses.federated import Federated
 from lt_bench.losses.focal import Focal
 from lt_bench.losses.seesaw import Seesaw
+from torch import Tensor
+
+from lt_bench.api.class_stats import ClassStats
+from lt_bench.api.loss import LongTailLoss
 
 LOSSES: dict[str, type[LongTailLoss]] = {
     "ce": CrossEntropy,

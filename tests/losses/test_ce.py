@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 from loss_cases import make_stats, total
-
 from lt_bench.losses.ce import CrossEntropy
 
 

@@ -6,9 +6,9 @@ import formulas
 import numpy as np
 import pytest
 from loss_cases import make_stats
+from lt_bench.losses.ecm import ECM
 
 from lt_bench.api.class_stats import ClassStats
-from lt_bench.losses.ecm import ECM
 
 LONG_TAIL = ClassStats([1, 10, 1000, 2000], [1, 12, 9000, 1_261_000], 100_000)  # as many instances as LVIS v1
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import torch
 from loss_cases import make_stats, value_and_gradient
+from lt_bench.losses.eql import EQL
 
 from lt_bench.api.class_stats import ClassStats
-from lt_bench.losses.eql import EQL
 
 IMAGE_COUNT, LAMBDA = (900, 2, 40, 1, 300), 0.0025  # of 1,000 images: classes 1 and 3 are rare
 

@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 from loss_cases import make_stats, total, value_and_gradient
-
 from lt_bench.losses.eqlv2 import EQLv2
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import torch
 from loss_cases import make_stats, value_and_gradient
-
 from lt_bench.losses.federated import Federated
 
 

@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 from loss_cases import make_batch, make_stats, total
-from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
-
 from lt_bench.losses.focal import Focal
+from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 
 
 def test_without_focusing_it_is_half_the_binary_cross_entropy() -> None:

@@ -14,13 +14,13 @@ from formulas import FORMULAS, Array, Formula
 from hypothesis import given
 from hypothesis import strategies as st
 from loss_cases import LOSSES, central_differences, make_batch, make_stats, terms_of, total
+from lt_bench.losses.federated import Federated
 from problems import LAYOUTS, Call, batches, class_stats, problems, spread
 from torch import Tensor
 
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.api.loss import LongTailLoss
 from lt_bench.functional import chunks
-from lt_bench.losses.federated import Federated
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*have no training instance")
 

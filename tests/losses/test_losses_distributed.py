@@ -8,13 +8,13 @@ import pytest
 import torch
 import torch.distributed as dist
 from loss_cases import make_batch, make_stats, value_and_gradient
+from lt_bench.losses.eqlv2 import EQLv2
+from lt_bench.losses.federated import Federated
+from lt_bench.losses.seesaw import Seesaw
 from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 
 from lt_bench.api.loss import LongTailLoss
-from lt_bench.losses.eqlv2 import EQLv2
-from lt_bench.losses.federated import Federated
-from lt_bench.losses.seesaw import Seesaw
 
 State = dict[str, dict[str, Tensor]]
 WORLD_SIZE = 2

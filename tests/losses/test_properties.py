@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import torch
 from loss_cases import LOSSES, STATEFUL, make_batch, make_stats, total, value_and_gradient
-
-from lt_bench.api.loss import LongTailLoss
 from lt_bench.losses.federated import Federated
 from lt_bench.losses.seesaw import Seesaw
+
+from lt_bench.api.loss import LongTailLoss
 
 HYPER_PARAMETERS: dict[str, dict[str, Any]] = {
     "ce": {},

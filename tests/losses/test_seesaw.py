@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 from loss_cases import make_batch, make_stats, value_and_gradient
-from torch.nn.functional import cross_entropy
-
 from lt_bench.losses.seesaw import Seesaw
+from torch.nn.functional import cross_entropy
 
 
 def test_without_its_factors_it_is_cross_entropy() -> None:

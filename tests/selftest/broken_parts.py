@@ -6,10 +6,10 @@ from typing import Any
 
 import mmcv.ops.nms  # noqa: F401  so that its module can be looked up
 import pytest
+from lt_bench.losses import ecm
 from torch import Tensor
 
 from lt_bench.detector import mask_head
-from lt_bench.losses import ecm
 
 
 def extension() -> Any:

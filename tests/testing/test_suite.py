@@ -7,10 +7,6 @@ import warnings
 import pytest
 import torch
 from broken_losses import BrokenAllBackground, BrokenBfloat16, BrokenHyperParameters, BrokenOrder, Softmax
-from torch import Tensor
-
-from lt_bench.api.loss import LongTailLoss
-from lt_bench.errors import UserError
 from lt_bench.losses.ce import CrossEntropy
 from lt_bench.losses.ecm import ECM
 from lt_bench.losses.eql import EQL
@@ -18,6 +14,10 @@ from lt_bench.losses.eqlv2 import EQLv2
 from lt_bench.losses.federated import Federated
 from lt_bench.losses.focal import Focal
 from lt_bench.losses.seesaw import Seesaw
+from torch import Tensor
+
+from lt_bench.api.loss import LongTailLoss
+from lt_bench.errors import UserError
 from lt_bench.testing import CHECKS, Result, check_loss, run_checks
 
 LOSSES = (CrossEntropy, Focal, EQL, EQLv2, Seesaw, Federated, ECM)

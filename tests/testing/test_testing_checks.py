@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from broken_losses import BROKEN, Counting, Sigmoid, Softmax, Weighted
+from lt_bench.losses.seesaw import Seesaw
 
 from lt_bench.api.loss import LongTailLoss
-from lt_bench.losses.seesaw import Seesaw
 from lt_bench.testing import CHECKS, run_checks
 
 LOSSES = [(check, cls) for check, classes in BROKEN.items() for cls in classes]
