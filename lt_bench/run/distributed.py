@@ -46,6 +46,18 @@ def destroy_process_group() -> None:
         dist.destroy_process_group()
 
 
+@contextmanager
+def missing_silent_ranks() -> Iterator[None]:
+    """Within it, a rank whose host or network went down ends the others within a minute."""
+    from lt_bench.run import heartbeat
+
+    if world_size() == 1:
+        yield
+        return
+    with heartbeat.listening(int(os.environ["RANK"]), world_size(), heartbeat.connect_to_group, heartbeat.leave):
+        yield
+
+
 def broadcast_config(config: Path | None) -> None:
     """Rank 0 sends the others the config to train, once; None when there is nothing to train."""
     global _config_sent

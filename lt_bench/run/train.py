@@ -52,6 +52,7 @@ def train_and_predict(config: Path) -> None:
     with ExitStack() as stack:
         try:
             distributed.init_process_group()
+            stack.enter_context(distributed.missing_silent_ranks())
             if distributed.is_rank_zero():  # of an earlier start, processes may be saving still
                 stack.enter_context(locked(folder.training))
             runner = _build_runner(cfg, folder)
