@@ -1,8 +1,8 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run probe test check archive test-quick test-extra test-slurm test-sweep test-long fuzz chaos test-install calibrate study study-runs gpu lint types \
-	types-tests format venv
+.PHONY: run probe test check archive test-quick test-extra test-hosts test-slurm test-sweep test-long fuzz chaos test-install \
+	calibrate study study-runs gpu lint types types-tests format venv
 
 # Sets everything up and runs the benchmark once: on LVIS if it is there, else on the embedded data set.
 run: venv
@@ -36,7 +36,11 @@ test: venv lint
 # The tests that `make test` leaves out for their length: whether the benchmarks run, runs on several machines, and all
 # published records. Three minutes of two cores.
 test-extra: venv
-	$(VENV) -m pytest $(SIDE_BY_SIDE) -m extra
+	$(VENV) -m pytest $(SIDE_BY_SIDE) -m "extra and not hosts"
+
+# Two hosts, simulated with network namespaces, and a link that goes down. Two minutes; needs root and `ip`.
+test-hosts: venv
+	$(VENV) -m pytest -m hosts tests/run
 
 # Sweeps on a real SLURM of one node, which is set up for it: as root, with Debian's packages slurmctld, slurmd, slurm-client
 # and munge, which are installed where apt-get is. Ten minutes, most of them waiting.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 
 import pytest
 
-from lt_bench.run import heartbeat
+from lt_bench.run import distributed, heartbeat
 from lt_bench.run.heartbeat import EVERY, PATIENCE, Beats, listening
 
 
@@ -75,3 +76,15 @@ def test_a_store_that_does_not_answer_counts_as_silence(monkeypatch: pytest.Monk
         assert ended.wait(20)
         store.cut.clear()
     assert "rank 1 of 2" in said[0] and "network is down" in said[0]
+
+
+def test_only_several_hosts_are_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    entered = []
+    monkeypatch.setattr(heartbeat, "listening", lambda rank, size, *_: entered.append((rank, size)) or nullcontext())
+    for name, value in {"TORCHELASTIC_RUN_ID": "test", "WORLD_SIZE": "4", "RANK": "3"}.items():
+        monkeypatch.setenv(name, value)
+    for local in ("4", "2"):
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", local)
+        with distributed.missing_silent_ranks():
+            pass
+    assert entered == [(3, 4)]
