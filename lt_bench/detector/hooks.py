@@ -10,7 +10,7 @@ import torch
 from mmdet.registry import HOOKS
 from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
 
 
 @HOOKS.register_module()
@@ -55,14 +55,26 @@ class RunMeterHook(Hook):
 class AverageBatchNormHook(Hook):
     """Averages BatchNorm's running statistics over all ranks after each epoch: one model, whichever rank saves it.
 
-    Only theirs: the state of a loss is equal on all ranks already, and a seed has no mean.
+    Where the run counts iterations, once, after the last of them: the last checkpoint is written then, before mmengine's
+    loop ends its only epoch. Only BatchNorm's: the state of a loss is equal on all ranks already, and a seed has no mean.
     """
 
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+    ) -> None:
+        if not isinstance(runner.train_loop, EpochBasedTrainLoop) and runner.iter + 1 == runner.max_iters:
+            _average(runner.model)
+
     def after_train_epoch(self, runner: Runner) -> None:
-        for module in runner.model.modules():
-            if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.running_mean is not None:
-                for buffer in (module.running_mean, module.running_var):
-                    all_reduce(buffer, "mean")
+        if isinstance(runner.train_loop, EpochBasedTrainLoop):
+            _average(runner.model)
+
+
+def _average(model: torch.nn.Module) -> None:
+    for module in model.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.running_mean is not None:
+            for buffer in (module.running_mean, module.running_var):
+                all_reduce(buffer, "mean")
 
 
 AnyHook = TypeVar("AnyHook", bound=Hook)

@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 from run_fixtures import SMALL, command, run, without_lvis
 
+from lt_bench.run.folder import RunFolder
+from lt_bench.run.train import predict
+
 pytestmark = pytest.mark.extra
 HOOKS = [{"type": "FiniteLossHook"}, {"type": "RunMeterHook"}]
 SAID = {"killed": "SIGKILL", "raises": "RuntimeError: the disk of rank 1 is gone"}
@@ -44,10 +47,15 @@ def test_a_rank_that_dies_ends_the_run_with_its_own_error(tmp_path: Path, how: s
 def test_ranks_that_share_images_unequally_predict_each_once(tmp_path: Path) -> None:
     seven = ("--set", "test_dataloader.dataset.indices=7", "--set", "test_dataloader.batch_size=1")
     run(tmp_path, "ce", "--dataset", "glyphs", "--gpus", "2", "--max-iters", "1", *seven, "--work-dir", "work")
-    rows = json.loads((tmp_path / "work" / "predictions.json").read_text(encoding="utf-8"))
-    per_image = Counter(row["image_id"] for row in rows)
-    assert len(per_image) == 7
-    assert max(per_image.values()) <= 100  # what the model is asked for
+    folder = RunFolder(tmp_path / "work")
+    predict(folder.config, tmp_path / "work" / "iter_1.pth", tmp_path / "alone")
+    shared, alone = (
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in (folder.predictions, tmp_path / "alone" / folder.predictions.name)
+    )
+    counts = [Counter((row["image_id"], row["category_id"]) for row in rows) for rows in (shared, alone)]
+    assert len({image for image, _ in counts[1]}) == 7
+    assert counts[0] == counts[1]
 
 
 def _environment() -> dict[str, str]:
