@@ -66,3 +66,7 @@ class TrainingSummary(Note):
     device_count: int
     operators: str | None = None
     skipped_steps: Annotated[int, Field(ge=0)] = 0
+
+    def content(self) -> dict[str, Any]:
+        """As of earlier versions where no step was skipped."""
+        return self.model_dump(exclude=None if self.skipped_steps else {"skipped_steps"})
