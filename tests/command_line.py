@@ -13,8 +13,12 @@ import runpy
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+
+from benchmarks.common.narrow_model import small_model
+
+__all__ = ["forked", "lt_bench", "small_model"]
 
 # All of them in site-packages: the process that is forked from does not look into the folder of the tests.
 PRELOADED = [
@@ -54,25 +58,6 @@ def forked(
         stdout, stderr = (path.read_text(encoding="utf-8") for path in outputs)
         assert process.exitcode is not None
         return subprocess.CompletedProcess(arguments, process.exitcode, stdout, stderr)
-
-
-def small_model(heads: Sequence[str] = ("bbox_head",), masks: bool = True) -> tuple[str, ...]:
-    """Options for a ResNet-18 with narrow layers: for runs that are not about the network. heads: of the RoIs. masks:
-    whether there is a mask head beside them.
-    """
-    of_masks = {
-        "roi_head.mask_roi_extractor": {"out_channels": 16},
-        "roi_head.mask_head": {"in_channels": 16, "conv_out_channels": 16},
-    }
-    blocks = {
-        "backbone": {"depth": 18, "base_channels": 8},
-        "neck": {"in_channels": [8, 16, 32, 64], "out_channels": 16},
-        "rpn_head": {"in_channels": 16, "feat_channels": 16},
-        "roi_head.bbox_roi_extractor": {"out_channels": 16},
-        **(of_masks if masks else {}),
-        **{f"roi_head.{head}": {"in_channels": 16, "fc_out_channels": 32} for head in heads},
-    }
-    return tuple(word for name, values in blocks.items() for word in ("--set", f"model.{name}={values}"))
 
 
 def _main(arguments: tuple[str, ...], cwd: Path, environment: Mapping[str, str], outputs: tuple[Path, Path]) -> None:

@@ -20,20 +20,11 @@ import click
 from benchmarks.chaos.killing import Kill, finish, kill_at_random
 from benchmarks.chaos.state import differences, state_of
 from benchmarks.common.command import SETTINGS, Benchmark, Data, conduct, names, output_options
+from benchmarks.common.narrow_model import small_model
 from benchmarks.common.table import table
 from lt_bench.errors import RunFailedError
 from lt_bench.utils import threads
 
-_NARROW = {
-    "backbone": {"depth": 18, "base_channels": 8},
-    "neck": {"in_channels": [8, 16, 32, 64], "out_channels": 16},
-    "rpn_head": {"in_channels": 16, "feat_channels": 16},
-    "roi_head.bbox_roi_extractor": {"out_channels": 16},
-    "roi_head.mask_roi_extractor": {"out_channels": 16},
-    "roi_head.mask_head": {"in_channels": 16, "conv_out_channels": 16},
-    "roi_head.bbox_head": {"in_channels": 16, "fc_out_channels": 32},
-}
-MODEL = tuple(word for name, values in _NARROW.items() for word in ("--set", f"model.{name}={values}"))
 LENGTHS = {"2 epochs": ("--set", "train_cfg.max_epochs=2"), "60 iterations": ("--max-iters", "60")}
 SECONDS = 3.0  # after a checkpoint, within which a process is killed
 HEADERS = ("loss", "length", "processes", "killed after iteration", "while writing", "values compared", "differ")
@@ -56,7 +47,7 @@ def _cases(losses: tuple[str, ...]) -> Iterator[tuple[str, str, int]]:
 
 def _row(scratch: Path, case: tuple[str, str, int], kills: int, dice: random.Random) -> dict[str, Any]:
     loss, length, processes = case
-    arguments = (f"--loss={loss}", *LENGTHS[length], *MODEL, *((f"--gpus={processes}",) if processes > 1 else ()))
+    arguments = (f"--loss={loss}", *LENGTHS[length], *small_model(), *((f"--gpus={processes}",) if processes > 1 else ()))
     name = "_".join(map(str, case)).replace(" ", "")
     whole, killed = scratch / f"{name}_whole", scratch / f"{name}_killed"
     finish(whole, arguments)

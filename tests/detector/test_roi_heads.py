@@ -55,8 +55,8 @@ def detectors(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     """Stock mmdet's and ours, with the same weights."""
     cfg, _ = resolved(tmp_path_factory.mktemp("data"), classes=40, dataset="glyphs", detector=request.param, loss="ce")
     model = _narrow(cfg.model.to_dict())
-    model["backbone"].update(depth=18, base_channels=8, norm_eval=True)
-    model["neck"]["in_channels"] = [8, 16, 32, 64]
+    model["backbone"].update(depth=18, base_channels=16, norm_eval=True)
+    model["neck"]["in_channels"] = [16, 32, 64, 128]
     torch.manual_seed(0)
     ours = MODELS.build(ConfigDict(model))
     ours.init_weights()

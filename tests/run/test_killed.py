@@ -11,14 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import small_model
 
-from benchmarks.chaos.__main__ import LENGTHS, MODEL
+from benchmarks.chaos.__main__ import LENGTHS
 from benchmarks.chaos.killing import finish, kill_at_random, run
 from benchmarks.chaos.state import differences, state_of
 from lt_bench.utils.checkpoint_files import listed
 
 pytestmark = pytest.mark.extra
-FEDERATED = ("--loss=federated", *MODEL)  # draws classes by a generator of its own
+FEDERATED = ("--loss=federated", *small_model())  # draws classes by a generator of its own
 Start = Callable[[], subprocess.Popen[bytes]]
 
 
