@@ -47,7 +47,12 @@ def _cases(losses: tuple[str, ...]) -> Iterator[tuple[str, str, int]]:
 
 def _row(scratch: Path, case: tuple[str, str, int], kills: int, dice: random.Random) -> dict[str, Any]:
     loss, length, processes = case
-    arguments = (f"--loss={loss}", *LENGTHS[length], *small_model(), *((f"--gpus={processes}",) if processes > 1 else ()))
+    arguments = (
+        f"--loss={loss}",
+        *LENGTHS[length],
+        *small_model(),
+        *((f"--gpus={processes}",) if processes > 1 else ()),
+    )
     name = "_".join(map(str, case)).replace(" ", "")
     whole, killed = scratch / f"{name}_whole", scratch / f"{name}_killed"
     finish(whole, arguments)

@@ -135,6 +135,8 @@ def data_check(
     train_annotations: Path | None,
     val_annotations: Path | None,
     images: Path | None,
+    groups: str | None,
+    crowds: Crowds | None,
     no_images: bool,
     box_only: bool,
 ) -> None:
@@ -159,7 +161,7 @@ def data_check(
         raise UserError("there is nothing to check", "name a folder, or --train-annotations and --val-annotations")
     name = "own" if is_own else None
     known = dataset or (None if is_own else "lvis_v1")
-    given = data_paths(known, folder, train_annotations, val_annotations, images, name)
+    given = data_paths(known, folder, train_annotations, val_annotations, images, name, groups, crowds)
     alone = not box_only and not any(datasets.have_masks(given))
     masks = not (box_only or alone)
     paths, assumed = datasets.in_lvis_form(given, masks)
@@ -169,8 +171,7 @@ def data_check(
     found = check_both(train, val, paths.image_root, not no_images, lambda name: progress(f"checking {name}"), masks)
     for split, path, file in (("train", given.train, train), ("val", given.val, val)):
         click.echo(
-            f"{path}: form of LVIS {file.version}, {len(file.categories)} classes, {len(file.images)} images, "
-            f"{len(file.annotations)} annotations"
+            f"{path}: {len(file.categories)} classes, {len(file.images)} images, {len(file.annotations)} annotations"
         )
         for problem in found.problems[split]:
             click.echo(f"  {problem.kind}: {problem.where}: {problem.detail}")

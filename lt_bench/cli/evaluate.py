@@ -14,7 +14,8 @@ import click
 from lt_bench.cli.common import METRICS_HELP, PATH
 from lt_bench.cli.evaluate_record import record_asked_for, record_folder, write_record
 from lt_bench.cli.evaluate_targets import annotations_of, kinds_of_checkpoint, measured_on, predict
-from lt_bench.cli.own_data import known_truth, truth_in_lvis_form
+from lt_bench.cli.own_data import asked_of_conversion, known_truth, refuse_of_known, truth_in_lvis_form
+from lt_bench.data.convert.options import Crowds, parse_options
 from lt_bench.data.known import KNOWN
 from lt_bench.errors import UserError
 
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 @click.option("--annotations", type=PATH, help="Annotation JSON that the predictions are of, in LVIS's or COCO's form.")
 @click.option("--train-annotations", type=PATH, help="For annotations in COCO's form: those of the training set, whose "
               "counts give the frequency groups.")  # fmt: skip
+@asked_of_conversion
 @click.option("--config", type=PATH, help="Config of a checkpoint. Default: config.py beside it.")
 @click.option("--out", type=PATH, help="Folder for a checkpoint's predictions (default: eval/ beside it), or for the "
               "record of --as record (default: below work_dirs/elsewhere/).")  # fmt: skip
@@ -58,6 +60,8 @@ def evaluate(
     targets: tuple[Path, ...],
     annotations: Path | None,
     train_annotations: Path | None,
+    groups: str | None,
+    crowds: Crowds | None,
     config: Path | None,
     out: Path | None,
     evaluator: Evaluator,
@@ -89,7 +93,7 @@ def evaluate(
     from lt_bench.evaluation.report import class_rows, results_table, write_per_class
     from lt_bench.run.folder import RunFolder
 
-    asked = parse_metrics(metrics)
+    asked, of_conversion = parse_metrics(metrics), parse_options(groups, crowds)
     kinds = _asked_kinds(box_only, mask_only)
     check_metrics(asked, kinds or ("bbox", "segm"), evaluator)
     _check_targets(targets, kinds)
@@ -117,6 +121,8 @@ def evaluate(
     if annotations is not None and data_root is not None:
         raise UserError("--annotations and --data-root name the truth twice", "leave one of them out")
     known = known_truth(dataset, data_root) if annotations is None and dataset is not None else None
+    if dataset in KNOWN:
+        refuse_of_known(of_conversion)
     if known is not None:
         annotations = known.val
     if annotations is None:
@@ -128,7 +134,7 @@ def evaluate(
     if train_annotations is not None:
         inputs["--train-annotations"] = train_annotations
     _check_outputs(csv, evidence, inputs)
-    annotations, assumed = truth_in_lvis_form(annotations, train_annotations, known)
+    annotations, assumed = truth_in_lvis_form(annotations, train_annotations, known, of_conversion)
     for line in assumed:
         logger.warning(f"note: {line.strip()}")
     folder = None if named is None else record_folder(named, out)

@@ -14,6 +14,7 @@ from lt_bench.cli.own_data import DATASETS_HELP, data_paths, own_data
 from lt_bench.errors import UserError
 
 if TYPE_CHECKING:
+    from lt_bench.data.convert.options import Crowds
     from lt_bench.data.lvis import DataPaths
     from lt_bench.features.layout import Precision
     from lt_bench.features.source import DetectorSource
@@ -58,6 +59,8 @@ def features(
     val_annotations: Path | None,
     images: Path | None,
     dataset_name: str | None,
+    groups: str | None,
+    crowds: Crowds | None,
     backbone: str | None,
     detector: str | None,
     yes: bool,
@@ -84,13 +87,13 @@ def features(
         given = {
             **{"--dataset": dataset, "--data-root": data_root, "--backbone": backbone, "--detector": detector},
             **{"--train-annotations": train_annotations, "--val-annotations": val_annotations},
-            **{"--images": images, "--dataset-name": dataset_name},
+            **{"--images": images, "--dataset-name": dataset_name, "--groups": groups, "--crowds": crowds},
         }
         if named := [option for option, value in given.items() if value is not None]:
             raise UserError(f"{', '.join(named)}: the run in {detector_of} says what it is", "leave that out")
         source = of_run(detector_of)
     elif detector_of.is_file():
-        paths = data_paths(dataset, data_root, train_annotations, val_annotations, images, dataset_name)
+        paths = data_paths(dataset, data_root, train_annotations, val_annotations, images, dataset_name, groups, crowds)
         source = _stock(detector_of, paths, backbone or "r50", detector or "mask_rcnn")
     else:
         raise UserError(f"{detector_of} does not exist", "give the folder of a finished run, or a checkpoint (.pth)")

@@ -18,6 +18,7 @@ from lt_bench.errors import UserError
 from lt_bench.utils.stopping import stoppable
 
 if TYPE_CHECKING:
+    from lt_bench.data.convert.options import Crowds
     from lt_bench.detector.finite_loss import OnNaN
     from lt_bench.evaluation.ap.average_precision import Evaluator
     from lt_bench.leaderboard.schema import ResultRecord
@@ -92,6 +93,8 @@ def run(
     val_annotations: Path | None,
     images: Path | None,
     dataset_name: str | None,
+    groups: str | None,
+    crowds: Crowds | None,
     recipe: str,
     seed: int | None,
     seeds: str | None,
@@ -153,7 +156,7 @@ def run(
         check_metrics(asked, kinds_of(detector), evaluator)
         if resume and restart:
             raise UserError("--resume and --restart exclude each other", "give one of them")
-        paths = data_paths(dataset, data_root, train_annotations, val_annotations, images, dataset_name)
+        paths = data_paths(dataset, data_root, train_annotations, val_annotations, images, dataset_name, groups, crowds)
         experiment = Experiment(
             loss=loss,
             backbone=backbone,

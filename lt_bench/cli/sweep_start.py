@@ -135,7 +135,10 @@ def _jobs(context: click.Context, options: dict[str, Any]) -> tuple[tuple[Job, .
     paths = data_paths(
         *(
             options[name]
-            for name in ("dataset", "data_root", "train_annotations", "val_annotations", "images", "dataset_name")
+            for name in (
+                *("dataset", "data_root", "train_annotations", "val_annotations", "images", "dataset_name"),
+                *("groups", "crowds"),
+            )
         )
     )
     found = cells(

@@ -96,7 +96,7 @@ def val_annotations(dataset: str, masks: bool = True) -> Path:
 
 
 def load(paths: DataPaths, masks: bool = True) -> Dataset:
-    """Read both annotation files and log which form was found. Files in another form are converted (`in_lvis_form`).
+    """Read both annotation files. Files in another form are converted (`in_lvis_form`).
 
     masks: whether they are to be trained and evaluated, beside boxes.
 
@@ -125,7 +125,7 @@ def load(paths: DataPaths, masks: bool = True) -> Dataset:
         groups = {category["id"]: category["frequency"] for category in val.categories}
         train = replace(train, categories=[{**own, "frequency": groups[own["id"]]} for own in train.categories])
     logger.info(
-        f"data: {paths.dataset}, annotations in the form of LVIS {train.version}, {len(train.categories)} classes, "
+        f"data: {paths.dataset}, {len(train.categories)} classes, "
         f"{len(train.images)} training and {len(val.images)} validation images in {shown(paths.image_root)}"
     )
     return Dataset(paths, train, val, given, assumed)
@@ -162,15 +162,16 @@ def in_lvis_form(paths: DataPaths, masks: bool = True) -> tuple[DataPaths, tuple
     Raises UserError for files that can't be read or converted.
     """
     from lt_bench.data.convert.in_place import in_lvis_form as converted
-    from lt_bench.data.convert.options import Options
+    from lt_bench.data.convert.options import Options, refuse_unused
 
     found = converted(
         {"train": paths.train, "val": paths.val},
-        Options(masks_of_boxes=masks),
+        replace(paths.asked or Options(), masks_of_boxes=masks),
         form=paths.form,
         images=paths.image_root,
     )
     if not found.lines:
+        refuse_unused(paths.asked, (paths.train, paths.val))
         return paths, ()
     head = f"{found.why}: both files were converted to LVIS's"
     return replace(paths, train=found.paths["train"], val=found.paths["val"]), (head, *found.lines)

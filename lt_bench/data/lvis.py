@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from lt_bench.data.annotation_index.entries import malformed
 from lt_bench.data.annotation_index.store import open_index
 from lt_bench.data.annotation_text import AnnotationText
 from lt_bench.data.columns import Columns
+from lt_bench.data.convert.options import Options
 from lt_bench.data.plain_text import plain_text
 from lt_bench.errors import UserError
 
@@ -32,7 +33,7 @@ FOR_TRAINING = ("categories.name", "categories.image_count", "categories.instanc
 class DataPaths:
     """The annotation files of a data set and the folder in which its images are resolved. is_own: a data set that a
     user named, and none that is known here. form: as in lt_bench.data.known.Known; then train and val are those of its
-    files that stand for all."""
+    files that stand for all. asked: of a conversion in place, if anything is."""
 
     dataset: str
     train: Path
@@ -40,6 +41,7 @@ class DataPaths:
     image_root: Path
     is_own: bool = False
     form: str | None = None
+    asked: Options | None = None
 
     def check_command(self, masks: bool = True) -> str:
         """What lists all that is wrong with it. masks: with its masks."""
@@ -47,7 +49,8 @@ class DataPaths:
         if not self.is_own:
             return f"lt_bench data check {self.image_root} --dataset {self.dataset}{boxes}"
         files = f"--train-annotations {self.train} --val-annotations {self.val}"
-        return f"lt_bench data check {files} --images {self.image_root}{boxes}"
+        asked = "" if self.asked is None else f" {self.asked.words()}"
+        return f"lt_bench data check {files} --images {self.image_root}{asked}{boxes}"
 
 
 class Records(Sequence[dict[str, Any]]):
@@ -95,7 +98,6 @@ class LVISFile:
     """One annotation file, indexed: its annotations stay on disk and are read when they are asked for.
 
     digest: SHA-256 of the file's bytes, hexadecimal. categories: sorted by id; a class's label is its position.
-    version: the form found, "v0.5" when images have a file_name, otherwise "v1" (images have only a coco_url).
     exhaustive: whether the file says that every class is absent from the images that it is not annotated in; no image
     lists absent classes then. images, annotations: in the file's order. columns: see
     lt_bench.data.annotation_index.index.Index.
@@ -107,7 +109,6 @@ class LVISFile:
 
     path: Path
     digest: str
-    version: Literal["v1", "v0.5"]
     categories: list[dict[str, Any]] = field(repr=False)
     images: Records = field(repr=False)
     annotations: Records = field(repr=False)
@@ -186,7 +187,6 @@ def read(path: Path, cache: Path | None = None, rehash: bool = True) -> LVISFile
     return LVISFile(
         path=path,
         digest=digest,
-        version=facts["version"],
         categories=facts["categories"],
         images=images,
         annotations=annotations,

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from lt_bench.data import glyphs, lvis
+from lt_bench.data.convert.options import Options
 from lt_bench.data.image_files import images_near
 from lt_bench.data.known import KNOWN
 from lt_bench.errors import DataNotFoundError, UserError
@@ -25,9 +26,11 @@ def check_name(name: str) -> None:
         )
 
 
-def find(name: str, train: Path, val: Path, images: Path | None) -> lvis.DataPaths:
+def find(name: str, train: Path, val: Path, images: Path | None, asked: Options | None = None) -> lvis.DataPaths:
     """The files of a data set of one's own. images: the folder below which they are; None to look beside the
-    annotations. Raises UserError for another name than one can have, DataNotFoundError for what is not there.
+    annotations. asked: of the conversion of files in another form than LVIS's.
+
+    Raises UserError for another name than one can have, DataNotFoundError for what is not there.
     """
     check_name(name)
     for option, path in (("--train-annotations", train), ("--val-annotations", val)):
@@ -37,7 +40,7 @@ def find(name: str, train: Path, val: Path, images: Path | None) -> lvis.DataPat
             )
     if images is not None and not images.is_dir():
         raise DataNotFoundError(f"--images {images}: no such folder", "give the folder that holds the images")
-    return lvis.DataPaths(name, train, val, images or beside(train, val), is_own=True)
+    return lvis.DataPaths(name, train, val, images or beside(train, val), is_own=True, asked=asked)
 
 
 def beside(train: Path, val: Path) -> Path:

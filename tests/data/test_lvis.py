@@ -74,11 +74,6 @@ def test_labels_follow_ascending_category_ids(tmp_path: Path) -> None:
     assert (len(file.images), len(file.annotations)) == (3, 3)
 
 
-def test_version_is_told_by_the_form(tmp_path: Path) -> None:
-    assert lvis.load(write(tmp_path / "v1.json", V1)).version == "v1"
-    assert lvis.load(write(tmp_path / "v05.json", v05())).version == "v0.5"
-
-
 def test_unicode_names_and_paths_with_spaces(tmp_path: Path) -> None:
     data = copy.deepcopy(V1)
     data["categories"][0]["name"] = "Gänse 鹅"
@@ -178,7 +173,6 @@ def test_reference_photographs(shared: Path) -> None:
     finder = ImageFinder(paths.image_root)
     train, val = lvis.load(paths.train), lvis.load(paths.val)
     for file in (train, val):
-        assert file.version == "v1"
         assert len(file.category_ids) == 80
         assert max(file.category_ids) == 90
         for image in file.images:
@@ -195,5 +189,5 @@ def test_reference_photographs(shared: Path) -> None:
 
 def test_reference_validation_file_is_v05(shared: Path) -> None:
     file = lvis.load(shared / "reference" / "lvis_val_100.json")
-    assert (file.version, len(file.category_ids), len(file.images)) == ("v0.5", 1230, 100)
+    assert (len(file.category_ids), len(file.images)) == (1230, 100)
     assert sum(len(file.rows_of(row)) for row in range(100)) == 977

@@ -182,7 +182,6 @@ class _Builder:
             self.lacks.pop(f"images.{LISTS[0]}", None)
         facts = {
             "digest": digest,
-            "version": "v0.5" if any("file_name" in names for names in self.images.names) else "v1",
             "categories": sorted_categories(self.path, self.categories),
             "exhaustive": exhaustive,
             "lacks": self.lacks,

@@ -10,7 +10,7 @@ from lt_bench.data.columns import Columns
 
 @dataclass(frozen=True)
 class Index:
-    """facts: "digest" (SHA-256 of the annotation file), "version", "categories", sorted by id, "exhaustive" (whether
+    """facts: "digest" (SHA-256 of the annotation file), "categories", sorted by id, "exhaustive" (whether
     the file says so instead of listing what is absent from each image), and "lacks", what the file lacks of LVIS's form
     though it can be read: by field ("images.neg_category_ids", "images.name" for the name of the file, ...) the number
     of entries without it, or with null, and the first one in words. columns, for I images and A annotations in the

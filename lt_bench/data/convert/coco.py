@@ -63,7 +63,9 @@ def _source(file: LVISFile, split: Split, federated: bool) -> Source:
     has_lists = NEGATIVE not in file.lacks and not file.exhaustive
     assumed = []
     if has_lists and not federated:
-        assumed.append(f"negatives: {LISTS[0]} is empty in all images, which no federated data set has")
+        assumed.append(
+            f"negatives: {LISTS[0]} is empty in every image, though federated annotations say what is absent"
+        )
     return Source(
         split=split,
         name=file.path.name,

@@ -71,7 +71,7 @@ def in_lvis_form(
     key = _key(sources, options, form)
     folder = cache_folder() / FOLDER / key
     # In a folder each, as both may have one name; it is the user's, as messages name the file.
-    paths = {split: folder / split / _json_name(path) for split, path in given.items()}
+    paths = {split: folder / split / path.name.removesuffix(".gz") for split, path in given.items()}
     report = folder / REPORT
     try:
         with locked(folder.with_name(f".{key}.lock")):
@@ -102,11 +102,6 @@ def _drop_unused(folder: Path) -> None:
         for report in folder.glob(f"*/{REPORT}"):
             if report.stat().st_mtime < oldest:
                 shutil.rmtree(report.parent, ignore_errors=True)
-
-
-def _json_name(path: Path) -> str:
-    name = path.name.removesuffix(".gz")
-    return name if name.endswith(".json") else f"{name}.json"
 
 
 def _key(sources: Sequence[Source], options: Options, form: str | None) -> str:

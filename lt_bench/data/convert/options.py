@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 from lt_bench.errors import UserError
@@ -29,6 +31,29 @@ class Options:
     crowds: Crowds = "ignore"
     groups: tuple[int, int] | None = None
     masks_of_boxes: bool = True
+
+    def words(self) -> str:
+        """The options of the command line that ask for these crowds and groups."""
+        groups = "" if self.groups is None else f"--groups {self.groups[0]},{self.groups[1]} "
+        return f"{groups}--crowds {self.crowds}"
+
+
+def parse_options(groups: str | None, crowds: Crowds | None) -> Options | None:
+    """What was asked of a conversion in place; None if nothing was. Raises UserError as `parse_groups` does."""
+    if groups is None and crowds is None:
+        return None
+    return Options(crowds or Options.crowds, None if groups is None else parse_groups(groups))
+
+
+def refuse_unused(asked: Options | None, paths: Collection[Path]) -> None:
+    """Raises UserError for options of a conversion where nothing is converted. paths: the files in LVIS's form."""
+    if asked is not None:
+        names = " and ".join(map(str, paths))
+        raise UserError(
+            f"--groups and --crowds are for annotations that are converted, and LVIS's form, as of {names}, is used as "
+            "it is",
+            "leave them out, or name the files that this was made of",
+        )
 
 
 def parse_groups(text: str) -> tuple[int, int]:

@@ -16,11 +16,12 @@ def described(source: Source, counted: Counted, options: Options, changes: writi
     yield f"{source.name}: {images:,} images, {annotations:,} annotations"
     yield from source.assumed
     if source.exhaustive:
-        taken, entries = (
-            "negatives: annotations taken for exhaustive: every class that an image does not show is",
-            (f"{writing.absent(counted):,} entries in neg_category_ids"),
-        )
-        if writing.lists_absent(counted):
+        taken = "negatives: annotations taken for exhaustive: every class that an image does not show is"
+        absent = writing.absent(counted)
+        entries = f"{absent:,} entries in neg_category_ids"
+        if not absent:
+            yield "negatives: every image shows every class, so that none is absent"
+        elif writing.lists_absent(counted):
             yield f"{taken} listed as absent ({entries})"
         else:
             yield (

@@ -236,7 +236,17 @@ def test_a_federated_set_keeps_its_negatives(tmp_path: Path) -> None:
         image["neg_category_ids"] = []
     found, done = converted(tmp_path, content)
     assert found["val"]["images"][1]["neg_category_ids"] == [3, 11, 90]
-    assert any("empty in all images, which no federated data set has" in line for line in done.lines)
+    assert any("neg_category_ids is empty in every image" in line for line in done.lines)
+
+
+def test_where_every_image_shows_every_class_nothing_is_said_to_be_listed(tmp_path: Path) -> None:
+    content = {
+        split: coco_form([number], [(number, key) for key in NAMES]) for split, number in (("train", 1), ("val", 2))
+    }
+    found, done = converted(tmp_path, content)
+    assert [image["neg_category_ids"] for one in found.values() for image in one["images"]] == [[], []]
+    assert sum("every image shows every class, so that none is absent" in line for line in done.lines) == 2
+    assert not any("entries" in line for line in done.lines)
 
 
 def test_groups_and_counts_that_a_file_has_are_kept_where_they_can_be(tmp_path: Path) -> None:

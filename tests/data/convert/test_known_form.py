@@ -85,7 +85,7 @@ def test_it_is_found_read_and_checked_by_its_name(root: Path, monkeypatch: pytes
         datasets.load(paths)
     data = datasets.load(paths, masks=False)
     datasets.verify(data, masks=False)
-    assert data.paths.train.suffix == ".json" and data.given == paths
+    assert data.paths.train.name == "train.txt" and data.paths.train != paths.train and data.given == paths
     assert [(each["name"], each["image_count"], each["instance_count"]) for each in data.train.categories] == [
         ("cat", 2, 2),
         ("dog", 1, 1),
@@ -98,7 +98,7 @@ def test_it_is_found_read_and_checked_by_its_name(root: Path, monkeypatch: pytes
     monkeypatch.setenv("LT_BENCH_DATA", str(root.parent))
     assert call("data", "check", "--dataset", "pets").output == checked.output
     assert datasets.val_annotations("pets", masks=False) == data.paths.val  # where `verify` finds it again
-    assert f"{root / 'train.txt'}: form of LVIS" in checked.output
+    assert f"{root / 'train.txt'}: 2 classes, " in checked.output
     assert "no annotation has a mask" in checked.output and "polygons" not in checked.output
 
 
