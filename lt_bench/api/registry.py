@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from lt_bench.api.guarded_import import guarded_import
 from lt_bench.errors import PluginError, UserError, did_you_mean
+from lt_bench.utils.names import PLAIN_WORDS, is_plain_name
 
 if TYPE_CHECKING:
     from lt_bench.api.class_stats import ClassStats
@@ -208,6 +209,9 @@ def _reason(error: BaseException) -> str:
 
 def _describe(entry: EntryPoint, load: bool = False) -> LossInfo:
     distribution, version = _origin(entry)
+    if not is_plain_name(entry.name):  # folders are called after it
+        problem = f"{entry.name!r} is no name: {PLAIN_WORDS}"
+        return LossInfo(entry.name, distribution, version, problem=problem)
     try:
         try:
             if load:

@@ -12,6 +12,7 @@ import click
 from lt_bench.cli.common import PATH, FiniteRange, sigterm_is_ctrl_c, verbose
 from lt_bench.cli.own_data import DATASETS_HELP, data_paths, own_data
 from lt_bench.errors import UserError
+from lt_bench.utils import memory
 
 if TYPE_CHECKING:
     from lt_bench.data.convert.options import Crowds
@@ -105,7 +106,9 @@ def features(
         if not sys.stdin.isatty():
             raise UserError(size, "say that this is fine with --yes")
         click.confirm(f"{size}; go on?", abort=True)
-    for line in sentences(make_features(plan, out)):
+    with memory.explained("Give a device with more memory, or one that is free; the same command goes on from there."):
+        made = make_features(plan, out)
+    for line in sentences(made):
         click.echo(line)
 
 

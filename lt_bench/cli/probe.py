@@ -84,6 +84,7 @@ def probe(
     from lt_bench.probe.workers import run_all
     from lt_bench.run.folder import RunFolder
     from lt_bench.run.seeds import parse_seeds
+    from lt_bench.utils.files import refuse_unwritable_folder
     from lt_bench.utils.threads import usable_cores
 
     choices, grid = _choose(loss, loss_grid, loss_set, plot)
@@ -104,6 +105,7 @@ def probe(
         raise UserError(f"--loss-grid {loss_grid}: two values are the same", "give each value once")
     runs = [run for run, _ in asked]
     _check_device(device)
+    refuse_unwritable_folder(runs_in)
     logger.info(f"probe: {len(runs)} runs on {manifest.name}, recipe {recipe}, {steps:,} steps; folders in {runs_in}")
     if lacking := warning(opened):
         logger.warning(f"warning: {lacking}")

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.api.registry import build_loss, get_info, resolve_hyper_parameters
 from lt_bench.errors import UserError
+from lt_bench.leaderboard.store import slug
 from lt_bench.probe.masks import detector_of
 from lt_bench.probe.settings import Recipe, Settings, resolve
 from lt_bench.run.record import non_default, plain_value
+from lt_bench.utils.names import is_plain_name
 
 if TYPE_CHECKING:
     from lt_bench.features.manifest import Manifest
@@ -117,4 +119,5 @@ def digest(config: Mapping[str, Any], distribution: str) -> str:
 def folder_of_runs(work_dir: Path | None, manifest: Manifest, settings: Settings) -> Path:
     """Where the runs' folders go."""
     held_out = "" if settings.evaluate == "val" else f"_{settings.evaluate}"
-    return work_dir or Path("work_dirs", "probe", manifest.name, settings.recipe + held_out)
+    name = manifest.name if is_plain_name(manifest.name) else slug(manifest.name)  # the features may be somebody else's
+    return work_dir or Path("work_dirs", "probe", name, settings.recipe + held_out)

@@ -20,7 +20,7 @@ from lt_bench.run import distributed
 from lt_bench.run.environment import processor
 from lt_bench.run.folder import RunFolder
 from lt_bench.run.manifest import TrainingSummary
-from lt_bench.utils import stopping, streams, threads
+from lt_bench.utils import memory, stopping, streams, threads
 from lt_bench.utils.locks import locked
 from lt_bench.utils.system import end_with_parent
 from lt_bench.utils.weights_only import weights_only
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mmengine.runner import Runner
 
 
+PREDICTING = "Predicting needs a device with more memory, or one that is free. What was trained is saved."
 _MISTAKES = (TypeError, ValueError, KeyError, AttributeError, AssertionError, OSError)
 
 
@@ -37,11 +38,10 @@ def train_and_predict(config: Path) -> None:
     """Train to the end (from the last checkpoint, when the config says resume), then predict the validation set.
 
     Leaves predictions.json and training.json (seconds, iterations, epochs, peak memory, device) beside the config.
-    Raises RunFailedError when loss or gradient become NaN or infinite, or a GPU runs out of memory,
+    Raises RunFailedError when loss or gradient become NaN or infinite, or memory runs out,
     UnreadableDataError when an image or its annotations can't be read, StoppedError when a signal asked to stop
     (training is saved then).
     """
-    import torch
     from mmengine.config import Config
 
     from lt_bench.detector.hooks import hook_of
@@ -57,10 +57,13 @@ def train_and_predict(config: Path) -> None:
                 stack.enter_context(locked(folder.training))
             runner = _build_runner(cfg, folder)
             building = _building(folder, unless=lambda: hook_of(runner, ProgressHook).began)
-            with building, weights_only(), stopping.asked_for("the training so far"):
+            amp = "Amp" in cfg.optim_wrapper.get("type", "")
+            lacking = memory.in_training(int(cfg.train_dataloader.batch_size), amp)
+            with building, weights_only(), stopping.asked_for("the training so far"), memory.explained(lacking):
                 runner.train()  # mmengine builds optimizer, schedulers and data only now
             _write_summary(runner, folder)
-            runner.test()
+            with memory.explained(PREDICTING):
+                runner.test()
         except FloatingPointError as error:
             raise RunFailedError(
                 f"{error}\nThe log is {folder.log}; --on-nan skip leaves such steps out, and counts them."
@@ -68,10 +71,6 @@ def train_and_predict(config: Path) -> None:
         except UnreadableDataError as error:
             logging.getLogger(__name__).debug("where it happened:", exc_info=True)
             raise of_worker(error) from error
-        except torch.OutOfMemoryError as error:
-            raise RunFailedError(
-                f"{error}\nGive a device fewer images at a time with --images-per-device 1; the global batch stays."
-            ) from error
         finally:
             logging.captureWarnings(False)  # what is said of the evaluation is for the terminal again
             stopping.dismiss()  # loader workers that would be waited for
@@ -83,7 +82,7 @@ def predict(config: Path, checkpoint: Path, folder: Path, detections_per_image: 
 
     detections_per_image: ask the model for at least so many, where the config asks for fewer.
 
-    Raises UserError when the checkpoint can't be loaded or is of another model.
+    Raises UserError when the checkpoint can't be loaded or is of another model, RunFailedError for lack of memory.
     """
     from mmengine.config import Config
     from mmengine.runner import CheckpointLoader
@@ -106,7 +105,8 @@ def predict(config: Path, checkpoint: Path, folder: Path, detections_per_image: 
         raise UserError(f"{checkpoint} can't be loaded: {error}", f"is it a checkpoint of {config}?") from error
     if missing:
         raise UserError(f"{checkpoint} lacks {len(missing)} weights", f"is it a checkpoint of {config}?")
-    runner.test()
+    with memory.explained(PREDICTING):
+        runner.test()
 
 
 def _build_runner(cfg: Config, folder: RunFolder) -> Runner:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from lt_bench.errors import UserError
 from lt_bench.sweep.attempt import read_submitted, write_submitted
@@ -29,6 +30,16 @@ def check_words(words: Mapping[str, object]) -> None:
     for name, value in words.items():
         if isinstance(value, str) and not re.fullmatch(r"[\w.,:/&|*\[\]()@=+%-]+", value, re.ASCII):
             raise UserError(f"--{name.replace('_', '-')} {value!r} is nothing that SLURM takes", "see `sinfo`")
+
+
+def check_folder(folder: Path) -> None:
+    """Raises UserError for a folder whose name would be something else in SLURM's script: it has a line break, or what
+    SLURM replaces.
+    """
+    if not str(folder).isprintable() or not {"%", "\\"}.isdisjoint(str(folder)):
+        raise UserError(
+            f"SLURM can't write to {str(folder)!r}", "give the command in a folder without %, \\ and line breaks"
+        )
 
 
 def parameters(settings: Settings, parallel: int) -> dict[str, object]:
@@ -62,6 +73,7 @@ def submit(sweep: Sweep, jobs: Sequence[Job], program: Sequence[str] = PROGRAM) 
     Raises UserError when there is no SLURM, or it refuses the jobs.
     """
     refuse_missing()
+    check_folder(sweep.path)
     with locked(
         sweep.path.parent / ".submitting"
     ):  # of two sweeps at once the second one sees what the first submitted

@@ -58,6 +58,19 @@ def claimed(path: Path, wait: bool = True) -> Iterator[None]:
         _mine.discard(token)
 
 
+def is_beating(path: Path) -> bool:
+    """Whether somebody seems to hold the claim file `path`, without waiting for a beat: it was written within STALE
+    seconds, and its process is not known to be gone. After a clock was set, a claim may count as free until its next
+    beat; whoever then wants it watches it all the same, by a clock that nobody sets.
+    """
+    claim = _parsed(_read(path))
+    if claim.get("token") in _mine:
+        return True
+    with suppress(OSError):
+        return not _is_known_dead(claim) and abs(time.time() - path.stat().st_mtime) < STALE
+    return False
+
+
 def _make(path: Path, token: str) -> bool:
     """Whether the claim could be made. Of several processes that try at once, one can."""
     try:
@@ -146,7 +159,7 @@ def _remove(path: Path, seen: bytes | None) -> bool:
         guard.mkdir()
     except FileExistsError:
         with suppress(OSError):  # left by a process that ended in the middle of this
-            if guard.stat().st_mtime < time.time() - 10 * STALE:
+            if abs(time.time() - guard.stat().st_mtime) > 10 * STALE:  # either way: clocks are set back, too
                 guard.rmdir()
         return False
     try:

@@ -7,12 +7,12 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from errno import EAGAIN, EWOULDBLOCK
 from pathlib import Path
 from typing import Any
 
-from lt_bench.utils.claims import STALE, claimed
+from lt_bench.utils.claims import claimed, is_beating
 from lt_bench.utils.file_systems import why_locks_are_local
 
 try:
@@ -46,12 +46,10 @@ def locked(path: Path, wait: bool = True) -> Iterator[None]:
 
 def is_held(path: Path) -> bool:
     """Whether a process holds the lock file `path` now. Keeps nobody who wants it from getting it for more than an
-    instant. Where claim files decide, one whose beat stands still for STALE seconds counts as free.
+    instant. Where claim files decide, one that does not beat (see `claims`) counts as free.
     """
-    with suppress(OSError):
-        since = time.time() - path.with_name(f"{path.name}.claim").stat().st_mtime
-        if since < STALE:
-            return True
+    if is_beating(path.with_name(f"{path.name}.claim")):
+        return True
     if fcntl is None:
         return False
     try:

@@ -165,3 +165,13 @@ def test_unknown_hyper_parameter_gets_a_suggestion() -> None:
 def test_a_hyper_parameter_of_another_kind_is_refused(loss: str, setting: dict[str, object]) -> None:
     with pytest.raises(UserError, match=next(iter(setting))):
         build_loss(loss, STATS, **setting)
+
+
+@pytest.mark.parametrize("name", ["../../mine", "a/b", "a b", "a,b", "$(id)", "..", "n" * 81])
+def test_a_name_that_no_folder_can_have_is_refused(plugins: Plugins, name: str) -> None:
+    plugins.install("odd", f"{name}=odd_name:Mine", GOOD)
+    with pytest.raises(PluginError, match="is no name: letters"):
+        get_info(name)
+    with pytest.raises(PluginError, match="is no name: letters"):
+        load_loss(name)
+    check_others_work()

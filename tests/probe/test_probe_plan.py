@@ -112,6 +112,8 @@ def test_folders(features: FeatureSet, tmp_path: Path) -> None:
     held_out = Settings(evaluate="held_out")
     assert folder_of_runs(None, manifest, held_out) == Path("work_dirs/probe/ce_0_abcdef01/common_held_out")
     assert folder_of_runs(tmp_path, manifest, held_out) == tmp_path
+    hostile = folder_of_runs(None, manifest.model_copy(update={"name": "../../x"}), Settings("plain"))
+    assert hostile.parts[:2] == ("work_dirs", "probe") and len(hostile.parts) == 4 and ".." not in hostile.parts
 
 
 def test_mistakes(planner: Planner, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from made_plugin import make_plugin
 from run_fixtures import command, without_lvis
 
 from lt_bench.leaderboard import read
+from lt_bench.sweep.causes import kind_of
 
 EMPTIES_IMAGES = """
 if self.calls == 2 and not os.path.exists("once"):
@@ -18,6 +19,11 @@ if self.calls == 2 and not os.path.exists("once"):
     from pathlib import Path
     for image in Path(os.environ["LT_BENCH_CACHE"]).rglob("train2017/*.bmp"):
         image.write_bytes(b"")
+"""
+NO_MEMORY_AT_THREE = """
+if self.calls == 3 and not os.path.exists("once"):
+    open("once", "w").close()
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 """
 NAN_AT_TWO = "loss = loss * (float('nan') if self.calls == 2 else 1.0)"
 
@@ -53,3 +59,18 @@ def test_steps_that_were_skipped_are_counted_in_record_and_table(tmp_path: Path)
     assert "1 of 3 steps skipped" in page
     verified = forked("verify", "w", cwd=tmp_path, env=environment)
     assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+@pytest.mark.extra
+def test_lack_of_memory_says_what_to_set_and_loses_no_checkpoint(tmp_path: Path) -> None:
+    environment = without_lvis(tmp_path, make_plugin(tmp_path / "site", NO_MEMORY_AT_THREE))
+    arguments = command("mine", "--max-iters", "4", "--work-dir", "w", "--checkpoint-every", "1", "--dataset", "glyphs")
+    full = forked(*arguments, cwd=tmp_path, env=environment)
+    assert full.returncode == 1, full.stderr
+    for said in ("failed: out of memory: CUDA out of memory", "--images-per-device 4", "--amp", "--restart"):
+        assert said in full.stderr
+    assert "Traceback" not in full.stderr
+    assert kind_of(full.returncode, full.stderr) == "memory"  # a sweep tries it again
+    done = forked(*arguments, cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "continuing after iter_" in done.stderr

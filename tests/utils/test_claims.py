@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lt_bench.utils import claims
-from lt_bench.utils.claims import claimed
+from lt_bench.utils.claims import claimed, is_beating
 
 
 @pytest.fixture(autouse=True)
@@ -128,3 +130,44 @@ def test_a_claim_that_was_taken_over_is_left_to_its_new_holder(
             assert time.monotonic() < deadline
             time.sleep(0.005)
     assert json.loads((tmp_path / "claim").read_bytes())["host"] == "node7"
+
+
+JUMPS = [-1e9, -3600.0, 3600.0, 1e9]  # seconds that a clock is set forward
+
+
+@pytest.fixture(params=JUMPS)
+def set_clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Sets the clock of this machine, anew before each look at it: what was written before keeps its time."""
+    real, looks = time.time, itertools.count(1)
+    return lambda: monkeypatch.setattr(time, "time", lambda: real() + request.param * next(looks))
+
+
+def test_a_set_clock_takes_no_claim_from_its_holder(tmp_path: Path, set_clock: Callable[[], None]) -> None:
+    with claimed(tmp_path / "claim"):
+        beaten = (tmp_path / "claim").read_bytes()
+        set_clock()
+        with pytest.raises(TimeoutError), claimed(tmp_path / "claim", wait=False):
+            pass
+        assert is_beating(tmp_path / "claim")
+        assert json.loads((tmp_path / "claim").read_bytes())["token"] == json.loads(beaten)["token"]
+
+
+def test_a_set_clock_keeps_no_claim_of_a_process_that_is_gone(tmp_path: Path, set_clock: Callable[[], None]) -> None:
+    left_behind(tmp_path / "claim")
+    assert is_beating(tmp_path / "claim")  # it may be
+    set_clock()
+    assert not is_beating(tmp_path / "claim")
+    with claimed(tmp_path / "claim", wait=False):
+        pass
+
+
+def test_a_removal_that_was_interrupted_before_the_clock_was_set_back_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_behind(tmp_path / "claim")
+    (tmp_path / "claim.removing").mkdir()
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() - 1e9)
+    with claimed(tmp_path / "claim"):
+        pass
+    assert list(tmp_path.iterdir()) == []
