@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,18 +22,20 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # of a class wit
 
 VERBS = dict(verbs(main))
 EACH = settings(
-    max_examples=settings().max_examples if settings().max_examples > 1000 else 8,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=500 if settings().max_examples > 1000 else 5,  # of each verb: 10,000 in all
+    suppress_health_check=[HealthCheck.too_slow],
 )
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where the commands are given: with the files that odd paths name, and without LVIS."""
-    write_files(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    without_work(monkeypatch)
-    return tmp_path
+    folder = tmp_path_factory.mktemp("folder")
+    write_files(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        without_work(patch)
+        yield folder
 
 
 def give(words: list[str]) -> None:
