@@ -51,17 +51,23 @@ class Track:
 
     @property
     def title(self) -> str:
-        return f"{self.dataset}: {title(self.first.track)}"
+        return f"{self.dataset}: {title(self.first.track)}{', with masks' if self.has_masks_of_its_own else ''}"
 
     @property
     def name(self) -> str:
         """Short, for a table's cell; of features without the digest of their checkpoint."""
-        how = "full" if self.features is None else f"decoupled ({self.features.rpartition('_')[0] or self.features})"
-        return f"{self.dataset} {self.recipe}, {how}"
+        masks = " with masks" if self.has_masks_of_its_own else ""
+        of = None if self.features is None else self.features.rpartition("_")[0] or self.features
+        return f"{self.dataset} {self.recipe}, {'full' if of is None else f'decoupled{masks} ({of})'}"
 
     @property
     def kinds(self) -> tuple[BoxOrMask, ...]:
         return self.first.kinds
+
+    @property
+    def has_masks_of_its_own(self) -> bool:
+        """Whether it is of classifiers alone whose boxes were given masks: a table beside that of boxes alone."""
+        return self.features is not None and "segm" in self.kinds
 
     @property
     def truth(self) -> str | None:
@@ -111,7 +117,8 @@ def tracks(results: Path) -> tuple[list[Track], list[str]]:
     best: dict[tuple[str | None, ...], Track] = {}
     for one in sorted(made, key=lambda track: (-len(track.rows), -len(track.records))):
         track = one.first.track
-        key = (track.dataset, track.detector, track.backbone, track.schedule, track.recipe, track.features)
+        place = (track.dataset, track.detector, track.backbone, track.schedule, track.recipe, track.features)
+        key = (*place, one.kinds[-1])
         if best.setdefault(key, one) is not one:
             problems.append(f"{one.title}: {len(one.records)} runs with fingerprint {one.first.fingerprint[:12]}")
     order = sorted(best, key=lambda key: tuple(part or "" for part in key))

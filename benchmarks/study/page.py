@@ -69,7 +69,7 @@ def render(study: Study, conclusions: str) -> str:
         "## What was run",
         tables.of_tracks(study.tracks) if study.tracks else "Nothing yet.",
         "Each row is on the boards, with its records ([../leaderboards](../leaderboards)). AP here is of boxes if "
-        "nothing else is said: the classifier alone has no masks.",
+        "nothing else is said: the classifier alone has none, but where the detector's mask head gave them.",
     ]
     if detectors := tables.of_detectors(study.tracks):
         parts += ["The detectors behind the features, by full runs of the same loss and seed:", detectors]

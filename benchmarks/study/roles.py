@@ -43,15 +43,18 @@ def main_features(tracks: Sequence[Track], dataset: str) -> str | None:
 
 
 def sections(tracks: Sequence[Track]) -> list[Section]:
-    """All questions, those that no records answer without comparisons."""
-    makers = {
-        DECOUPLED_FULL: _decoupled_full,
-        DETECTORS: _detectors,
-        RECIPES: _recipes,
-        PUBLISHED: _published,
-        BOX_MASK: _box_mask,
+    """All questions, those that no records answer without comparisons. Classifiers alone whose boxes have masks stand
+    beside what has masks too; all else is asked of those of boxes alone, which are more.
+    """
+    boxes = [track for track in tracks if not track.has_masks_of_its_own]
+    made = {
+        DECOUPLED_FULL: _decoupled_full(tracks),
+        DETECTORS: _detectors(boxes),
+        RECIPES: _recipes(boxes),
+        PUBLISHED: _published(tracks),
+        BOX_MASK: _box_mask(tracks),
     }
-    return [Section(heading, tuple(maker(tracks))) for heading, maker in makers.items()]
+    return [Section(heading, tuple(comparisons)) for heading, comparisons in made.items()]
 
 
 def missing(tracks: Sequence[Track]) -> list[str]:
@@ -75,7 +78,13 @@ def _decoupled_full(tracks: Sequence[Track]) -> Iterator[Comparison]:
     for first in _main(tracks):
         for second in tracks:
             if second.features is None and second.dataset == first.dataset:
-                yield from _both(first, second)
+                if not first.has_masks_of_its_own:
+                    yield from _both(first, second)
+                elif "segm" in second.kinds:
+                    for metric in METRICS:
+                        names = (f"{first.name}, mask", f"{second.name}, mask")
+                        if found := compare_tracks(first, second, metric, ("segm", "segm"), names):
+                            yield found
 
 
 def _detectors(tracks: Sequence[Track]) -> Iterator[Comparison]:

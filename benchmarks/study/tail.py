@@ -28,12 +28,13 @@ class Tail:
 
 
 def tails(tracks: Sequence[Track]) -> list[Tail]:
-    """Of all pairs of decoupled tracks on the same features that have ce."""
+    """Of all pairs of decoupled tracks on the same features that have ce, measured by boxes."""
     return [
         tail(first, second)
         for first in tracks
         for second in tracks
         if first.features is not None
+        and not (first.has_masks_of_its_own or second.has_masks_of_its_own)
         and (first.dataset, first.features) == (second.dataset, second.features)
         and (first.recipe, second.recipe) == ("plain", "common")
         and BASELINE in first.rows.keys() & second.rows.keys()

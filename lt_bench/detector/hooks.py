@@ -55,8 +55,9 @@ class RunMeterHook(Hook):
 class AverageBatchNormHook(Hook):
     """Averages BatchNorm's running statistics over all ranks after each epoch: one model, whichever rank saves it.
 
-    Where the run counts iterations, once, after the last of them: the last checkpoint is written then, before mmengine's
-    loop ends its only epoch. Only BatchNorm's: the state of a loss is equal on all ranks already, and a seed has no mean.
+    Where the run counts iterations, once, after the last of them: the last checkpoint is written then, before
+    mmengine's loop ends its only epoch. Only BatchNorm's: the state of a loss is equal on all ranks already, and a seed
+    has no mean.
     """
 
     def after_train_iter(

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from lt_bench.losses import ecm
 
 from lt_bench.cli import main
-from lt_bench.losses import ecm
 
 
 def selftest(out: Path, *only: str, device: str = "cpu") -> Result:

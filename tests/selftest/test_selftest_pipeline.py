@@ -75,3 +75,9 @@ def test_a_run_must_resume_after_its_checkpoint_and_predict_the_same(
     else:
         with pytest.raises(Wrong, match=wrong):
             pipeline.run_and_resume(context)
+
+
+@pytest.mark.slow
+@pytest.mark.extra
+def test_a_real_run_resumes_and_its_checkpoint_predicts_the_same(context: CheckContext) -> None:
+    assert "resumed after iteration 1 of 2" in pipeline.run_and_resume(context).detail

@@ -19,9 +19,10 @@ def write_track(
     skills: Mapping[str, float] = SKILLS,
     seeds: Sequence[int] = (0, 1, 2),
     dataset: str = "glyphs-lt",
+    masks: bool | None = None,
     **fields: Any,
 ) -> None:
-    """Records with evidence: of boxes alone where there are features."""
+    """Records with evidence. masks: of masks too; None for boxes alone where there are features."""
     track = {"dataset": dataset, "detector": "mask_rcnn", "backbone": "r50", "schedule": "1x", "recipe": recipe}
     if features is not None:
         track |= {"schedule": "probe", "features": features}
@@ -33,7 +34,7 @@ def write_track(
                 loss,
                 skill,
                 seed,
-                masks=features is None,
+                masks=features is None if masks is None else masks,
                 track=track,
                 **{"fingerprint": "f" * 64, **fields},
             )

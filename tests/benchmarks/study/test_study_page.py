@@ -15,7 +15,16 @@ from benchmarks.study.__main__ import main, study
 from benchmarks.study.agreements import by_chance, compare_tracks
 from benchmarks.study.load import Track, tracks
 from benchmarks.study.reported import reported
-from benchmarks.study.roles import BOX_MASK, DECOUPLED_FULL, DETECTORS, PUBLISHED, RECIPES, main_features, missing
+from benchmarks.study.roles import (
+    BOX_MASK,
+    DECOUPLED_FULL,
+    DETECTORS,
+    PUBLISHED,
+    RECIPES,
+    main_features,
+    missing,
+    sections,
+)
 from benchmarks.study.sentences import prediction, tail_sentences, verdict
 from benchmarks.study.tables import at_a_glance
 from benchmarks.study.tail import own_value
@@ -75,6 +84,20 @@ def test_pairs_are_those_whose_means_differ(found: dict[tuple[str, str | None], 
         assert pairs and all(side[better] > side[worse] for better, worse in pairs)
     signs = [np.sign([side[a] - side[b] for a, b in combinations(sorted(side), 2)]) for side in means]
     assert one.agreement.tau == pytest.approx(float((signs[0] * signs[1]).mean()))
+
+
+def test_a_classifier_whose_boxes_have_masks_stands_beside_what_has_masks(board: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    for recipe, features, masks in (("plain", FEATURES, False), ("plain", FEATURES, True), ("plain", None, True)):
+        write_track(results, recipe, features, masks=masks, fingerprint=("e" if masks else "f") * 64, schema_version=4)
+    found, left_out = tracks(results)
+    assert len(found) == 3 and not left_out
+    asked = {section.heading: [(one.first, one.second) for one in section.comparisons] for section in sections(found)}
+    boxes, masks_of_boxes = "glyphs-lt plain, decoupled (ce_0)", "glyphs-lt plain, decoupled with masks (ce_0)"
+    full = "glyphs-lt plain, full"
+    assert set(asked[DECOUPLED_FULL]) == {(boxes, full), (f"{masks_of_boxes}, mask", f"{full}, mask")}
+    assert (f"{masks_of_boxes}, box", "the same runs, mask") in asked[BOX_MASK]
+    assert not asked[DETECTORS] and not asked[RECIPES] and not tails_of(found)
 
 
 def test_a_single_run_gives_no_interval_but_a_chance(found: dict[tuple[str, str | None], Track]) -> None:
