@@ -8,12 +8,13 @@ from contextlib import nullcontext
 import pytest
 
 from lt_bench.run import distributed, heartbeat
-from lt_bench.run.heartbeat import EVERY, PATIENCE, Beats, listening
+from lt_bench.run.heartbeat import EVERY, PATIENCE, Beats
 
 
 def follow(beats: Beats, until: float, talking: dict[int, bool]) -> list[int]:
     """Look every `EVERY` seconds, from 0 on; the ranks that talk say something new each time."""
-    now, silent = 0.0, []
+    now = 0.0
+    silent: list[int] = []
     while now < until and not silent:
         now += EVERY
         beats.hear({rank: str(now if talks else 0).encode() for rank, talks in talking.items()}, now)
@@ -70,7 +71,10 @@ def test_a_store_that_does_not_answer_counts_as_silence(monkeypatch: pytest.Monk
         said.append(message)
         ended.set()
 
-    with listening(1, 2, lambda: store, lambda message: None), listening(0, 2, lambda: store, end):
+    with (
+        heartbeat.listening(1, 2, lambda: store, lambda message: None),
+        heartbeat.listening(0, 2, lambda: store, end),
+    ):
         assert not ended.wait(0.8)
         store.cut.set()
         assert ended.wait(20)
@@ -80,7 +84,12 @@ def test_a_store_that_does_not_answer_counts_as_silence(monkeypatch: pytest.Monk
 
 def test_only_several_hosts_are_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
     entered = []
-    monkeypatch.setattr(heartbeat, "listening", lambda rank, size, *_: entered.append((rank, size)) or nullcontext())
+
+    def listening(rank: int, size: int, *_: object) -> nullcontext[None]:
+        entered.append((rank, size))
+        return nullcontext()
+
+    monkeypatch.setattr(heartbeat, "listening", listening)
     for name, value in {"TORCHELASTIC_RUN_ID": "test", "WORLD_SIZE": "4", "RANK": "3"}.items():
         monkeypatch.setenv(name, value)
     for local in ("4", "2"):

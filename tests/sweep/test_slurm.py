@@ -38,7 +38,8 @@ def test_a_queue_by_tasks_of_arrays() -> None:
 def script(folder: Path) -> str:
     """What submitit gives SLURM for a sweep in `folder`."""
     given: dict[str, Any] = {"command": "true", "folder": folder / "%A", "map_count": 2}
-    return str(_make_sbatch_string(**given, **parameters(Settings(launcher="slurm"), 2)))
+    given |= parameters(Settings(launcher="slurm"), 2)
+    return str(_make_sbatch_string(**given))
 
 
 @pytest.mark.parametrize("name", ["a b", "$(touch x)", "`touch x`", "a'; touch x; '", "-x", "数据", "a;b&c|d>e"])
