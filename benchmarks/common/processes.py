@@ -39,6 +39,11 @@ def proportional_size(pid: int) -> int:
     return _kilobytes(f"/proc/{pid}/smaps_rollup", "Pss:")
 
 
+def anonymous_size(pid: int) -> int:
+    """Bytes that a process holds of its own: pages of mapped files, which can be dropped, left out."""
+    return _kilobytes(f"/proc/{pid}/smaps_rollup", "Pss_Anon:")
+
+
 def _kilobytes(path: str, key: str) -> int:
     lines = Path(path).read_text(encoding="ascii").splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith(key))
@@ -53,5 +58,5 @@ def session_memory(session: int) -> int:
     for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, StopIteration):  # it has ended
             if os.getsid(int(path.name)) == session:
-                total += _kilobytes(f"{path}/smaps_rollup", "Pss_Anon:")
+                total += anonymous_size(int(path.name))
     return total

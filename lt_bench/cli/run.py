@@ -6,19 +6,19 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lt_bench.cli.common import METRICS_HELP, PATH, verbose
 from lt_bench.cli.dry_run import show
-from lt_bench.cli.own_data import DATASETS_HELP, data_paths, own_data
+from lt_bench.cli.experiments import experiment_of, on_data, paths_of
+from lt_bench.cli.own_data import DATASETS_HELP, own_data
 from lt_bench.cli.seeds import choose_seeds, run_each
 from lt_bench.errors import UserError
 from lt_bench.utils.stopping import stoppable
 
 if TYPE_CHECKING:
-    from lt_bench.data.convert.options import Crowds
     from lt_bench.detector.finite_loss import OnNaN
     from lt_bench.evaluation.ap.average_precision import Evaluator
     from lt_bench.leaderboard.schema import ResultRecord
@@ -83,29 +83,17 @@ WORK_DIRS = Path("work_dirs")
 @click.pass_context
 def run(
     context: click.Context,
+    /,
     loss: str,
     backbone: str,
     schedule: str,
     detector: str,
-    dataset: str | None,
-    data_root: Path | None,
-    train_annotations: Path | None,
-    val_annotations: Path | None,
-    images: Path | None,
-    dataset_name: str | None,
-    groups: str | None,
-    crowds: Crowds | None,
     recipe: str,
     seed: int | None,
     seeds: str | None,
     gpus: int | None,
     images_per_device: int | None,
-    amp: bool,
-    init: str | None,
-    max_iters: int | None,
-    settings: tuple[str, ...],
     loss_set: tuple[str, ...],
-    exclude_images: Path | None,
     work_dir: Path | None,
     resume: bool,
     restart: bool,
@@ -118,6 +106,7 @@ def run(
     evaluator: Evaluator,
     metrics: str,
     leaderboards: Path | None,
+    **shared: Any,  # with `sweep`: see `experiments`
 ) -> None:
     """Train a loss, evaluate it, write its record and the local tables.
 
@@ -135,16 +124,16 @@ def run(
     seeds are shown at the end.
     """
     from lt_bench.data import dataset as datasets
-    from lt_bench.data.exclusion import read_exclusions
-    from lt_bench.evaluation.metrics import check_metrics, detections_per_image, parse_metrics
+    from lt_bench.evaluation.metrics import check_metrics, parse_metrics
     from lt_bench.run import distributed
-    from lt_bench.run.experiment import Experiment, kinds_of, parse_assignments
+    from lt_bench.run.experiment import kinds_of, parse_assignments
     from lt_bench.run.folder import RunFolder
     from lt_bench.run.log_backends import parse_log
     from lt_bench.run.pipeline import RunOptions, run_other_rank
     from lt_bench.run.pipeline import run as run_experiment
     from lt_bench.run.plan import make_plan
     from lt_bench.run.seeds import telling_why
+    from lt_bench.sweep.matrix import Cell
 
     chosen, backends = choose_seeds(seed, seeds), parse_log(log)
     if not distributed.is_rank_zero():
@@ -156,27 +145,10 @@ def run(
         check_metrics(asked, kinds_of(detector), evaluator)
         if resume and restart:
             raise UserError("--resume and --restart exclude each other", "give one of them")
-        paths = data_paths(dataset, data_root, train_annotations, val_annotations, images, dataset_name, groups, crowds)
-        experiment = Experiment(
-            loss=loss,
-            backbone=backbone,
-            schedule=schedule,
-            detector=detector,
-            dataset=paths.dataset,
-            own_data=paths.is_own,
-            recipe=recipe,
-            seed=chosen[0],
-            amp=amp,
-            init=init,
-            max_iters=max_iters,
-            hyper_parameters=parse_assignments(loss_set, "--loss-set"),
-            overrides=parse_assignments(settings, "--set"),
-            detections_per_image=detections_per_image(asked),
-        )
-        data = datasets.load(paths, experiment.has_masks)
-        if exclude_images is not None:
-            left_out = read_exclusions(exclude_images, data.train.image_ids, data.val.image_ids)
-            experiment = replace(experiment, exclude=left_out)
+        paths = paths_of(shared)
+        own = parse_assignments(loss_set, "--loss-set")
+        cell = Cell(loss, backbone, schedule, detector, recipe, chosen[0], own)
+        data, (experiment,) = on_data(shared, [experiment_of(shared, cell, paths, asked)], paths)
         folders = _folders(experiment, chosen, work_dir)
         if work_dir is not None and seeds is None:
             folders = {chosen[0]: work_dir}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from lt_bench.cli.own_data import data_paths
+from lt_bench.cli.experiments import experiment_of, on_data, paths_of
 from lt_bench.cli.run import WORK_DIRS
 from lt_bench.cli.run import run as run_command
 from lt_bench.cli.seeds import given
@@ -18,7 +17,6 @@ from lt_bench.cli.sweep_launch import SWEEPS, launch
 from lt_bench.errors import UserError
 
 if TYPE_CHECKING:
-    from lt_bench.run.experiment import Experiment
     from lt_bench.sweep.job import Job
     from lt_bench.sweep.matrix import Cell
 
@@ -124,23 +122,15 @@ def _jobs(context: click.Context, options: dict[str, Any]) -> tuple[tuple[Job, .
     Raises UserError for a mistake in any of them, so that it shows before anything is trained.
     """
     from lt_bench.data import dataset as datasets
-    from lt_bench.evaluation.metrics import check_metrics, detections_per_image, parse_metrics
-    from lt_bench.run.experiment import Experiment, kinds_of, parse_assignments
+    from lt_bench.evaluation.metrics import check_metrics, parse_metrics
+    from lt_bench.run.experiment import kinds_of
     from lt_bench.run.seeds import parse_seeds
     from lt_bench.sweep.job import Job
     from lt_bench.sweep.matrix import cells, loss_names, names, parse_grid
 
     detectors = names(options["detector"], "--detector")
     asked = parse_metrics(options["metrics"])
-    paths = data_paths(
-        *(
-            options[name]
-            for name in (
-                *("dataset", "data_root", "train_annotations", "val_annotations", "images", "dataset_name"),
-                *("groups", "crowds"),
-            )
-        )
-    )
+    paths = paths_of(options)
     found = cells(
         loss_names(options["loss"]),
         names(options["backbone"], "--backbone"),
@@ -150,41 +140,19 @@ def _jobs(context: click.Context, options: dict[str, Any]) -> tuple[tuple[Job, .
         parse_seeds(options["seeds"]),
         parse_grid(options["loss_grid"]),
     )
-    overrides = parse_assignments(options["settings"], "--set")
-
-    def experiment(cell: Cell) -> Experiment:
-        return Experiment(
-            loss=cell.loss,
-            backbone=cell.backbone,
-            schedule=cell.schedule,
-            detector=cell.detector,
-            dataset=paths.dataset,
-            own_data=paths.is_own,
-            recipe=cell.recipe,
-            seed=cell.seed,
-            amp=options["amp"],
-            init=options["init"],
-            max_iters=options["max_iters"],
-            hyper_parameters=cell.hyper_parameters,
-            overrides=overrides,
-            detections_per_image=detections_per_image(asked),
-        )
-
-    experiments = {cell.label(): (cell, experiment(cell)) for cell in found}
+    wanted = [experiment_of(options, cell, paths, asked) for cell in found]
     for detector in detectors:
         check_metrics(asked, kinds_of(detector), options["evaluator"])
-    data = datasets.load(paths, any(one.has_masks for _, one in experiments.values()))
-    excluded = _excluded(options["exclude_images"], data)
-    datasets.verify(data, excluded, any(one.has_masks for _, one in experiments.values()))
+    data, experiments = on_data(options, wanted, paths)
+    datasets.verify(data, experiments[0].exclude, any(one.has_masks for one in experiments))
     common = given(context, *(str(o.name) for o in context.command.params if o.name not in _passed_on()), "dataset")
     jobs: dict[str, Job] = {}
     kinds = {}
-    for label, (cell, one) in experiments.items():
-        one = replace(one, exclude=excluded)
+    for cell, one in zip(found, experiments, strict=True):
         folder = (WORK_DIRS / one.folder_name()).resolve()
         words = ("run", *common, *_own_words(cell, paths.dataset, folder, options))
         name = one.digest()[:12]
-        jobs[name] = Job(name=name, label=label, folder=folder, words=words, metrics=asked)
+        jobs[name] = Job(name=name, label=cell.label(), folder=folder, words=words, metrics=asked)
         kinds[name] = (cell.detector, cell.backbone)
     return tuple(jobs.values()), kinds, len(data.val.image_ids)
 
@@ -202,12 +170,6 @@ def _own_words(cell: Cell, dataset: str, folder: Path, options: dict[str, Any]) 
 
 def _passed_on() -> set[str]:
     return {str(option.name) for option in run_command.params} - NOT_PASSED_ON
-
-
-def _excluded(file: Path | None, data: Any) -> tuple[Any, ...]:
-    from lt_bench.data.exclusion import read_exclusions
-
-    return () if file is None else read_exclusions(file, data.train.image_ids, data.val.image_ids)
 
 
 def _gpus(options: dict[str, Any]) -> int:

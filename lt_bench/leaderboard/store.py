@@ -22,7 +22,7 @@ from lt_bench.leaderboard.files import files_of, is_plain
 from lt_bench.leaderboard.not_known import ELSEWHERE
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.seal import seal
-from lt_bench.utils.files import write_atomic, write_together
+from lt_bench.utils.files import remove_unfinished, write_atomic, write_together
 from lt_bench.utils.locks import locked
 
 LOCK = ".lock"  # in a folder of results
@@ -84,6 +84,9 @@ def changing(results: Path) -> Iterator[None]:
     The lock is a file in it, which stays. Not to be entered twice. Raises OSError where no lock can be had.
     """
     with locked(results / LOCK):
+        for folder in {temporary.parent for temporary in results.rglob(".*.part")}:
+            remove_unfinished(folder, ["*"])
+        remove_unfinished(results.parent, ["*.md"])
         yield
 
 

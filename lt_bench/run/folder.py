@@ -20,7 +20,7 @@ from lt_bench.evaluation.evidence.layout import EVIDENCE_FILE
 from lt_bench.evaluation.inputs.predictions import PREDICTIONS_FILE
 from lt_bench.run.manifest import Note, RunManifest, TrainingSummary
 from lt_bench.utils import checkpoint_files, stopping
-from lt_bench.utils.files import sha256_of, write_atomic
+from lt_bench.utils.files import remove_unfinished, sha256_of, write_atomic
 from lt_bench.utils.locks import locked
 
 logger = logging.getLogger(__name__)
@@ -126,6 +126,9 @@ class RunFolder:
                 raise UserError(
                     f"{self.path} can't be the folder of a run: {error.strerror}", "choose another --work-dir"
                 ) from error
+            own = (self.config, self.manifest, self.summary, self.predictions, self.annotations, self.evidence)
+            names = [file.name for file in (*own, self.per_class, self.result, self.checkpoint_pointer)]
+            remove_unfinished(self.path, [*names, checkpoint_files.LIST])
             yield
 
     def _move_aside(self) -> None:

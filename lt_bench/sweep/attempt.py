@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from lt_bench.run.folder import RunFolder
-from lt_bench.utils.files import write_atomic
+from lt_bench.utils.files import remove_unfinished, write_atomic
 from lt_bench.utils.locks import is_held, locked
 
 LOG = "sweep.log"
@@ -67,6 +67,7 @@ def claim(folder: Path) -> Iterator[None]:
                 time.sleep(0.1)  # perhaps somebody only looks whether it is held
         if is_held(RunFolder(folder).lock):
             raise TimeoutError("a run that no sweep has started")
+        remove_unfinished(folder, [_ATTEMPT])
         yield
 
 

@@ -19,6 +19,9 @@ _MACHINE = re.compile(
 )
 _WORDS_OF_A_KILL = re.compile(r"exit code -(?:9|7)\b|exitcode *: -(?:9|7)\b|SIGKILL|SIGBUS|killed by signal: Killed")
 
+_SIGNALS = ("SIGKILL", "SIGTERM", "SIGHUP", "SIGBUS", "SIGUSR1", "SIGINT")  # the last two before a run listens to them
+_KILLED = (*(-signal.Signals[name] for name in _SIGNALS), 137, 143)
+
 
 def kind_of(code: int, said: str) -> Kind:
     """code: exit code of the run's process, a negative one is a signal's number. said: its reason, and the end of its
@@ -28,7 +31,7 @@ def kind_of(code: int, said: str) -> Kind:
     """
     if code == 2:
         return "mistake"
-    if code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGBUS, 137, 143):
+    if code in _KILLED:
         return "killed"
     if _NUMBERS.search(said):
         return "error"

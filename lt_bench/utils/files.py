@@ -13,6 +13,8 @@ from pathlib import Path
 
 from lt_bench.errors import UserError
 
+_SUFFIX = ".part"
+
 
 def write_atomic(path: Path, chunks: Iterable[bytes]) -> str:
     """Write `chunks` to `path` and return their SHA-256 (hex).
@@ -42,12 +44,24 @@ def write_together(files: Mapping[Path, bytes]) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def remove_unfinished(folder: Path, names: Iterable[str]) -> None:
+    """Remove the temporary files of processes that were killed in `write_atomic`. names: of the files that they wrote,
+    at most 40 letters of each, or patterns.
+
+    For whoever holds a lock that keeps others from writing these files.
+    """
+    for name in names:
+        for temporary in folder.glob(f".{name}.*{_SUFFIX}"):
+            with suppress(OSError):  # it does no harm
+                temporary.unlink()
+
+
 def _complete(path: Path, chunks: Iterable[bytes]) -> tuple[Path, str]:
     """A temporary file beside `path` with all of the bytes, on disk, and their SHA-256. None is left when it raises."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _refuse_irregular(path)
     digest = hashlib.sha256()
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=_SUFFIX, dir=path.parent)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as stream:

@@ -62,3 +62,15 @@ def test_a_killed_generation_leaves_whole_pages_and_is_made_up_for(tmp_path: Pat
     before = (board / "made.md").read_bytes()
     regenerate(board)
     assert (board / "made.md").read_bytes() == before
+
+
+def test_temporary_files_of_killed_processes_are_gone_with_the_next_record(tmp_path: Path, make_record: Any) -> None:
+    board = tmp_path / "board"
+    left = [board / ".made.md.abc.part", board / "results" / "made" / "a" / ".x_seed0.json.abc.part"]
+    other = board / ".thesis.part"
+    for path in (*left, other):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    write(make_record(), tmp_path / "one.json")
+    publish([tmp_path / "one.json"], board)
+    assert [path.exists() for path in (*left, other)] == [False, False, True]

@@ -25,6 +25,15 @@ def test_a_second_process_is_refused(tmp_path: Path) -> None:
         pass
 
 
+def test_temporary_files_of_a_killed_run_are_gone_when_it_goes_on(tmp_path: Path) -> None:
+    for name in (".result.json.abc.part", ".checkpoints.json.abc.part", ".mine.part"):
+        (tmp_path / name).touch()
+    folder = RunFolder(tmp_path)
+    (tmp_path / f".{folder.evidence.name}.abc.part").touch()
+    with folder.claimed(restart=False):
+        assert sorted(path.name for path in tmp_path.glob(".*part")) == [".mine.part"]
+
+
 def test_restart_moves_a_run_aside_and_nothing_else(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "work")
     folder.path.mkdir()

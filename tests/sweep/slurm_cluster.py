@@ -15,12 +15,13 @@ import time
 from pathlib import Path
 
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
+REQUEUE_WAIT = 30  # seconds before a requeued job may start: as long as the credentials of its steps hold; else 120
 CONFIG = """\
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
 SlurmUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket
+AuthInfo=socket={folder}/munge.socket,cred_expire={requeue_wait}
 SlurmctldPort=16817
 SlurmdPort=16818
 StateSaveLocation={folder}/state
@@ -63,7 +64,8 @@ def start(folder: Path) -> None:
     folder.chmod(0o755)
     config = folder / "slurm.conf"
     cpus = len(os.sched_getaffinity(0))
-    config.write_text(CONFIG.format(host=platform.node(), folder=folder, cpus=cpus), encoding="utf-8")
+    text = CONFIG.format(host=platform.node(), folder=folder, cpus=cpus, requeue_wait=REQUEUE_WAIT)
+    config.write_text(text, encoding="utf-8")
     of_munge = folder / "munge"
     of_munge.mkdir(exist_ok=True)
     key = of_munge / "key"

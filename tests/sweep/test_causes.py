@@ -14,6 +14,7 @@ from lt_bench.sweep.causes import MENDED_BY_RETRY, kind_of
         (-9, "", "killed"),
         (137, "", "killed"),
         (-15, "", "killed"),
+        (-10, "", "killed"),  # SLURM's warning, before the run listens to it
         (1, "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB", "memory"),
         (1, "RuntimeError: DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes", "memory"),
         (1, "training on 2 devices failed (exit code -9)", "killed"),

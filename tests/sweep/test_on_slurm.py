@@ -128,14 +128,13 @@ def test_a_warned_job_saves_and_is_requeued(tmp_path: Path) -> None:
 
 
 def test_a_job_goes_on_after_its_time_limit(tmp_path: Path) -> None:
-    # The warning comes at most 45 s after the start, in which fewer steps fit, and up to a minute earlier. SLURM waits
-    # two minutes before it starts a requeued job.
-    limits = {"time": 2, "signal_delay_s": 75, "cpus_per_task": 1}
-    sweep = made_sweep(tmp_path, "--steps=1000", launcher="slurm", slurm=limits)
+    # SLURM looks once a minute, so the warning comes 15 to 75 s after the start: fewer steps fit into that.
+    limits = {"time": 2, "signal_delay_s": 45, "cpus_per_task": 1}
+    sweep = made_sweep(tmp_path, "--steps=1600", launcher="slurm", slurm=limits)
     submit(sweep, sweep.jobs, PROGRAM)
     wait_until(lambda: are(sweep, "done"), 1200)
     assert len(lines(sweep.jobs[0].folder / "starts")) > 1
-    assert lines(sweep.jobs[0].folder / "steps") == [str(step) for step in range(1000)]
+    assert lines(sweep.jobs[0].folder / "steps") == [str(step) for step in range(1600)]
 
 
 def test_a_drained_node_and_a_controller_that_is_started_anew(tmp_path: Path, cluster: Path) -> None:

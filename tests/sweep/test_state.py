@@ -52,6 +52,13 @@ def test_each_state(tmp_path: Path) -> None:
     assert status_of(job, {}).state == "failed"
 
 
+def test_a_note_that_was_being_written_when_its_process_was_killed_is_removed(tmp_path: Path) -> None:
+    for name in (".attempt.json.abc.part", ".submitted.json.abc.part"):
+        (tmp_path / name).touch()
+    with claim(tmp_path):  # only who has it writes the first
+        assert [path.name for path in tmp_path.glob("*.part")] == [".submitted.json.abc.part"]
+
+
 def test_damaged_notes_are_as_good_as_none(tmp_path: Path) -> None:
     (job,) = made_sweep(tmp_path, "").jobs
     job.folder.mkdir()

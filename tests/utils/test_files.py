@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import signal
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from lt_bench.utils.files import (
     refuse_clashes,
     refuse_unwritable,
     refuse_unwritable_folder,
+    remove_unfinished,
     sha256_of,
     write_atomic,
     write_together,
@@ -27,6 +29,23 @@ def test_what_is_written_is_there_with_its_digest(tmp_path: Path) -> None:
     digest = write_atomic(path, [b"one ", b"two"])
     assert path.read_bytes() == b"one two"
     assert digest == sha256_of(path) == hashlib.sha256(b"one two").hexdigest()
+
+
+def test_what_a_killed_process_left_of_a_file_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    def killed_before_its_end() -> Iterator[bytes]:
+        yield b"some"
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    for name in ("result.json", "other.json"):
+        child = os.fork()
+        if child == 0:
+            write_atomic(tmp_path / name, killed_before_its_end())
+        os.waitpid(child, 0)
+    (tmp_path / ".mine.part").touch()
+    (left,) = tmp_path.glob(".other.json.*")
+    assert len(list(tmp_path.iterdir())) == 3
+    remove_unfinished(tmp_path, ["result.json", "not there"])
+    assert sorted(tmp_path.iterdir()) == [tmp_path / ".mine.part", left]
 
 
 def test_readers_see_the_old_content_until_the_new_is_whole(tmp_path: Path) -> None:
