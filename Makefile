@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: run probe test check archive test-quick test-extra test-hosts test-slurm test-sweep test-long fuzz chaos test-install \
+.PHONY: run probe test check archive test-quick test-extra test-hosts test-slurm test-sweep test-long fuzz chaos soak test-install \
 	calibrate study study-runs gpu lint types types-tests format venv
 
 # Sets everything up and runs the benchmark once: on LVIS if it is there, else on the embedded data set.
@@ -43,17 +43,21 @@ test-hosts: venv
 	$(VENV) -m pytest -m hosts tests/run
 
 # Sweeps on a real SLURM of one node, which is set up for it: as root, with Debian's packages slurmctld, slurmd, slurm-client
-# and munge, which are installed where apt-get is. Ten minutes, most of them waiting.
+# and munge, which are installed where apt-get is. Six minutes, most of them waiting; without the time limit, which CI
+# leaves out, three: make test-slurm SLURM_TESTS="not time_limit".
+SLURM_TESTS := on_slurm
 test-slurm: venv
 	@if [ "$$(id -u)" != 0 ] || ! { command -v slurmctld || command -v apt-get; } >/dev/null; then \
 		echo "test-slurm: left out, since a SLURM of one's own needs root, and slurmctld or apt-get"; exit 0; fi; \
 	command -v slurmctld >/dev/null || apt-get install -y --no-install-recommends slurmctld slurmd slurm-client munge \
 		>/dev/null || { echo "test-slurm: left out, since apt-get can't install SLURM"; exit 0; }; \
-	LT_BENCH_TEST_SLURM=1 $(VENV) -m pytest tests/sweep/test_on_slurm.py
+	LT_BENCH_TEST_SLURM=1 $(VENV) -m pytest tests/sweep/test_on_slurm.py -k "$(SLURM_TESTS)"
 
-# A sweep of real runs that is killed twice, against one that nobody disturbed. Several minutes of two cores.
+# A sweep of real runs, of all losses with two seeds each, that is killed twice, against one that nobody disturbed. A
+# quarter of an hour of two cores; with SWEEP_LOSSES=ce,seesaw five minutes.
+SWEEP_LOSSES := all
 test-sweep: venv
-	LT_BENCH_TEST_SWEEP=1 $(VENV) -m pytest tests/cli/test_cli_sweep.py
+	LT_BENCH_TEST_SWEEP=$(SWEEP_LOSSES) $(VENV) -m pytest tests/cli/test_cli_sweep.py
 
 # Whether the committed pages are what the records give, and whether the records say what their evidence says.
 check: venv
@@ -85,6 +89,11 @@ fuzz: venv
 # Trainings that are killed at random moments, started again, and compared with undisturbed ones. Half an hour of two cores.
 chaos: venv
 	$(VENV) -m benchmarks.chaos
+
+# Sweeps whose processes are killed at random for MINUTES, and what is left behind at the end.
+MINUTES := 60
+soak: venv
+	$(VENV) -m benchmarks.soak --minutes $(MINUTES)
 
 # pip install into a new environment with torch and torchvision, without the lock (5.5 GB), and its operators' tests:
 # torchvision's, then those compiled from mmcv's files, then both compared.
