@@ -34,7 +34,7 @@ def processes() -> Iterator[list[subprocess.Popen[str]]]:
 def test_processes_are_found_by_what_they_inherit(processes: list[subprocess.Popen[str]]) -> None:
     """Roles by the words of their commands; the forked child of a run is one of its loader workers."""
     ends = {"sweep": ("lt_bench", "sweep"), "run": ("lt_bench", "run"), "worker": ("submitit.core._submit",)}
-    expected = {}
+    expected: dict[int, str] = {}
     for role, words in ends.items():
         process = subprocess.Popen(
             (sys.executable, "-c", FORKS, *words),
