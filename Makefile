@@ -53,8 +53,8 @@ test-slurm: venv
 		>/dev/null || { echo "test-slurm: left out, since apt-get can't install SLURM"; exit 0; }; \
 	LT_BENCH_TEST_SLURM=1 $(VENV) -m pytest tests/sweep/test_on_slurm.py -k "$(SLURM_TESTS)"
 
-# A sweep of real runs, of all losses with two seeds each, that is killed twice, against one that nobody disturbed. A
-# quarter of an hour of two cores; with SWEEP_LOSSES=ce,seesaw five minutes.
+# A sweep of real runs, of all losses with two seeds each, that is killed twice, against one that nobody disturbed. Ten
+# minutes of two cores; with SWEEP_LOSSES=ce,seesaw five minutes.
 SWEEP_LOSSES := all
 test-sweep: venv
 	LT_BENCH_TEST_SWEEP=$(SWEEP_LOSSES) $(VENV) -m pytest tests/cli/test_cli_sweep.py
