@@ -22,8 +22,8 @@ from lt_bench.detector.early_exit_nms import early_exit_nms, has_early_exit
 class LongTailBBoxHead(Shared2FCBBoxHead):
     """Shared2FCBBoxHead that calls its loss for every batch, also for one without RoIs.
 
-    mmdet skips the loss when a rank has no RoI; a loss that sums its state over all ranks would then wait for
-    that rank for ever.
+    mmdet skips the loss when a rank has no RoI, and the further stages of a cascade. A loss that sums its state over
+    all ranks would then wait for that rank for ever, and so would the ranks for the gradients of those stages.
 
     Detections are mmdet's, found without decoding and comparing boxes that can't be among them.
 
@@ -61,6 +61,15 @@ class LongTailBBoxHead(Shared2FCBBoxHead):
         losses.update(self.loss_cls(cls_score, labels, reduction_override=reduction_override))
         losses.update(self.loss_cls.get_accuracy(cls_score, labels))
         return losses
+
+    def refine_bboxes(
+        self, sampling_results: Any, bbox_results: dict[str, Any], batch_img_metas: list[dict[str, Any]]
+    ) -> list[InstanceData]:
+        """As in mmdet: the boxes that the next stage of a cascade gets, [n, 4] per image; none of none."""
+        results: list[InstanceData] | None = super().refine_bboxes(sampling_results, bbox_results, batch_img_metas)
+        if results is None:  # which ends the cascade
+            return [InstanceData(bboxes=bbox_results["rois"][:, 1:]) for _ in batch_img_metas]
+        return results
 
     def _predict_by_feat_single(
         self,

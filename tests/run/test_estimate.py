@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from experiments import resolved
 from mmengine.config import Config
+from pycocotools import mask as mask_api
 
+from lt_bench.evaluation.inputs.predictions import write_predictions
 from lt_bench.run import estimate
 from lt_bench.run.batch_split import fit_to_devices
 
@@ -57,3 +60,23 @@ def test_the_files_of_a_run_are_as_large_as_it_was_said(small: Path) -> None:
     assert found.checkpoint < written < found.checkpoint + 2**20
     assert found.kept == 3
     assert 0 < (work / "predictions.json").stat().st_size < found.predictions
+
+
+@pytest.mark.parametrize("detector", ["mask_rcnn", "faster_rcnn"])
+def test_predictions_of_lvis_are_about_as_large_as_it_was_said(tmp_path: Path, detector: str) -> None:
+    """Of an image of 640 x 480 pixels whose objects, ellipses, are 70 pixels wide. The parts take as much again."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:480, :640]
+    detections = []
+    for centre, label in zip(rng.uniform(60, 400, (300, 2)), rng.integers(1, 1204, 300), strict=True):
+        box, score = (rng.random(5).astype(np.float32) * 500).astype(float).tolist()[:4], float(rng.random())
+        detection = {"image_id": 397133, "category_id": int(label), "bbox": box, "score": score}
+        if detector == "mask_rcnn":
+            inside = ((rows - centre[0]) / 50) ** 2 + ((columns - centre[1]) / 35) ** 2 < 1
+            detection["segmentation"] = mask_api.encode(np.asfortranarray(inside.astype(np.uint8)))
+        detections.append(detection)
+    write_predictions(tmp_path / "predictions.json", detections)
+    cfg, _ = resolved(tmp_path, detector=detector)
+    assert cfg.model.test_cfg.rcnn.max_per_img == len(detections)
+    found = estimate.disk(cfg, images=1).predictions
+    assert 0.6 < 2 * (tmp_path / "predictions.json").stat().st_size / found < 1

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,8 +19,13 @@ ADDRESSES = ("10.77.0.1", "10.77.0.2")
 FIRST = 29511  # port
 
 
-def ip(*words: str) -> None:
-    subprocess.run(("ip", *words), check=True, capture_output=True)
+def ip(*words: str) -> str:
+    return subprocess.run(("ip", *words), check=True, capture_output=True, text=True).stdout
+
+
+def processes(names: tuple[str, str]) -> list[int]:
+    """Those that run on either host."""
+    return [int(pid) for name in names for pid in ip("netns", "pids", name).split()]
 
 
 @pytest.fixture
@@ -38,6 +45,9 @@ def hosts() -> Iterator[tuple[str, str]]:
             ip("-n", name, "link", "set", name, "up")
         yield names
     finally:
+        for pid in processes(names):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         for name in names:
             ip("netns", "del", name)
 
@@ -75,5 +85,8 @@ def test_a_link_that_goes_down_ends_both_hosts_within_a_minute(tmp_path: Path, h
     for agent in agents:
         agent.kill()  # torchrun may wait for the store that is gone
         agent.wait()
+    while processes(hosts):  # the ranks, which end by themselves
+        assert time.monotonic() < down + 60
+        time.sleep(0.1)
     assert "rank 1 of 2 not heard of" in logs[0].read_text(encoding="utf-8")
     assert "rank 0 of 2 not heard of" in logs[1].read_text(encoding="utf-8")

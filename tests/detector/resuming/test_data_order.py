@@ -107,9 +107,10 @@ def test_workers_change_nothing() -> None:
 def test_a_signal_to_all_processes_leaves_the_workers_alone() -> None:
     """As `timeout`, a terminal or a scheduler sends it: who trains needs the batches that are on their way."""
     loader = DataLoader(IMAGES, 4, num_workers=1, collate_fn=pseudo_collate, worker_init_fn=QuietWorker(None))
+    others = set(multiprocessing.active_children())  # of other tests
     batches = iter(loader)
     first = next(batches)
-    (worker,) = multiprocessing.active_children()
+    (worker,) = set(multiprocessing.active_children()) - others
     assert worker.pid is not None
     for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
         os.kill(worker.pid, number)
@@ -119,9 +120,10 @@ def test_a_signal_to_all_processes_leaves_the_workers_alone() -> None:
 def test_a_worker_ends_when_it_is_asked_again() -> None:
     """As multiprocessing asks it when the process that trains leaves: it then waits for the worker."""
     loader = DataLoader(IMAGES, 4, num_workers=1, persistent_workers=True, worker_init_fn=QuietWorker(None))
+    others = set(multiprocessing.active_children())  # of other tests
     batches = iter(loader)
     next(batches)
-    (worker,) = multiprocessing.active_children()
+    (worker,) = set(multiprocessing.active_children()) - others
     worker.terminate()
     worker.join(0.5)
     assert worker.is_alive()
