@@ -7,7 +7,7 @@ come from the JSON, never from a constant.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -143,6 +143,13 @@ class LVISFile:
         names: list[dict[str, str]] = json.loads(self.columns["names"].tobytes())
         return names
 
+    def refuse_lacks(self, fields: Collection[str]) -> None:
+        """Raises UserError that names all of `fields`, keys of `lacks`, if there are any."""
+        lacking = [self.lacks[field] for field in fields]
+        if lacking:
+            words = (f"{first}, and {count - 1:,} more" if count > 1 else first for count, first in lacking)
+            raise malformed(self.path, *words)
+
     def rows_of(self, image: int) -> NDArray[np.int32]:
         """The positions of an image's annotations among all, in the file's order. image: the image's position."""
         first = self.columns["first"]
@@ -167,9 +174,8 @@ def load(
     the concern of lt_bench.data.verify.
     """
     file = read(path, cache, rehash)
-    for lacking, (_, first) in file.lacks.items():
-        if (complete or lacking not in FOR_TRAINING) and (masks or lacking != SEGMENTATION):
-            raise malformed(file.path, first)
+    not_asked = {*(() if complete else FOR_TRAINING), *(() if masks else (SEGMENTATION,))}
+    file.refuse_lacks([field for field in file.lacks if field not in not_asked])
     return file
 
 

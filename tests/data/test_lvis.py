@@ -125,6 +125,41 @@ def test_a_file_of_another_form_is_refused_by_name(
     assert caught.value.remedy
 
 
+def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
+    data = copy.deepcopy(V1)
+    for section, index, name, value in (
+        ("categories", 0, "id", "2"),
+        ("images", 1, "width", None),
+        ("images", 1, "height", "40"),
+        ("images", 2, "neg_category_ids", ["9"]),
+        ("annotations", 0, "image_id", "7"),
+        ("annotations", 0, "bbox", [1, 2, "3", 4]),
+        ("annotations", 1, "area", "5"),
+    ):
+        change(section, index, name, value)(data)
+    data["annotations"] += [{**data["annotations"][2], "category_id": None} for _ in range(9)]
+    with pytest.raises(UserError) as caught:
+        lvis.load(write(tmp_path / "spoilt.json", data))
+    for said in (
+        *("categories[0]: 'id' is str", "images[1]: 'width' is null", "images[1]: 'height' is str"),
+        *("images[2]: neg_category_ids holds", "annotations[0]: 'image_id' is str", "annotations[0]: bbox is"),
+        *("annotations[1]: 'area' is str", "annotations[3]: 'category_id' is null"),
+    ):
+        assert said in caught.value.message, said
+    assert caught.value.message.count("'category_id'") == 3  # of nine, and how many more there are
+    assert ", and 6 more" in caught.value.message
+
+
+def test_all_that_is_lacking_is_said_at_once(tmp_path: Path) -> None:
+    data = copy.deepcopy(V1)
+    for section, index, name in (("categories", 2, "name"), ("images", 1, "coco_url"), ("annotations", 0, "area")):
+        drop(section, index, name)(data)
+    with pytest.raises(UserError) as caught:
+        lvis.load(write(tmp_path / "spoilt.json", data))
+    for said in ("categories[2] has no 'name'", "images[1] has neither", "annotations[0] has no 'area'"):
+        assert said in caught.value.message
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -16,16 +16,15 @@ from lt_bench.data.annotation_index.entries import (
     LISTS,
     NAMES,
     NUMBER,
-    Fields,
     identity,
     malformed,
     type_name,
     unreadable,
-    wrong,
 )
+from lt_bench.data.annotation_index.faults import Faults
 from lt_bench.data.annotation_index.gathered import Annotations, Images, columns
 from lt_bench.data.annotation_index.index import Index
-from lt_bench.data.annotation_index.whole import is_exhaustive, sorted_categories
+from lt_bench.data.annotation_index.whole import category_faults, is_exhaustive
 from lt_bench.data.json_stream import JSONStream, Piece
 from lt_bench.errors import UserError
 
@@ -61,7 +60,7 @@ class _Builder:
         self.path = path
         self.sections = {"categories": self._category, "images": self._image, "annotations": self._annotation}
         self.found: set[str] = set()
-        self.lacks: dict[str, tuple[int, str]] = {}
+        self.faults = Faults()
         self.exhaustive: Any = None
 
     def build(self, content: HashedStream) -> Index:
@@ -74,7 +73,9 @@ class _Builder:
                 self.exhaustive = other if key == EXHAUSTIVE else self.exhaustive
                 continue
             if stream.peek() != "[":
-                raise self._malformed(f"{key!r} is {type_name(stream.value().value)}, expected a list")
+                self._begin(key)
+                self.faults.add(key, f"{key!r} is {type_name(stream.value().value)}, expected a list")
+                continue
             self._begin(key)
             take = self.sections[key]
             for index, piece in enumerate(stream.elements()):
@@ -85,7 +86,7 @@ class _Builder:
     def _begin(self, key: str) -> None:
         """Of a key that occurs twice the last one counts, as in every JSON reader."""
         self.found.add(key)
-        self.lacks = {field: lack for field, lack in self.lacks.items() if not field.startswith(f"{key}.")}
+        self.faults.forget(key)
         if key == "categories":
             self.categories: list[dict[str, Any]] = []
         elif key == "images":
@@ -94,42 +95,50 @@ class _Builder:
             self.annotations = Annotations()
 
     def _category(self, index: int, piece: Piece) -> None:
-        category = self._entry("categories", index, piece.value, entries.CATEGORY, entries.OF_CATEGORY)
-        self._note_wrong("categories", index, category, COUNTED)
+        category = piece.value
+        if not self.faults.is_sound("categories", index, category, entries.CATEGORY, entries.OF_CATEGORY):
+            return
+        self.faults.note_lacks("categories", index, category, COUNTED)
         for name in ("image_count", "instance_count"):
             count = category.get(name)
             if type(count) is int and count < 0:
                 words = f"category {category['id']} ({category.get('name')!r}) has a negative count: {name} is {count}"
-                self._lack(f"categories.{name}", f"categories[{index}]: {words}")
+                self.faults.lack(f"categories.{name}", f"categories[{index}]: {words}")
         self.categories.append(category)
 
     def _image(self, index: int, piece: Piece) -> None:
-        image = self._entry("images", index, piece.value, entries.IMAGE, entries.OF_IMAGE)
+        image = piece.value
+        if not self.faults.is_sound("images", index, image, entries.IMAGE, entries.OF_IMAGE):
+            return
         for key in LISTS:
             ids = image.get(key) or ()
             if any(type(value) is not int for value in ids):
                 other = next(value for value in ids if type(value) is not int)
-                raise self._malformed(
-                    f"images[{index}]: {key} holds something else than category ids: {other!r:.40}{identity(image)}"
-                )
+                words = f"{key} holds something else than category ids: {other!r:.40}{identity(image)}"
+                self.faults.add(f"images.{key}", f"images[{index}]: {words}")
+                continue
             self._append(self.images.lists[key], ids, f"images[{index}]: {key}", image)
             self.images.lengths[key].append(len(ids))
         names = {key: image[key] for key in NAMES if image.get(key) is not None}
         if names:
-            self._note_wrong("images", index, names, dict.fromkeys(names, (str,)), "name")
+            self.faults.note_lacks("images", index, names, dict.fromkeys(names, (str,)), "name")
         else:
-            self._lack("images.name", f"images[{index}] has neither 'coco_url' (v1) nor 'file_name' (v0.5)")
+            self.faults.lack("images.name", f"images[{index}] has neither 'coco_url' (v1) nor 'file_name' (v0.5)")
         self.images.names.append({key: name for key, name in names.items() if type(name) is str})
         numbers = image["id"], image["width"], image["height"], piece.start, piece.end
         self._append(self.images.numbers, numbers, f"images[{index}]: id, width or height", image)
 
     def _annotation(self, index: int, piece: Piece) -> None:
-        annotation = self._entry("annotations", index, piece.value, entries.ANNOTATION, entries.OF_ANNOTATION)
-        box, area, where = annotation["bbox"], annotation.get("area"), f"annotations[{index}]"
-        if len(box) != 4 or any(type(value) not in NUMBER for value in box):
-            raise self._malformed(
-                f"{where}: bbox is {box!r:.60}, expected four numbers x, y, w, h{identity(annotation)}"
-            )
+        annotation, where = piece.value, f"annotations[{index}]"
+        sound = self.faults.is_sound("annotations", index, annotation, entries.ANNOTATION, entries.OF_ANNOTATION)
+        box = annotation.get("bbox") if type(annotation) is dict else None
+        if type(box) is list and (len(box) != 4 or any(type(value) not in NUMBER for value in box)):
+            words = f"bbox is {box!r:.60}, expected four numbers x, y, w, h{identity(annotation)}"
+            self.faults.add("annotations.bbox", f"{where}: {words}")
+            return
+        if not sound:
+            return
+        box, area = annotation["bbox"], annotation.get("area")
         kept = self.annotations
         numbers = annotation["id"], annotation["image_id"], annotation["category_id"], piece.start, piece.end
         self._append(kept.numbers, numbers, f"{where}: id, image_id or category_id", annotation)
@@ -137,56 +146,40 @@ class _Builder:
         kept.flags.extend((bool(annotation.get("ignore")), bool(annotation.get("iscrowd"))))
         kept.segmentations.add(annotation.get("segmentation"))
 
-    def _lack(self, field: str, words: str) -> None:
-        count, first = self.lacks.get(field, (0, words))
-        self.lacks[field] = count + 1, first
-
-    def _note_wrong(
-        self, section: str, index: int, entry: Mapping[str, Any], fields: Fields, name: str | None = None
-    ) -> None:
-        """Note what of `fields` an entry lacks, or has of another type. name: of the lack, if not the field's."""
-        for field, types in fields.items():
-            if type(entry.get(field)) not in types:
-                self._lack(f"{section}.{name or field}", f"{section}[{index}]{wrong(entry, field, types)}")
-
     def _append(self, column: array[Any], numbers: Collection[Any], where: str, entry: Mapping[str, Any]) -> None:
         try:
             column.extend(numbers)
-        except OverflowError as error:
+        except OverflowError:
             largest = max(numbers, key=abs)
-            raise self._malformed(f"{where} is a number that is too large: {largest!r:.40}{identity(entry)}") from error
-
-    def _entry(self, section: str, index: int, entry: Any, fields: Fields, others: Fields) -> dict[str, Any]:
-        """`entry`, an object with `fields` of the given types, and `others` of theirs where it has them."""
-        if type(entry) is not dict:
-            raise self._malformed(f"{section}[{index}] is {type_name(entry)}, expected an object")
-        for field, types in fields.items():
-            if type(entry.get(field)) not in types:
-                raise self._malformed(f"{section}[{index}]{wrong(entry, field, types)}")
-        for field, types in others.items():
-            if type(value := entry.get(field)) not in types:
-                words = f"{section}[{index}]{wrong(entry, field, types)}"
-                if value is not None:
-                    raise self._malformed(words)
-                self._lack(f"{section}.{field}", words)
-        return entry
+            words = f"{where} is a number that is too large: {largest!r:.40}{identity(entry)}"
+            self.faults.add(where.partition("[")[0] + ".", words)
 
     def _finish(self, digest: str) -> Index:
+        """Raises UserError for a file with faults: what was kept of it is not whole then."""
         for key in self.sections:
             if key not in self.found:
-                raise self._malformed(f"{key!r} is missing")
+                self.faults.add(key, f"{key!r} is missing")
+        self._refuse_faults()
         if not self.categories or not self.images.numbers:
             raise self._malformed(f"{'images' if self.categories else 'categories'!r} is empty")
+        categories = sorted(self.categories, key=lambda category: int(category["id"]))
+        for where, words in category_faults(categories):
+            self.faults.add(where, words)
+        self._refuse_faults()
         exhaustive = is_exhaustive(self.path, self.exhaustive, self.images)
         if exhaustive:
-            self.lacks.pop(f"images.{LISTS[0]}", None)
+            self.faults.lacks.pop(f"images.{LISTS[0]}", None)
         facts = {
             "digest": digest,
-            "categories": sorted_categories(self.path, self.categories),
+            "categories": categories,
             "exhaustive": exhaustive,
-            "lacks": self.lacks,
+            "lacks": self.faults.lacks,
         }
         return Index(facts, columns(self.images, self.annotations))
+
+    def _refuse_faults(self) -> None:
+        if words := list(self.faults.words()):
+            raise malformed(self.path, *words)
 
     def _malformed(self, message: str) -> UserError:
         return malformed(self.path, message)

@@ -50,9 +50,11 @@ def unreadable(path: Path, error: OSError) -> UserError:
     return UserError(f"{path}: cannot be read: {error.strerror or error}", "Give the path of an LVIS JSON.")
 
 
-def malformed(path: Path, message: str) -> UserError:
+def malformed(path: Path, *messages: str) -> UserError:
+    """messages: what is wrong, all of it."""
     remedy = (
         "Expected the form of https://www.lvisdataset.org/dataset. What COCO's form lacks of it, in all entries, is "
         "derived; what only some entries lack is not."
     )
-    return UserError(f"{path}: not an LVIS annotation file: {message}", remedy)
+    listed = "".join(f"\n  {message}" for message in messages) if len(messages) > 1 else f" {messages[0]}"
+    return UserError(f"{path}: not an LVIS annotation file:{listed}", remedy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,16 @@ from lt_bench.errors import UserError
 from lt_bench.utils.frequency import FREQUENCIES
 
 
-def sorted_categories(path: Path, categories: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """By id. Raises UserError for an id that occurs twice, and for a frequency group that there is not."""
-    ordered = sorted(categories, key=lambda category: int(category["id"]))
-    for before, after in pairwise(ordered):
+def category_faults(categories: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Ids that occur twice, and frequency groups that there are not: the field, and in words. categories: by id."""
+    for before, after in pairwise(categories):
         if before["id"] == after["id"]:
             names = f"{before.get('name')!r} and {after.get('name')!r}"
-            raise malformed(path, f"category id {after['id']} occurs twice: {names}")
-    for category in ordered:
+            yield "categories.id", f"category id {after['id']} occurs twice: {names}"
+    for category in categories:
         frequency = category.get("frequency")
         if frequency is not None and frequency not in FREQUENCIES:
-            raise malformed(path, f"category {category['id']}: frequency is {frequency!r}, not r, c or f")
-    return ordered
+            yield "categories.frequency", f"category {category['id']}: frequency is {frequency!r}, not r, c or f"
 
 
 def is_exhaustive(path: Path, value: Any, images: Images) -> bool:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from lt_bench.data.annotation_index.entries import malformed
 from lt_bench.data.cache import cache_folder
 from lt_bench.data.convert.source import LISTS, Entry, Source
 from lt_bench.data.image_files import Split
@@ -39,9 +38,7 @@ def sources(paths: Mapping[Split, Path]) -> list[Source]:
 def refuse_nameless(files: Mapping[Split, LVISFile]) -> None:
     """Raises UserError for what training needs and nothing can be derived from: names of classes and of images."""
     for file in files.values():
-        for field in FOR_TRAINING:
-            if field not in DERIVED and field in file.lacks:
-                raise malformed(file.path, file.lacks[field][1])
+        file.refuse_lacks([field for field in FOR_TRAINING if field not in DERIVED and field in file.lacks])
 
 
 def sources_of(files: Mapping[Split, LVISFile]) -> list[Source]:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lt_bench.data.annotation_index.entries import malformed
 from lt_bench.data.cache import cache_folder
 from lt_bench.data.content import refused_by_evaluation, sound_masks
 from lt_bench.data.lvis import FOR_TRAINING, SEGMENTATION, LVISFile, read
@@ -110,11 +109,10 @@ def load_ground_truth(path: Path, masks: bool = True) -> GroundTruth:
     is there.
     """
     file = read(path, cache_folder(), rehash=False)
-    for field, (_, lacking) in file.lacks.items():
-        if field == SEGMENTATION and masks:
-            raise UserError(f"{path}: {lacking}, and masks are to be evaluated", f"{NO_MASKS}. {REMEDY}")
-        if field not in (*FOR_TRAINING, SEGMENTATION):
-            raise malformed(path, lacking)
+    file.refuse_lacks([field for field in file.lacks if field not in (*FOR_TRAINING, SEGMENTATION)])
+    if masks and SEGMENTATION in file.lacks:
+        lacking = file.lacks[SEGMENTATION][1]
+        raise UserError(f"{path}: {lacking}, and masks are to be evaluated", f"{NO_MASKS}. {REMEDY}")
     problems = list(islice(refused_by_evaluation(file, masks), COUNTED + 1))
     if problems:
         first, others = problems[0], len(problems) - 1
