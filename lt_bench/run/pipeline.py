@@ -87,8 +87,7 @@ def run(experiment: Experiment, dataset: Dataset, options: RunOptions) -> Result
     plan = make_plan(experiment, dataset, options.devices, options.images_per_device)
     folder = RunFolder(options.folder.resolve())
     with folder.claimed(options.restart):
-        if not options.restart:
-            refuse_another_run(folder, plan.manifest, SAME_RUN)
+        refuse_another_run(folder, plan.manifest, SAME_RUN)
         if folder.result.is_file():
             earlier = read(folder.result)
             refuse_altered(earlier, folder.result)
@@ -197,8 +196,13 @@ def complete_config(plan: Plan, folder: RunFolder, options: RunOptions) -> None:
 
 def refuse_another_run(folder: RunFolder, manifest: RunManifest, same: dict[str, str]) -> None:
     """Raises UserError when `folder` holds a run that this one must not continue, answer for or overwrite."""
-    if not folder.has_results() or not folder.manifest.is_file():
+    if not folder.has_results():
         return  # that run never got anywhere
+    if not folder.manifest.is_file():  # of another program, whose checkpoints would be taken for this run's
+        raise UserError(
+            f"{folder.path} holds results of something else: there is no {folder.manifest.name}",
+            "choose another --work-dir",
+        )
     remedy = "choose another --work-dir, or move it aside with --restart"
     try:
         earlier = folder.read_manifest()

@@ -74,7 +74,7 @@ def preview(experiment: Experiment, dataset: Dataset, options: RunOptions) -> Pr
 
     plan = make_plan(experiment, dataset, options.devices, options.images_per_device, fetch=False)
     folder = RunFolder(options.folder.resolve())
-    if not options.restart:
+    if not (options.restart and folder.manifest.is_file()):
         refuse_another_run(folder, plan.manifest, SAME_RUN)
     complete_config(plan, folder, options)
     return Preview(
