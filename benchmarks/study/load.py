@@ -20,6 +20,7 @@ from lt_bench.leaderboard.store import read_all
 from lt_bench.leaderboard.verified import verified_run
 
 BASELINE = "ce"
+MASKS = "--masks"  # of `probe`, which changes nothing of the training
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +110,7 @@ def tracks(results: Path) -> tuple[list[Track], list[str]]:
     several tables of one track (other fingerprints, say) the one with the most losses and runs is taken.
     """
     found, problems = _runs(results)
-    kept = [run for run in found if run.record.track.features is None or not run.record.overrides]
+    kept = [run for run in found if run.record.track.features is None or set(run.record.overrides) <= {MASKS}]
     if changed := len(found) - len(kept):
         problems.append(f"{changed} runs of a classifier alone in which the recipe was changed by hand")
     tables, left_out = in_tables(kept)

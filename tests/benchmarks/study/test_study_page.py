@@ -89,7 +89,9 @@ def test_pairs_are_those_whose_means_differ(found: dict[tuple[str, str | None], 
 def test_a_classifier_whose_boxes_have_masks_stands_beside_what_has_masks(board: Path, tmp_path: Path) -> None:
     results = tmp_path / "results"
     for recipe, features, masks in (("plain", FEATURES, False), ("plain", FEATURES, True), ("plain", None, True)):
-        write_track(results, recipe, features, masks=masks, fingerprint=("e" if masks else "f") * 64, schema_version=4)
+        given = ["--masks"] if masks and features is not None else []
+        fingerprint = ("e" if masks else "f") * 64
+        write_track(results, recipe, features, masks=masks, fingerprint=fingerprint, schema_version=4, overrides=given)
     found, left_out = tracks(results)
     assert len(found) == 3 and not left_out
     asked = {section.heading: [(one.first, one.second) for one in section.comparisons] for section in sections(found)}
