@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from benchmarks.study.agreements import METRICS, Comparison, compare_runs, compare_tracks
 from benchmarks.study.load import Track
 from benchmarks.study.reported import SCHEDULES, Reported, reported
+from lt_bench.evaluation.terms import BoxOrMask
 
 DECOUPLED_FULL = "Decoupled against full training"
 DETECTORS = "Features of a second detector"
@@ -76,15 +77,10 @@ def missing(tracks: Sequence[Track]) -> list[str]:
 
 def _decoupled_full(tracks: Sequence[Track]) -> Iterator[Comparison]:
     for first in _main(tracks):
+        kind: BoxOrMask = "segm" if first.has_masks_of_its_own else "bbox"
         for second in tracks:
-            if second.features is None and second.dataset == first.dataset:
-                if not first.has_masks_of_its_own:
-                    yield from _both(first, second)
-                elif "segm" in second.kinds:
-                    for metric in METRICS:
-                        names = (f"{first.name}, mask", f"{second.name}, mask")
-                        if found := compare_tracks(first, second, metric, ("segm", "segm"), names):
-                            yield found
+            if second.features is None and second.dataset == first.dataset and kind in second.kinds:
+                yield from _both(first, second, kind)
 
 
 def _detectors(tracks: Sequence[Track]) -> Iterator[Comparison]:
@@ -135,9 +131,11 @@ def _box_mask(tracks: Sequence[Track]) -> Iterator[Comparison]:
                     yield found
 
 
-def _both(first: Track, second: Track) -> Iterator[Comparison]:
+def _both(first: Track, second: Track, kind: BoxOrMask = "bbox") -> Iterator[Comparison]:
+    """In both metrics; the names say so where they are of masks."""
+    names = (f"{first.name}, mask", f"{second.name}, mask") if kind == "segm" else None
     for metric in METRICS:
-        if found := compare_tracks(first, second, metric):
+        if found := compare_tracks(first, second, metric, (kind, kind), names):
             yield found
 
 

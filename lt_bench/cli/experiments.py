@@ -14,10 +14,8 @@ if TYPE_CHECKING:
     from lt_bench.run.experiment import Experiment
     from lt_bench.sweep.matrix import Cell
 
-_OF_DATA = (
-    *("dataset", "data_root", "train_annotations", "val_annotations", "images", "dataset_name"),
-    *("groups", "crowds"),
-)
+_OWN = ("train_annotations", "val_annotations", "images", "dataset_name", "groups", "crowds")  # see `own_data`
+_OF_DATA = ("dataset", "data_root", *_OWN)  # in the order of `data_paths`
 
 
 def paths_of(options: Mapping[str, Any]) -> DataPaths:
