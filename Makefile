@@ -116,11 +116,12 @@ calibrate: venv
 	$(VENV) -m benchmarks.calibration
 	$(VENV) -m benchmarks.calibration.seeds
 
-# The runs that the study has beside those of the boards: a grid of schedules in the decoupled tracks, on stored FEATURES.
-# Hours of two cores; what is finished is not repeated.
+# The runs that the study has beside those of the boards: a grid of schedules in the decoupled tracks, and sampler and
+# classifier changed one at a time, on stored FEATURES. Hours of two cores; what is finished is not repeated.
 FEATURES ?= features/glyphs-lt
 study-runs: venv
 	$(VENV) -m benchmarks.study.runs --features $(FEATURES)
+	$(VENV) -m benchmarks.study.crossed --features $(FEATURES)
 
 # docs/study.md, from committed records alone.
 study: venv

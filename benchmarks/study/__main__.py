@@ -20,6 +20,7 @@ import click
 from benchmarks.common import CHECKOUT
 from benchmarks.common.command import SETTINGS, dump
 from benchmarks.study import STUDY
+from benchmarks.study.crossed_page import crossed
 from benchmarks.study.load import best_runs, tracks
 from benchmarks.study.over_grid import best_of, grids, unlike_board
 from benchmarks.study.page import Study, numbers, render
@@ -68,7 +69,7 @@ def study(results: Path, own: Path) -> Study:
     over = [(grid, best_of(grid, runs)) for grid in grids(own, found)]
     lacking = [*missing(found), *_grids_missing(over)]
     left_out += unlike_board(own, found)
-    return Study(found, sections(found), over, tails(found), lacking, left_out)
+    return Study(found, sections(found), over, tails(found), crossed(own, found), lacking, left_out)
 
 
 def data(made: Study) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.study import grid_tables, tables
 from benchmarks.study.agreements import Comparison
+from benchmarks.study.crossed_page import Crossed, parts_of
 from benchmarks.study.load import Track
 from benchmarks.study.over_grid import BestOf, GridOf
 from benchmarks.study.reported import SCHEDULES, reported
@@ -47,6 +48,7 @@ class Study:
     sections: Sequence[Section]
     grids: Sequence[tuple[GridOf, BestOf | None]]
     tails: Sequence[Tail]
+    crossed: Sequence[Crossed]
     missing: Sequence[str]
     left_out: Sequence[str]
 
@@ -81,6 +83,8 @@ def render(study: Study, conclusions: str) -> str:
     for grid, best in study.grids:
         parts += _grid(grid, best)
     parts += _tails(study.tails)
+    for one in study.crossed:
+        parts += parts_of(one)
     parts.append("## The orders")
     for track in study.tracks:
         parts += [f"### {track.title}", tables.of_order(track), *track.doubts().values()]
@@ -181,8 +185,8 @@ def _tails(found: Sequence[Tail]) -> list[str]:
         return []
     parts = [
         "## The tail",
-        "The recipe common differs from plain in two things at once, repeat factors and a normalised classifier; "
-        "which of them does how much can't be told from these runs. Each interval is for other seeds and other images, "
+        "The recipe common differs from plain in two things at once, repeat factors and a normalised classifier. Each "
+        "interval is for other seeds and other images, "
         "and by itself holds with 95 %. That of a value itself holds the true one somewhat less often than 95 % "
         "([calibration.md](calibration.md)).",
     ]
