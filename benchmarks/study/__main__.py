@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,10 @@ from benchmarks.common.command import SETTINGS, dump
 from benchmarks.study import STUDY
 from benchmarks.study.crossed_page import crossed
 from benchmarks.study.load import best_runs, tracks
-from benchmarks.study.over_grid import best_of, grids, unlike_board
+from benchmarks.study.over_grid import BestOf, GridOf, best_of, grids, unlike_board
 from benchmarks.study.page import Study, numbers, render
 from benchmarks.study.roles import missing, sections
+from benchmarks.study.stored_rois import fewer
 from benchmarks.study.tables import at_a_glance
 from benchmarks.study.tail import tails
 from lt_bench.errors import UserError
@@ -69,11 +70,21 @@ def study(results: Path, own: Path) -> Study:
     over = [(grid, best_of(grid, runs)) for grid in grids(own, found)]
     lacking = [*missing(found), *_grids_missing(over)]
     left_out += unlike_board(own, found)
-    return Study(found, sections(found), over, tails(found), crossed(own, found), lacking, left_out)
+    return Study(
+        tracks=found,
+        detectors=[run.record for run in best_runs(own / "detectors")],
+        sections=sections(found),
+        grids=over,
+        tails=tails(found),
+        crossed=crossed(own, found),
+        fewer=fewer(own, found),
+        missing=lacking,
+        left_out=left_out,
+    )
 
 
 def data(made: Study) -> dict[str, Any]:
-    """The numbers of the page, for other programs."""
+    """The orders held against each other, and what is missing, for other programs."""
     return {
         "agreements": [
             {
@@ -109,9 +120,15 @@ def _refuse_old(texts: Mapping[Path, str]) -> None:
         sys.exit(1)
 
 
-def _grids_missing(over: list[Any]) -> list[str]:
-    there = {(grid.track.dataset, grid.track.recipe) for grid, _ in over}
-    return [f"the grid on glyphs-lt, {one}" for one in ("common", "plain") if ("glyphs-lt", one) not in there]
+def _grids_missing(over: Sequence[tuple[GridOf, BestOf | None]]) -> list[str]:
+    found = []
+    for recipe in ("common", "plain"):
+        there = [grid for grid, _ in over if (grid.track.dataset, grid.track.recipe) == ("glyphs-lt", recipe)]
+        if not any(grid.val["AP"] for grid in there):
+            found.append(f"the grid on validation images of glyphs-lt, {recipe}")
+        if not any(grid.held_out for grid in there):
+            found.append(f"the grid on held-out images of glyphs-lt, {recipe}")
+    return found
 
 
 def _rounded(value: float | None) -> float | None:

@@ -3,8 +3,8 @@
     python -m benchmarks.study.crossed --features features/glyphs-lt
 
 The recipes plain and common differ in the sampler and in the classifier at once. With the two runs here, repeat factors
-with a linear classifier and random sampling with a normalised one, it can be told which of the two orders the losses.
-A row for each run goes to OUT/crossed; what is finished is not repeated.
+with a linear classifier and random sampling with a normalised one, it can be told what each of the two does. Records
+and evidence go to OUT/crossed; what is finished is not repeated.
 """
 
 from __future__ import annotations
@@ -19,30 +19,33 @@ import click
 
 from benchmarks.common.command import SETTINGS
 from benchmarks.study import STUDY
-from benchmarks.study.rows import Row, crossed_path, row_of, write_rows
 from benchmarks.study.runs import FOLDER, built_in, recipe_cell
 from benchmarks.study.watch import Lines
 from lt_bench.errors import RunFailedError, UserError
 from lt_bench.features.store import open_features
+from lt_bench.leaderboard.store import add
 from lt_bench.probe.plan import Planner
 from lt_bench.probe.settings import Settings
 from lt_bench.probe.workers import run_all
+from lt_bench.run.folder import RunFolder
 from lt_bench.utils.threads import usable_cores
 
 if TYPE_CHECKING:
     from lt_bench.features.store import FeatureSet
 
-RFS_LINEAR, RANDOM_NORMED = "rfs_linear", "random_normed"
-SAMPLER_OF = {RFS_LINEAR: "common", RANDOM_NORMED: "plain"}  # whose sampler; the classifier is the other's
+OTHER = {"common": "plain", "plain": "common"}
 
 
-def planner(features: FeatureSet, crossed: str) -> Planner:
-    """Of runs with the sampler of one recipe and the classifier of the other."""
-    made, other = (Planner(features, Settings(recipe)) for recipe in _recipes(crossed))
-    classifier = other.recipe.probe["classifier"]
-    says = f"classifier of the recipe {other.recipe.probe['track']['recipe']}"
-    probe = made.recipe.probe | {"classifier": classifier}
-    made.recipe = replace(made.recipe, probe=probe, overrides=[*made.recipe.overrides, says])
+def says(recipe: str) -> str:
+    """How a record says that its classifier is that of another recipe."""
+    return f"the classifier of the recipe {recipe}"
+
+
+def planner(features: FeatureSet, sampler: str) -> Planner:
+    """Of runs of the recipe `sampler` with the classifier of the other recipe."""
+    made, other = (Planner(features, Settings(recipe)) for recipe in (sampler, OTHER[sampler]))
+    probe = made.recipe.probe | {"classifier": other.recipe.probe["classifier"]}
+    made.recipe = replace(made.recipe, probe=probe, overrides=[*made.recipe.overrides, says(OTHER[sampler])])
     return made
 
 
@@ -57,31 +60,25 @@ def run_crossed(
 ) -> None:
     """work: the folder of the runs' folders. Raises RunFailedError when one failed; the others are kept."""
     failed: list[str] = []
-    rows: list[Row] = []
-    cell = recipe_cell(features, "common")
-    for crossed in SAMPLER_OF:
-        plan = planner(features, crossed)
-        runs = [plan.run(loss, {}, seed, work / crossed) for seed in seeds for loss in losses]
-        watcher = Lines({run.folder: cell for run in runs})
+    stored = 0
+    for sampler, classifier in OTHER.items():
+        plan = planner(features, sampler)
+        runs = [plan.run(loss, {}, seed, work / f"{sampler}_with_{classifier}") for seed in seeds for loss in losses]
+        watcher = Lines({run.folder: recipe_cell(features, sampler) for run in runs})
         for outcome in run_all(runs, parallel, watcher=watcher, start_method=start_method):
             if outcome.record is None:
-                failed.append(f"{outcome.run.loss} seed {outcome.run.seed}, {crossed}: {outcome.reason}")
+                failed.append(f"{outcome.run.loss} seed {outcome.run.seed}, {sampler}: {outcome.reason}")
             else:
-                rows.append(replace(row_of(outcome.record, cell, "val"), recipe=crossed))
-    path = crossed_path(out, features.manifest.name)
-    click.echo(f"{path}: {write_rows(path, rows)} rows")
+                add(RunFolder(outcome.run.folder).result, out / "crossed")
+                stored += 1
+    click.echo(f"{out / 'crossed'}: {stored} records")
     if failed:
         raise RunFailedError("\n".join([f"{len(failed)} runs", *failed]))
 
 
-def _recipes(crossed: str) -> tuple[str, str]:
-    """That of the sampler, and that of the classifier."""
-    return ("common", "plain") if SAMPLER_OF[crossed] == "common" else ("plain", "common")
-
-
 @click.command(context_settings=SETTINGS)
 @click.option("--features", required=True, type=FOLDER, help="Folder that `lt_bench features` has filled.")
-@click.option("--seeds", default=2, show_default=True, type=click.IntRange(1), help="0 and so on, of each loss.")
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="0 and so on, of each loss.")
 @click.option("--parallel", type=click.IntRange(1), help="Runs at a time. Default: one a core.")
 @click.option("--work-dir", type=FOLDER, help="Default: work_dirs/probe/FEATURES.")
 @click.option("--out", type=FOLDER, default=STUDY, help="Default: leaderboards/study.")

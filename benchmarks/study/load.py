@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.study.grid import Cell
+from lt_bench.errors import UserError
 from lt_bench.evaluation.comparison.intervals import doubts
 from lt_bench.evaluation.comparison.runs import LossRuns
 from lt_bench.evaluation.comparison.widened_metrics import cached_images
 from lt_bench.evaluation.terms import BoxOrMask
 from lt_bench.leaderboard.comparison.settings import title
+from lt_bench.leaderboard.dumped_config import read_config
+from lt_bench.leaderboard.files import beside
 from lt_bench.leaderboard.rows import OWN, Row, Run, in_tables
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.standing import loss_runs
@@ -74,6 +78,17 @@ class Track:
     def truth(self) -> str | None:
         """A digest of the images and objects that it was measured on; None without evidence."""
         return next((run.truth for row in self.rows.values() for run in row.runs if run.truth is not None), None)
+
+    def repeats_images(self) -> bool | None:
+        """Whether repeat factors show any image more than once; None where no config of a classifier alone says it."""
+        for evidence in (run.evidence for row in self.rows.values() for run in row.runs):
+            if evidence is not None:
+                with suppress(UserError, KeyError, TypeError, ValueError):
+                    config = read_config(beside(evidence).config)
+                    threshold, loss = config["probe"]["sampler"]["repeat_factor"], config["loss"]
+                    rarest = min(count for count in loss["image_count"] if count) / loss["num_images"]
+                    return threshold is not None and rarest < threshold
+        return None
 
     def seeds(self) -> str:
         """How many each loss has: "10", or "1-3"."""

@@ -44,6 +44,15 @@ class GridOf:
     again: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     chosen: Mapping[str, Cell] = field(default_factory=dict)
 
+    def held_out_taus(self) -> dict[Cell, float]:
+        """tau of each other cell's order on held-out images with that of the own cell there."""
+        return _taus(self.held_out, self.own)
+
+    def held_out_and_val(self) -> float:
+        """tau of the own cell's order on held-out images with that by AP on the validation images, NaN without it."""
+        board = {one.name: float(one.measured("AP").mean()) for one in self.track.runs()}
+        return _tau(self.held_out[self.own], board) if self.own in self.held_out else float("nan")
+
 
 @dataclass(frozen=True, eq=False)
 class BestOf:

@@ -12,8 +12,10 @@ from benchmarks.study.load import Track
 from benchmarks.study.over_grid import BestOf, GridOf
 from benchmarks.study.reported import SCHEDULES, reported
 from benchmarks.study.roles import PUBLISHED, Section
-from benchmarks.study.sentences import gaining, prediction, stability, tail_sentences
+from benchmarks.study.sentences import gaining, held_out, prediction, stability, tail_sentences
+from benchmarks.study.stored_rois import Fewer, of_fewer
 from benchmarks.study.tail import Tail
+from lt_bench.leaderboard.schema import ResultRecord
 
 MARK = (
     "<!-- Made from committed records by `make study`. Changes here are lost; what is written by hand is in "
@@ -42,13 +44,17 @@ HOW_TO_READ = """\
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """All that the page shows. left_out: records that are not in it. missing: what no record is there of."""
+    """All that the page shows. detectors: records of those behind the features that are on no board. left_out: records
+    that are not in it. missing: what no record is there of.
+    """
 
     tracks: Sequence[Track]
+    detectors: Sequence[ResultRecord]
     sections: Sequence[Section]
     grids: Sequence[tuple[GridOf, BestOf | None]]
     tails: Sequence[Tail]
     crossed: Sequence[Crossed]
+    fewer: Sequence[Fewer]
     missing: Sequence[str]
     left_out: Sequence[str]
 
@@ -73,8 +79,8 @@ def render(study: Study, conclusions: str) -> str:
         "Each row is on the boards, with its records ([../leaderboards](../leaderboards)). AP here is of boxes if "
         "nothing else is said: the classifier alone has none, but where the detector's mask head gave them.",
     ]
-    if detectors := tables.of_detectors(study.tracks):
-        parts += ["The detectors behind the features, by full runs of the same loss and seed:", detectors]
+    if detectors := tables.of_detectors(study.tracks, study.detectors):
+        parts += ["The detectors behind the features, by full runs of the same data, loss and seed:", detectors]
     if study.missing:
         parts.append(f"**Missing**, so that this page says nothing of it: {'; '.join(study.missing)}.")
     if study.left_out:
@@ -85,6 +91,13 @@ def render(study: Study, conclusions: str) -> str:
     parts += _tails(study.tails)
     for one in study.crossed:
         parts += parts_of(one)
+    for few in study.fewer:
+        parts += [
+            f"## Fewer RoIs stored: {few.track.name}",
+            f"The same detector and recipe, with {few.rois} RoIs stored of each training image. No interval counts "
+            "which RoIs are stored.",
+            of_fewer(few),
+        ]
     parts.append("## The orders")
     for track in study.tracks:
         parts += [f"### {track.title}", tables.of_order(track), *track.doubts().values()]
@@ -164,6 +177,7 @@ def _grid(grid: GridOf, best: BestOf | None) -> list[str]:
             "and frequent classes in the validation set. APr on held-out images still rests on few classes: the choice "
             "says less of the tail than of the rest.",
             grid_tables.of_cells(grid, "held_out"),
+            bullets(held_out(grid)),
         ]
     if best is None:
         return [*parts, "On held-out images not all cells were run, so no best ones were chosen."]

@@ -82,10 +82,6 @@ def table_path(folder: Path, features: str, recipe: str) -> Path:
     return folder / "grid" / f"{slug(features)}_{recipe}.csv"
 
 
-def crossed_path(folder: Path, features: str) -> Path:
-    return folder / "crossed" / f"{slug(features)}.csv"
-
-
 def write_rows(path: Path, rows: Iterable[Row]) -> int:
     """Add rows to the table at `path`, in place of those of the same runs; returns how many it has."""
     there = {row.key: row for row in (*read_rows(path), *rows)}

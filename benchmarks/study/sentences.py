@@ -82,6 +82,24 @@ def stability(grid: GridOf, metric: str) -> str:
     return f"{text}{below} of {len(taus)} cells are below that: there the schedule changes the order."
 
 
+def held_out(grid: GridOf) -> list[str]:
+    """How far the images that the choice is made on can be trusted."""
+    lines = []
+    taus = [tau for tau in grid.held_out_taus().values() if np.isfinite(tau)]
+    if taus:
+        lines.append(
+            f"tau of the other cells' orders on held-out images with that of the recipe's cell there: "
+            f"{tau_text(min(taus))} to {tau_text(max(taus))}."
+        )
+    both = grid.held_out_and_val()
+    if np.isfinite(both):
+        lines.append(
+            f"tau of the recipe's cell's order on held-out images with its order by AP on the validation images: "
+            f"{tau_text(both)}. The choice is as far from the validation images as that."
+        )
+    return lines
+
+
 def gaining(found: BestOf, metric: str = "AP") -> str:
     """Which losses another schedule helps."""
     if not found.gains:
@@ -109,17 +127,20 @@ def tail_sentences(one: Tail) -> list[str]:
     ]
     if "APr" in one.doubts:
         return [*lines, one.doubts["APr"]]
-    for name, by_metric in one.changes.items():
-        if name == "ce":
-            found = by_metric["APr"]
-            effect = "lift" if _above(found) else "lower" if _below(found) else "do not certainly change"
-            lines.append(
-                f"Repeat factors and a normalised classifier together {effect} ce's APr: {change(found)} points; "
-                f"its APf changes by {change(by_metric['APf'])}."
-            )
-    lifted = [name for name, found in one.changes.items() if _above(found["APr"])]
-    rising = f"APr rises for {len(lifted)} of {len(one.changes)} losses: their intervals exclude 0."
-    lines.append(rising)
+    what, plural = "Repeat factors and a normalised classifier together", ""
+    if one.repeats is False:
+        what, plural = "Repeat factors repeat no image here; the normalised classifier alone", "s"
+    if "ce" in one.changes:
+        found = one.changes["ce"]["APr"]
+        effect = f"lift{plural}" if _above(found) else f"lower{plural}" if _below(found) else ""
+        effect = effect or ("does not certainly change" if plural else "do not certainly change")
+        lines.append(
+            f"{what} {effect} ce's APr: {change(found)} points; its APf changes by {change(one.changes['ce']['APf'])}."
+        )
+    for word, sure in (("rises", _above), ("falls", _below)):
+        names = [name for name, found in one.changes.items() if sure(found["APr"])]
+        shown = f"{len(names)} of {len(one.changes)} losses: {', '.join(names)}" if names else "no loss"
+        lines.append(f"APr certainly {word} for {shown}.")
     return lines
 
 

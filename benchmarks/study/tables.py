@@ -17,6 +17,7 @@ from lt_bench.evaluation.comparison.ranking import all_pairs, rank_ranges
 from lt_bench.evaluation.comparison.runs import LossRuns
 from lt_bench.evaluation.comparison.total import Difference
 from lt_bench.leaderboard.cells import ABSENT, mean_and_deviation
+from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.standing import POOLED
 
 
@@ -39,21 +40,21 @@ def of_tracks(tracks: Sequence[Track]) -> str:
     return table(heads, rows, "lllr")
 
 
-def of_detectors(tracks: Sequence[Track]) -> str:
-    """The detectors behind the features, where their own records are there."""
+def of_detectors(tracks: Sequence[Track], further: Sequence[ResultRecord]) -> str:
+    """The detectors behind the features, where their own records are there. further: records beside the tracks'."""
+    full = [record for track in tracks if track.features is None for record in track.records]
     rows = []
     for dataset, features in sorted({(track.dataset, str(track.features)) for track in tracks if track.features}):
         loss, seed, *_ = [*features.split("_"), "", ""]
         found = [
             record
-            for track in tracks
-            if track.features is None and track.dataset == dataset
-            for record in track.records
-            if record.loss.name == loss and str(record.seed) == seed
+            for record in (*full, *further)
+            if (record.track.dataset, record.loss.name, str(record.seed)) == (dataset, loss, seed)
         ]
         for record in found:
             shown = [f"{100 * getattr(record.metrics.of('bbox'), metric):.1f}" for metric in GROUPS]
-            rows.append([features, dataset, f"{loss}, seed {seed}", record.track.recipe, *shown])
+            trained = f"{record.track.recipe}, {record.iterations:,} iterations"
+            rows.append([features, dataset, f"{loss}, seed {seed}", trained, *shown])
         if not found:
             rows.append([features, dataset, f"{loss}, seed {seed}", ABSENT, *[ABSENT] * len(GROUPS)])
     heads = ["features", "data", "trained with", "recipe", *(f"box {metric}" for metric in GROUPS)]
@@ -114,7 +115,7 @@ def of_comparisons(found: Iterable[Comparison]) -> str:
                 one.metric,
                 len(one.losses),
                 ABSENT if agreement.tau is None else tau_text(agreement.tau),
-                interval(agreement.bounds),
+                interval(agreement.bounds) if len(one.losses) > 2 else ABSENT,  # one pair has no order of its own
                 interval(agreement.seeds),
                 interval(agreement.total),
                 _share(one.chance),
@@ -148,7 +149,7 @@ def _tau_and_bounds(one: Comparison) -> str:
     found = one.agreement
     if found.tau is None:
         return ABSENT
-    return tau_text(found.tau) + ("" if found.bounds is None else f" {interval(found.bounds)}")
+    return tau_text(found.tau) + ("" if found.bounds is None or len(one.losses) < 3 else f" {interval(found.bounds)}")
 
 
 def _kept(one: Comparison) -> str:

@@ -17,7 +17,8 @@ GROUPS = ("AP", "APr", "APc", "APf")
 @dataclass(frozen=True, eq=False)
 class Tail:
     """plain: metric -> ce's own value with its interval. changes: loss -> metric -> common minus plain. doubts: metric
-    -> why no interval of it can be trusted.
+    -> why no interval of it can be trusted. repeats: whether repeat factors show an image more than once, None where
+    nothing says it.
     """
 
     plain_track: Track
@@ -25,6 +26,7 @@ class Tail:
     plain: dict[str, Difference]
     changes: dict[str, dict[str, Difference]]
     doubts: dict[str, str]
+    repeats: bool | None = None
 
 
 def tails(tracks: Sequence[Track]) -> list[Tail]:
@@ -50,7 +52,14 @@ def tail(plain: Track, common: Track) -> Tail:
         for one, other in zip(before, after, strict=True)
     }
     base = before[losses.index(BASELINE)]
-    return Tail(plain, common, {metric: own_value(base, metric) for metric in GROUPS}, changes, plain.doubts())
+    return Tail(
+        plain,
+        common,
+        {metric: own_value(base, metric) for metric in GROUPS},
+        changes,
+        plain.doubts(),
+        common.repeats_images(),
+    )
 
 
 def own_value(runs: LossRuns, metric: str) -> Difference:

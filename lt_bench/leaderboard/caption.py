@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
+from lt_bench.errors import UserError
 from lt_bench.evaluation.terms import PLURALS
 from lt_bench.leaderboard.comparison.settings import title
+from lt_bench.leaderboard.dumped_config import read_config
+from lt_bench.leaderboard.files import beside
 from lt_bench.leaderboard.markdown import escape
 from lt_bench.leaderboard.rows import missing_seeds
 from lt_bench.leaderboard.tables import Table
@@ -73,6 +77,7 @@ def _training(table: Table) -> Iterator[str]:
     if table.decoupled:
         track = first.track
         yield f"detector: {escape(f'{track.detector} {track.backbone}')}, trained before ({weights})"
+        yield from _features(table)
         steps = _listed(f"{record.iterations:,} iterations" for record in table.records)
         yield f"classifier: recipe {escape(track.recipe)}; {steps}{precision}; training time and memory are its alone"
         return
@@ -84,6 +89,21 @@ def _training(table: Table) -> Iterator[str]:
     yield f"init: {first.init.kind} ({weights})"
     if table.kind == "bbox":
         yield "measured: boxes alone"
+
+
+def _features(table: Table) -> Iterator[str]:
+    """What is stored of the training images, from a config that verified: it is in the fingerprint, so all share it."""
+    for evidence in (run.evidence for row in table.rows for run in row.runs):
+        if evidence is None:
+            continue
+        with suppress(UserError, KeyError, TypeError, ValueError):
+            found = read_config(beside(evidence).config)["probe"]["features"]
+            rois, passes = int(found["rois"]), int(found["epochs_of_boxes"])
+            yield (
+                f"features: of each training image {rois:,} RoIs at most in {passes} "
+                f"{'pass' if passes == 1 else 'passes'}, {escape(found['precision'])}"
+            )
+            return
 
 
 def _seeds(table: Table) -> str:

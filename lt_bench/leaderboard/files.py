@@ -9,6 +9,7 @@ from lt_bench.evaluation.evidence.file import EVIDENCE_FILE
 from lt_bench.evaluation.inputs.predictions import PREDICTIONS_FILE
 
 RESULT = "result.json"  # a record with this name is in a run's folder
+STORED_EVIDENCE = ".evidence.parquet"
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Files:
 
 def evidence_path(record: Path) -> Path:
     """Where the evidence of a stored record lies: beside it."""
-    return record.with_suffix(".evidence.parquet")
+    return record.with_suffix(STORED_EVIDENCE)
 
 
 def files_of(record: Path) -> Files:
@@ -41,6 +42,13 @@ def files_of(record: Path) -> Files:
     names = (EVIDENCE_FILE, "per_class.csv", "config.py", PREDICTIONS_FILE)
     further = ("annotations_val.json", "run.json", "training.json")
     return Files(record, *(folder / name for name in (*names, *further)))
+
+
+def beside(evidence: Path) -> Files:
+    """The files of the record whose evidence this is."""
+    if evidence.name == EVIDENCE_FILE:
+        return files_of(evidence.with_name(RESULT))
+    return files_of(evidence.with_name(f"{evidence.name.removesuffix(STORED_EVIDENCE)}.json"))
 
 
 def is_plain(path: Path) -> bool:

@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
+from made_probe import probe_config
+from record_values import DECOUPLED
 
 from lt_bench.leaderboard.caption import caption
+from lt_bench.leaderboard.dumped_config import config_text
 from lt_bench.leaderboard.rows import Run
 from lt_bench.leaderboard.tables import tables
 
@@ -45,3 +51,15 @@ def test_a_heading_that_names_other_settings_is_put_right(make_record, overrides
 def test_a_run_that_counts_its_steps_names_no_epochs(make_record, epochs: int, said: str) -> None:
     line = fact([make_record(epochs=epochs)], "detector")
     assert line.endswith(said)
+
+
+def test_a_decoupled_table_says_which_rois_are_stored(make_record, tmp_path: Path) -> None:
+    record = make_record(track=DECOUPLED)
+    config = probe_config(record)
+    evidence = tmp_path / "ce_seed0_1.evidence.parquet"
+    (table,), _ = tables([Run(record)])
+    assert "features:" not in "\n".join(caption(table))
+    config["probe"]["features"] |= {"rois": 512, "epochs_of_boxes": 2, "precision": "float16"}
+    evidence.with_name("ce_seed0_1.config.py").write_text(config_text(config), encoding="utf-8")
+    named = replace(table, rows=tuple(replace(row, runs=(Run(record, evidence),)) for row in table.rows))
+    assert "- features: of each training image 512 RoIs at most in 2 passes, float16" in "\n".join(caption(named))

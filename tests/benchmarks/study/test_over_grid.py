@@ -14,7 +14,7 @@ from benchmarks.study.grid_tables import of_best, of_cells
 from benchmarks.study.load import best_runs, tracks
 from benchmarks.study.over_grid import best_of, centre, grid_of, grids, unlike_board
 from benchmarks.study.rows import Row, row_of, table_path, write_rows
-from benchmarks.study.sentences import gaining, stability
+from benchmarks.study.sentences import gaining, held_out, stability
 
 OWN = Cell(0.02, 2000, 5.0)
 HOT = Cell(0.06, 4000, 5.0)
@@ -64,6 +64,18 @@ def test_taus_are_those_of_the_cells(board: Path) -> None:
     assert grid.again["AP"] == (1.0,)  # seeds 2 and 3
     assert "1 of 10 cells are below that" in stability(grid, "AP")
     assert f"**{90.0}**" in of_cells(grid, "held_out") and "**" not in of_cells(grid, "val")
+
+
+def test_how_far_held_out_images_can_be_trusted_is_said(board: Path) -> None:
+    (track,) = tracks(board / "results")[0]
+    rows = [row for row in whole_grid() if (row.loss, row.cell, row.evaluated) != ("ce", OWN, "held_out")]
+    grid = grid_of(track, [*rows, row("ce", OWN, 0.99, evaluated="held_out")])  # first there, last on the board
+    by_skill = [SKILLS[loss] for loss in sorted(SKILLS)]
+    tau = stats.kendalltau([0.99, *by_skill[1:]], by_skill).statistic
+    assert grid.held_out_and_val() == pytest.approx(tau) and tau < 1
+    assert grid.held_out_taus()[HOT] == pytest.approx(1.0)  # ce is first there too
+    spread, trust = held_out(grid)
+    assert f"{tau:.2f} to 1.00" in spread and f"{tau:.2f}." in trust
 
 
 def test_the_best_cell_is_best_for_the_classes_of_the_validation_set(board: Path) -> None:

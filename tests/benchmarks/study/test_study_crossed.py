@@ -4,55 +4,61 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from study_records import FEATURES, SKILLS, write_track
 
-from benchmarks.study.crossed import RANDOM_NORMED, RFS_LINEAR, planner, run_crossed
-from benchmarks.study.crossed_page import crossed, parts_of, turned
-from benchmarks.study.load import tracks
-from benchmarks.study.rows import Row, crossed_path, read_rows, write_rows
+from benchmarks.study.crossed import planner, run_crossed, says
+from benchmarks.study.crossed_page import COMMON, NORMED, PLAIN, REPEATED, crossed, parts_of, turned
+from benchmarks.study.load import best_runs, tracks
+from benchmarks.study.sentences import change
+from lt_bench.evaluation.comparison.total import difference
 from lt_bench.features.store import FeatureSet
+from lt_bench.leaderboard.store import read_all
+from lt_bench.leaderboard.verify import verify
 from lt_bench.probe.plan import Planner
 from lt_bench.probe.settings import Settings
 
 
 def test_each_has_one_part_of_each_recipe(features: FeatureSet) -> None:
     plain, common = (Planner(features, Settings(recipe)).recipe.probe for recipe in ("plain", "common"))
-    made = {kind: planner(features, kind).recipe.probe for kind in (RFS_LINEAR, RANDOM_NORMED)}
     assert plain["classifier"]["type"] == "Linear" and plain["sampler"]["repeat_factor"] is None
     assert common["classifier"]["type"] == "NormedLinear" and common["sampler"]["repeat_factor"] is not None
-    assert made[RFS_LINEAR]["classifier"] == plain["classifier"]
-    assert made[RFS_LINEAR]["sampler"] == common["sampler"]
-    assert made[RANDOM_NORMED]["classifier"] == common["classifier"]
-    assert made[RANDOM_NORMED]["sampler"] == plain["sampler"]
+    repeated, normed = (planner(features, sampler).recipe.probe for sampler in ("common", "plain"))
+    assert (repeated["classifier"], repeated["sampler"]) == (plain["classifier"], common["sampler"])
+    assert (normed["classifier"], normed["sampler"]) == (common["classifier"], plain["sampler"])
     for part in ("optimizer", "schedule", "test", "features"):
-        assert made[RFS_LINEAR][part] == made[RANDOM_NORMED][part] == common[part] == plain[part]
+        assert repeated[part] == normed[part] == common[part] == plain[part]
 
 
-def row(kind: str, loss: str, seed: int, ap: float) -> Row:
-    head = ("glyphs-lt", FEATURES, kind, "val", loss, 0.02, 2000, 5.0, seed)
-    return Row(*head, ap, ap / 2, ap, ap, "1" * 16, "2" * 16)
+def test_the_page_says_what_each_of_the_two_does(tmp_path: Path) -> None:
+    results, own = tmp_path / "results", tmp_path / "study"
+    write_track(results, "plain", FEATURES)
+    write_track(results, "common", FEATURES, SKILLS | {"ce": 0.7})  # ahead of eqlv2 and seesaw
+    of_plain = {"fingerprint": "a" * 64, "overrides": [says("common")]}
+    write_track(own / "crossed", "plain", FEATURES, SKILLS | {"ce": 0.48}, (0, 1), **of_plain)  # ahead of seesaw alone
+    of_common = {"fingerprint": "b" * 64, "overrides": [says("plain")]}
+    write_track(own / "crossed", "common", FEATURES, seeds=(0, 1), **of_common)
 
-
-def test_the_page_says_which_of_the_two_turns_a_pair(tmp_path: Path) -> None:
-    write_track(tmp_path / "results", "plain", FEATURES)
-    write_track(tmp_path / "results", "common", FEATURES, SKILLS | {"ce": 0.7})  # ahead of eqlv2 and seesaw
-    own = tmp_path / "study"
-    of = {RANDOM_NORMED: {"ce": 0.45, "ecm": 0.8, "eqlv2": 0.5, "seesaw": 0.4}, RFS_LINEAR: SKILLS}
-    rows = [
-        row(kind, loss, seed, ap + seed / 100)
-        for kind, values in of.items()
-        for loss, ap in values.items()
-        for seed in (0, 1)
-    ]
-    write_rows(crossed_path(own, FEATURES), rows)
-    found = crossed(own, tracks(tmp_path / "results")[0])
-    assert len(found) == 1 and found[0].seeds == (0, 1) and found[0].losses[:2] == ["ecm", "ce"]
-    assert found[0].values[RANDOM_NORMED]["ce"]["AP"] == pytest.approx(0.455)
-    said = turned(found[0], "AP")
+    (found,) = crossed(own, tracks(results)[0])
+    assert found.losses[:2] == ["ecm", "ce"]
+    assert all(one.seeds == (0, 1) for runs in found.runs.values() for one in runs.values())
+    records = [record for _, record in read_all(own / "crossed")[0]]
+    mean = np.mean([one.metrics.bbox.AP for one in records if one.loss.name == "ce" and one.track.recipe == "plain"])
+    assert found.mean(NORMED, "ce", "AP") == pytest.approx(mean)
+    said = turned(found, "AP")
     assert said.startswith("AP: 2 pairs of means lie one way in plain and the other in common")
     assert "normalised classifier alone 1 (ce > seesaw)" in said and "repeat factors alone 0." in said
-    assert any("| ce " in part and "45.5 / 22.8" in part for part in parts_of(found[0]))
+
+    text = "\n".join(parts_of(found))
+    lift = difference(found.runs[PLAIN]["ce"], found.runs[COMMON]["ce"], "APr")
+    assert (
+        lift.total is not None and lift.value > 0.1
+    )  # by the normalised classifier, after repeat factors had done nothing
+    rest = difference(found.runs[REPEATED]["ce"], found.runs[COMMON]["ce"], "APr")
+    assert f"with repeat factors: ce's APr {change(rest)}, APc" in text
+    assert "Repeat factors, with the linear classifier: ce's APr 0.0 [0.0, 0.0]" in text
+    assert f"{100 * found.mean(COMMON, 'ce', 'AP'):.1f} / " in text
 
 
 def test_without_runs_there_is_no_section(tmp_path: Path) -> None:
@@ -62,12 +68,14 @@ def test_without_runs_there_is_no_section(tmp_path: Path) -> None:
 
 
 @pytest.mark.extra
-def test_runs_are_kept_as_rows_and_not_repeated(features: FeatureSet, tmp_path: Path) -> None:
+def test_runs_are_kept_with_evidence_and_not_repeated(features: FeatureSet, tmp_path: Path) -> None:
     run_crossed(features, ("ce",), (0,), tmp_path / "work", tmp_path / "out", 2, "fork")
-    path = crossed_path(tmp_path / "out", features.manifest.name)
-    rows = read_rows(path)
-    assert [(one.recipe, one.loss) for one in rows] == [(RANDOM_NORMED, "ce"), (RFS_LINEAR, "ce")]
-    assert rows[0].predictions != rows[1].predictions and rows[0].identity != rows[1].identity
-    before = path.read_bytes()
+    kept = {path: path.read_bytes() for path in (tmp_path / "out" / "crossed").rglob("*.json")}
+    assert len(kept) == 2
+    for path in kept:
+        found = verify(path)
+        assert (found.status, found.problems) == ("verified", ()) and "config" in found.checked
+    runs = best_runs(tmp_path / "out" / "crossed")
+    assert {tuple(run.record.overrides) for run in runs} == {(says("plain"),), (says("common"),)}
     run_crossed(features, ("ce",), (0,), tmp_path / "work", tmp_path / "out", 2, "fork")
-    assert path.read_bytes() == before
+    assert {path: path.read_bytes() for path in kept} == kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -29,6 +30,8 @@ from benchmarks.study.sentences import prediction, tail_sentences, verdict
 from benchmarks.study.tables import at_a_glance
 from benchmarks.study.tail import own_value
 from benchmarks.study.tail import tails as tails_of
+from lt_bench.leaderboard.dumped_config import config_text
+from lt_bench.leaderboard.files import beside
 
 TURNED = {"ce": 0.8, "ecm": 0.25, "eqlv2": 0.4, "seesaw": 0.55}
 
@@ -129,7 +132,10 @@ def test_all_questions_are_asked_and_what_is_missing_is_named(board: Path, tmp_p
         "full training on glyphs with the recipe common",
         "decoupled training on glyphs with the recipe common",
     ]
-    assert "features of a second detector" not in made.missing and "the grid on glyphs-lt, plain" in made.missing
+    assert (
+        "features of a second detector" not in made.missing
+        and "the grid on held-out images of glyphs-lt, plain" in made.missing
+    )
     glance = at_a_glance(made.sections).splitlines()
     assert len(glance) == 2 + sum(one.metric == "AP" for section in made.sections for one in section.comparisons)
     assert any("2 losses come in the same order by chance in 1 of 2 cases" in line for line in glance)
@@ -156,6 +162,24 @@ def test_the_tail_is_told_with_intervals(found: dict[tuple[str, str | None], Tra
     assert seeds is not None and seeds.high - seeds.low == pytest.approx(2 * half)
     word = "lift" if rise.total.low > 0 else "do not certainly change"
     assert f"together {word} ce's APr" in tail_sentences(one)[1]
+    alone = tail_sentences(replace(one, repeats=False))[1]
+    assert alone.startswith("Repeat factors repeat no image here; the normalised classifier alone")
+
+
+def test_whether_images_are_repeated_is_read_from_the_config(found: dict[tuple[str, str | None], Track]) -> None:
+    track = found["common", FEATURES]
+    assert track.repeats_images() is None  # no config lies there
+    run = track.rows["ce"].runs[0]
+    assert run.evidence is not None
+    config = beside(run.evidence).config
+    content = {"probe": {"sampler": {"repeat_factor": 0.1}}, "loss": {"image_count": [5, 40], "num_images": 100}}
+    try:
+        for rarest, repeats in ((5, True), (10, False)):
+            content["loss"]["image_count"] = [rarest, 40]
+            config.write_text(config_text(content), encoding="utf-8")
+            assert track.repeats_images() is repeats
+    finally:
+        config.unlink()
 
 
 def test_the_page_is_the_same_every_time_and_holds_the_conclusions(board: Path, tmp_path: Path) -> None:
