@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from lt_bench.features.layout import Counts, Precision
-from lt_bench.leaderboard.schema import Track
 from lt_bench.leaderboard.schema_base import Count, Flag, Frequency, Model, Name, Sha256, Text
+from lt_bench.leaderboard.schema_run import Track
 
 SCHEMA_VERSION = 1
 Which = Literal["train", "val", "held_out"]  # annotation file

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lt_bench.data.dataset import Dataset
 from lt_bench.errors import UserError
 from lt_bench.features.manifest import Source
-from lt_bench.leaderboard.schema import Track
+from lt_bench.leaderboard.schema_run import Track
 from lt_bench.run.folder import RunFolder
 from lt_bench.utils.files import sha256_of
 

@@ -12,7 +12,8 @@ import pandas as pd
 from lt_bench.errors import UserError
 from lt_bench.evaluation.terms import AP_NAMES, ERRORS, GROUPS, BoxOrMask
 from lt_bench.leaderboard.find import find_records
-from lt_bench.leaderboard.schema import ClassResult, ResultRecord
+from lt_bench.leaderboard.schema import ResultRecord
+from lt_bench.leaderboard.schema_metrics import ClassResult
 from lt_bench.leaderboard.store import read
 from lt_bench.leaderboard.verification.problem import printable
 

@@ -5,6 +5,7 @@ that is added, removed or read differently makes a new `schema_version`. Version
 version 3 the evidence and the seal, version 4 runs of a classifier alone on stored features, and records of boxes
 without masks, version 5 predictions that were made elsewhere, version 6 records of masks without boxes, version 7
 optimizer steps that were skipped; a record of an earlier version has none of them and is read and written as ever.
+The blocks are in `schema_run` and `schema_metrics`; here is what they have to do with each other.
 """
 
 from __future__ import annotations
@@ -15,10 +16,9 @@ from collections.abc import Iterator
 from datetime import timezone
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from lt_bench.evaluation import metrics as registry
-from lt_bench.evaluation.inputs.reading import CategoryIds, ImageIds
 from lt_bench.evaluation.terms import KINDS, PLURALS, BoxOrMask
 from lt_bench.leaderboard.not_known import (
     NOT_KNOWN,
@@ -26,200 +26,13 @@ from lt_bench.leaderboard.not_known import (
     with_what_is_not_known,
     without_what_is_not_known,
 )
-from lt_bench.leaderboard.schema_base import (
-    AveragePrecision,
-    Count,
-    Difference,
-    Extended,
-    Flag,
-    Frequency,
-    HyperParameter,
-    Model,
-    Name,
-    Seal,
-    Seconds,
-    Sha256,
-    Text,
-    since,
-)
+from lt_bench.leaderboard.schema_base import Count, Extended, Flag, Model, Name, Seal, Seconds, Sha256, Text, since
+from lt_bench.leaderboard.schema_metrics import BoxAndMask, BoxAndMaskErrors, ClassResult, Metrics
+from lt_bench.leaderboard.schema_run import Data, Device, Elsewhere, Git, Init, Loss, Memory, Track
 
 CURRENT: Final = 7  # version
 WITHOUT_SINCE: dict[BoxOrMask, int] = {"segm": 4, "bbox": 6}  # the version that may lack what was there always
 PROBE = "probe"  # the schedule of a classifier that is trained alone
-
-
-class Loss(Model):
-    """hyper_parameters: all of them, as the run used them. non_default: names of those that differ from the loss's
-    defaults; tables show these. distribution: the installed package that brought the loss.
-    """
-
-    name: Name
-    hyper_parameters: Annotated[dict[Name, HyperParameter], Field(max_length=100)]
-    non_default: Annotated[tuple[Name, ...], Field(max_length=100)] = ()
-    distribution: Name
-    distribution_version: Name
-
-    @model_validator(mode="after")
-    def _non_default_exist(self) -> Loss:
-        unknown = set(self.non_default) - set(self.hyper_parameters)
-        if unknown:
-            raise ValueError(f"non_default names what hyper_parameters lacks: {sorted(unknown)[:5]}")
-        return self
-
-
-class Track(Extended):
-    """What is the same for every loss that is compared.
-
-    features: the name of the stored features that the classifier alone was trained on, of the detector and backbone
-    named here; absent for a detector that was trained in full.
-    """
-
-    dataset: Name
-    detector: Name
-    backbone: Name
-    schedule: Name
-    recipe: Name
-    features: Name | None = None
-
-
-class Init(Model):
-    """description: the weights' file name or digest, or how random weights were drawn. kind: unknown of predictions
-    that were made elsewhere, and of no others.
-    """
-
-    kind: Literal["pretrained", "random", "unknown"]
-    description: Text
-
-
-class Metrics(Model):
-    """LVIS AP in [0, 1], unrounded; -1 where there is no ground truth. AR is AR@300."""
-
-    AP: AveragePrecision
-    AP50: AveragePrecision
-    AP75: AveragePrecision
-    APs: AveragePrecision
-    APm: AveragePrecision
-    APl: AveragePrecision
-    APr: AveragePrecision
-    APc: AveragePrecision
-    APf: AveragePrecision
-    AR: AveragePrecision
-
-
-class BoxAndMask(Extended):
-    """segm: absent where only boxes were measured; bbox: where only masks were."""
-
-    bbox: Metrics | None = None
-    segm: Metrics | None = None
-
-    def of(self, kind: BoxOrMask) -> Metrics:
-        """Those of boxes or of masks. Raises ValueError where they were not measured."""
-        found: Metrics | None = getattr(self, kind)
-        if found is None:
-            raise ValueError(f"{PLURALS[kind]} were not measured")
-        return found
-
-
-class Gains(Model):
-    """ΔAP50: AP at IoU 0.5 with all errors of a kind fixed, minus AP50 (see error_analysis.decomposition)."""
-
-    classification: Difference
-    localisation: Difference
-    both: Difference
-    duplicate: Difference
-    background: Difference
-    missed: Difference
-
-
-class Counts(Model):
-    """How many errors of each kind."""
-
-    classification: Count
-    localisation: Count
-    both: Count
-    duplicate: Count
-    background: Count
-    missed: Count
-
-
-class GroupErrors(Model):
-    AP50: AveragePrecision
-    gain: Gains
-    count: Counts
-
-
-class Errors(Model):
-    """Over all categories, and over the rare, common and frequent ones."""
-
-    all: GroupErrors
-    r: GroupErrors
-    c: GroupErrors
-    f: GroupErrors
-
-
-class BoxAndMaskErrors(Extended):
-    """segm: absent where only boxes were measured; bbox: where only masks were."""
-
-    bbox: Errors | None = None
-    segm: Errors | None = None
-
-
-class ClassResult(Extended):
-    """id, name and frequency of a category, its counts in the training set, its box AP and mask AP, its AP_fixed of
-    boxes and of masks and its boundary AP.
-    """
-
-    id: Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
-    name: Name
-    frequency: Frequency
-    image_count: Count
-    instance_count: Count
-    bbox: AveragePrecision | None = None
-    segm: AveragePrecision | None = None
-    bbox_fixed: AveragePrecision | None = None
-    segm_fixed: AveragePrecision | None = None
-    boundary: AveragePrecision | None = None
-
-
-class Memory(Model):
-    """The highest memory in use: of the process (host) or of the busiest GPU (cuda)."""
-
-    peak_bytes: Count
-    kind: Literal["host", "cuda"]
-
-
-class Device(Model):
-    name: Name
-    count: Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
-    kind: Literal["cpu", "cuda"]
-
-
-class Git(Model):
-    """dirty: there were changes that the commit does not hold."""
-
-    commit: Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9a-f]{7,64}$")]
-    dirty: Flag
-
-
-class Data(Model):
-    """Digests of the two annotation files; images: how many were trained on, and evaluated on."""
-
-    train_annotations: Sha256
-    val_annotations: Sha256
-    classes: Annotated[int, Field(strict=True, ge=1)]
-    train_images: Count
-    val_images: Count
-
-
-class Elsewhere(Extended):
-    """Predictions that were made by whatever program, and measured here. file: their name. image_ids, category_ids: how
-    they were read (see `lt_bench.evaluation.inputs.reading`). source: where they are from, in words or as an address.
-    """
-
-    file: Text
-    image_ids: ImageIds
-    category_ids: CategoryIds
-    source: Text | None = None
 
 
 class ResultRecord(Extended):

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from lt_bench.errors import RunFailedError, UserError
 from lt_bench.run.folder import RunFolder
-from lt_bench.run.seeds import describe_exit, stopped_by_sigterm
+from lt_bench.run.seeds import describe_exit
+from lt_bench.utils.stopping import stoppable
 from lt_bench.utils.terminal import shown
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def run_all(
 ) -> list[Outcome]:
     """Do all runs, at most `parallel` at a time, and return what came of them, in their order.
 
-    A KeyboardInterrupt, or SIGTERM, ends those that are going on and is raised again; when this process is killed they
+    A signal that asks to stop ends those that are going on and raises StoppedError; when this process is killed they
     end as well. Finished runs stay.
     """
     watcher = watcher or Watcher()
@@ -97,7 +98,7 @@ def run_all(
     waiting = [run for run in reversed(runs) if run.folder not in outcomes]
     workers: list[_Worker] = []
     try:
-        with stopped_by_sigterm():
+        with stoppable():
             while waiting or workers:
                 while waiting and len(workers) < parallel:
                     workers.append(_start(context, waiting.pop(), device))

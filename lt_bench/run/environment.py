@@ -8,7 +8,7 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from lt_bench.leaderboard.schema import Git
+from lt_bench.leaderboard.schema_run import Git
 
 PACKAGES = {
     "lt_bench": "lt_bench",

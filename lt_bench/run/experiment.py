@@ -19,7 +19,7 @@ from lt_bench.data.glyphs import PRESETS
 from lt_bench.data.known import KNOWN, layer_of
 from lt_bench.errors import UserError, did_you_mean
 from lt_bench.evaluation.terms import BoxOrMask
-from lt_bench.leaderboard.schema import Track
+from lt_bench.leaderboard.schema_run import Track
 
 DETECTORS = ("mask_rcnn", "cascade_mask_rcnn", "faster_rcnn")
 BOXES_ALONE = ("faster_rcnn",)  # of these, the detectors without a mask head

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_serializer
 
-from lt_bench.leaderboard.schema import Init
+from lt_bench.leaderboard.schema_run import Init
 from lt_bench.run.experiment import Experiment
 
 

@@ -14,7 +14,7 @@ from lt_bench.api.registry import build_loss, get_info
 from lt_bench.data.dataset import Dataset
 from lt_bench.errors import UserError
 from lt_bench.leaderboard.fingerprint import images_left, innermost_dataset
-from lt_bench.leaderboard.schema import Init
+from lt_bench.leaderboard.schema_run import Init
 from lt_bench.operators import Operators, in_use
 from lt_bench.run import distributed
 from lt_bench.run.batch_split import fit_to_devices

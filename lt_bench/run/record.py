@@ -22,7 +22,8 @@ from lt_bench.evaluation.metrics import Measured, measure
 from lt_bench.evaluation.report import class_rows
 from lt_bench.leaderboard.dumped_config import read_config
 from lt_bench.leaderboard.fingerprint import by_weights, images_left, innermost_dataset
-from lt_bench.leaderboard.schema import CURRENT, Device, Memory, ResultRecord
+from lt_bench.leaderboard.schema import CURRENT, ResultRecord
+from lt_bench.leaderboard.schema_run import Device, Memory
 from lt_bench.leaderboard.verification.by_seal import by_seal
 from lt_bench.run.environment import git_state, versions
 from lt_bench.run.experiment import Experiment

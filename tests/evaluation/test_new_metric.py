@@ -16,7 +16,8 @@ from lt_bench.evaluation.metrics.metric import Block, Column, Inputs, Measuremen
 from lt_bench.evaluation.terms import KINDS
 from lt_bench.leaderboard.page import render
 from lt_bench.leaderboard.rows import Run
-from lt_bench.leaderboard.schema import AveragePrecision, Model, ResultRecord
+from lt_bench.leaderboard.schema import ResultRecord
+from lt_bench.leaderboard.schema_base import AveragePrecision, Model
 from lt_bench.leaderboard.store import read
 from lt_bench.leaderboard.tables import tables
 

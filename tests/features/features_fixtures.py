@@ -21,7 +21,7 @@ from lt_bench.features.progress import ProgressFile
 from lt_bench.features.source import of_run
 from lt_bench.features.store import FeatureSet
 from lt_bench.features.writer import SplitWriter
-from lt_bench.leaderboard.schema import Init
+from lt_bench.leaderboard.schema_run import Init
 from lt_bench.run.config import resolve
 from lt_bench.run.experiment import Experiment, parse_assignments
 from lt_bench.run.folder import RunFolder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from lt_bench.leaderboard.schema import Counts, Gains, Metrics
+from lt_bench.leaderboard.schema_metrics import Counts, Gains, Metrics
 
 FEATURES = "ce_seed0_0123abcd"
 DECOUPLED = {

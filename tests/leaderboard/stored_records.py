@@ -8,7 +8,26 @@ from pathlib import Path
 
 import pytest
 
+from lt_bench.leaderboard.submission import submit
 from lt_bench.leaderboard.verification import by_config, by_evidence
+
+
+@pytest.fixture(scope="session")
+def submitted(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The record of the finished run in a store. Tests leave it as it is."""
+    return submit(finished, tmp_path_factory.mktemp("submitted") / "results")
+
+
+@pytest.fixture(scope="session")
+def submitted_probe(finished_probe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The record of the classifier that was trained alone in a store. Tests leave it as it is."""
+    return submit(finished_probe, tmp_path_factory.mktemp("submitted") / "results")
+
+
+@pytest.fixture
+def stored(submitted: Path, tmp_path: Path) -> Path:
+    """The record of the finished run in a store of the test's own."""
+    return stored_copy(submitted, tmp_path)
 
 
 def stored_copy(submitted: Path, folder: Path) -> Path:

@@ -11,13 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from alterations import alterations, names, sealed_anew
-from stored_records import stored_copy
 
 from lt_bench.errors import UserError
 from lt_bench.leaderboard import read
 from lt_bench.leaderboard.files import files_of
 from lt_bench.leaderboard.store import evidence_path
-from lt_bench.leaderboard.submission import submit
 from lt_bench.leaderboard.verification.problem import Problem
 from lt_bench.leaderboard.verified import verified_run
 from lt_bench.leaderboard.verify import is_verified, verify
@@ -39,17 +37,6 @@ ONLY_NAMED = {
     *(f"loss.hyper_parameters.{name}" for name in ("p", "q", "eps", "reduce_counts", "surprise")),
     *("overrides.0",),
 }
-
-
-@pytest.fixture(scope="module")
-def submitted(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return submit(finished, tmp_path_factory.mktemp("submitted") / "results")
-
-
-@pytest.fixture
-def stored(submitted: Path, tmp_path: Path) -> Path:
-    """The record of that run in a store. Tests may alter it."""
-    return stored_copy(submitted, tmp_path)
 
 
 def test_a_finished_run_and_a_stored_record_are_verified(finished: Path, stored: Path) -> None:

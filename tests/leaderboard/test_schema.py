@@ -6,16 +6,9 @@ from typing import get_args
 
 from lt_bench.evaluation.metrics import METRICS
 from lt_bench.evaluation.terms import AP_NAMES, ERRORS, GROUPS, KINDS
-from lt_bench.leaderboard.schema import (
-    BoxAndMask,
-    BoxAndMaskErrors,
-    Counts,
-    Errors,
-    Gains,
-    Metrics,
-    ResultRecord,
-)
+from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.schema_base import Frequency
+from lt_bench.leaderboard.schema_metrics import BoxAndMask, BoxAndMaskErrors, Counts, Errors, Gains, Metrics
 from lt_bench.utils.frequency import FREQUENCIES
 
 

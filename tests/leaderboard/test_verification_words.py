@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +10,8 @@ import pytest
 
 from lt_bench.data import dataset as datasets
 from lt_bench.errors import UserError
-from lt_bench.leaderboard.submission import submit
 from lt_bench.leaderboard.verification.problem import Problem, unreadable
 from lt_bench.leaderboard.verify import verify
-
-
-@pytest.fixture(scope="module")
-def submitted(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return submit(finished, tmp_path_factory.mktemp("submitted") / "results")
-
-
-@pytest.fixture
-def stored(submitted: Path, tmp_path: Path) -> Path:
-    folder = shutil.copytree(submitted.parent, tmp_path / "glyphs" / submitted.parent.name)
-    return Path(folder) / submitted.name
 
 
 def edit(path: Path, *edits: tuple[list[Any], Any]) -> list[Any]:

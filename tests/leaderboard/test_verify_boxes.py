@@ -16,7 +16,6 @@ from lt_bench.leaderboard import read
 from lt_bench.leaderboard.dumped_config import config_text, read_config
 from lt_bench.leaderboard.files import files_of
 from lt_bench.leaderboard.results import load_results
-from lt_bench.leaderboard.submission import submit
 from lt_bench.leaderboard.verify import is_verified, verify
 
 # What nothing but the seal, and of the second group also the file's name, knows of such a record.
@@ -28,15 +27,10 @@ ONLY_SEALED = {
 }
 
 
-@pytest.fixture(scope="module")
-def submitted(finished_probe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return submit(finished_probe, tmp_path_factory.mktemp("submitted") / "results")
-
-
 @pytest.fixture
-def stored(submitted: Path, tmp_path: Path) -> Path:
-    """The record of that run in a store. Tests may alter it."""
-    return stored_copy(submitted, tmp_path)
+def stored(submitted_probe: Path, tmp_path: Path) -> Path:
+    """The record of that run in a store of the test's own."""
+    return stored_copy(submitted_probe, tmp_path)
 
 
 def test_it_is_verified_and_lies_with_its_features(finished_probe: Path, stored: Path) -> None:

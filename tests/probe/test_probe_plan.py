@@ -13,7 +13,7 @@ from lt_bench.errors import UserError
 from lt_bench.features.store import FeatureSet
 from lt_bench.leaderboard.dumped_config import config_text, read_config
 from lt_bench.leaderboard.fingerprint import probe_fingerprint
-from lt_bench.leaderboard.schema import Track
+from lt_bench.leaderboard.schema_run import Track
 from lt_bench.probe.plan import Planner, digest, folder_of_runs
 from lt_bench.probe.settings import Settings, resolve
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lt_bench.errors import StoppedError
 from lt_bench.probe import one, workers
 from lt_bench.probe.plan import Planner, ProbeRun
 from lt_bench.probe.workers import Outcome, Watcher, run_all
@@ -119,17 +120,21 @@ def has_ended(pid: int) -> bool:
     return False
 
 
-def test_an_interrupt_loses_unfinished_runs_only(runs: list[ProbeRun], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
+def test_an_interrupt_loses_unfinished_runs_only(
+    runs: list[ProbeRun], monkeypatch: pytest.MonkeyPatch, number: int, code: int
+) -> None:
     swap(monkeypatch, stay)
     pids: list[int] = []
 
     def interrupt() -> None:
         pids.extend(pid_in(run) for run in runs[2:])
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), number)
 
     threading.Thread(target=interrupt, daemon=True).start()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(StoppedError) as stopped:
         run_all(runs, 2, start_method="fork")
+    assert stopped.value.code == code
     assert all(map(has_ended, pids))
     assert [RunFolder(run.folder).result.is_file() for run in runs] == [True, True, False, False]
     swap(monkeypatch, ALONE)

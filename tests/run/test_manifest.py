@@ -11,7 +11,7 @@ import pytest
 from mmengine.config import ConfigDict
 
 from lt_bench.errors import UserError
-from lt_bench.leaderboard.schema import Init
+from lt_bench.leaderboard.schema_run import Init
 from lt_bench.run.experiment import Experiment
 from lt_bench.run.folder import RunFolder
 from lt_bench.run.manifest import RunManifest

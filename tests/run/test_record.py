@@ -20,7 +20,7 @@ from lt_bench.errors import UserError
 from lt_bench.evaluation.ap.average_precision import APResult
 from lt_bench.evaluation.metrics import Measured
 from lt_bench.evaluation.metrics.metric import Measurement
-from lt_bench.leaderboard.schema import Loss
+from lt_bench.leaderboard.schema_run import Loss
 from lt_bench.leaderboard.store import read, write
 from lt_bench.run import pipeline
 from lt_bench.run.experiment import Experiment

@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from lt_bench.leaderboard.not_known import ELSEWHERE
-from lt_bench.leaderboard.schema import ResultRecord, Track
+from lt_bench.leaderboard.schema import ResultRecord
+from lt_bench.leaderboard.schema_run import Track
 
 AnyRun = TypeVar("AnyRun")
 
