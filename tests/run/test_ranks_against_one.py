@@ -66,7 +66,7 @@ def with_three_objects(images: range) -> Entry:
 
 
 def run(cwd: Path, work_dir: str, *arguments: str) -> RunFolder:
-    files = ("--train-annotations", "coco/annotations/instances_train2017.json")
+    files: tuple[str, ...] = ("--train-annotations", "coco/annotations/instances_train2017.json")
     files += ("--val-annotations", "coco/annotations/instances_val2017.json", "--images", "coco")
     model = (*small_model(), *(word for setting in SETTINGS for word in ("--set", setting)))
     done = forked(

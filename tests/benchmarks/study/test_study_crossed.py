@@ -35,16 +35,17 @@ def test_the_page_says_what_each_of_the_two_does(tmp_path: Path) -> None:
     results, own = tmp_path / "results", tmp_path / "study"
     write_track(results, "plain", FEATURES)
     write_track(results, "common", FEATURES, SKILLS | {"ce": 0.7})  # ahead of eqlv2 and seesaw
-    of_plain = {"fingerprint": "a" * 64, "overrides": [says("common")]}
-    write_track(own / "crossed", "plain", FEATURES, SKILLS | {"ce": 0.48}, (0, 1), **of_plain)  # ahead of seesaw alone
-    of_common = {"fingerprint": "b" * 64, "overrides": [says("plain")]}
-    write_track(own / "crossed", "common", FEATURES, seeds=(0, 1), **of_common)
+    normed = SKILLS | {"ce": 0.48}  # ahead of seesaw alone
+    kept, seeds = own / "crossed", (0, 1)
+    write_track(kept, "plain", FEATURES, normed, seeds, fingerprint="a" * 64, overrides=[says("common")])
+    write_track(kept, "common", FEATURES, SKILLS, seeds, fingerprint="b" * 64, overrides=[says("plain")])
 
     (found,) = crossed(own, tracks(results)[0])
     assert found.losses[:2] == ["ecm", "ce"]
     assert all(one.seeds == (0, 1) for runs in found.runs.values() for one in runs.values())
     records = [record for _, record in read_all(own / "crossed")[0]]
-    mean = np.mean([one.metrics.bbox.AP for one in records if one.loss.name == "ce" and one.track.recipe == "plain"])
+    of_ce = [one for one in records if (one.loss.name, one.track.recipe) == ("ce", "plain")]
+    mean = np.mean([one.metrics.of("bbox").AP for one in of_ce])
     assert found.mean(NORMED, "ce", "AP") == pytest.approx(mean)
     said = turned(found, "AP")
     assert said.startswith("AP: 2 pairs of means lie one way in plain and the other in common")

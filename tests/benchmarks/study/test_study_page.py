@@ -172,10 +172,10 @@ def test_whether_images_are_repeated_is_read_from_the_config(found: dict[tuple[s
     run = track.rows["ce"].runs[0]
     assert run.evidence is not None
     config = beside(run.evidence).config
-    content = {"probe": {"sampler": {"repeat_factor": 0.1}}, "loss": {"image_count": [5, 40], "num_images": 100}}
     try:
         for rarest, repeats in ((5, True), (10, False)):
-            content["loss"]["image_count"] = [rarest, 40]
+            loss = {"image_count": [rarest, 40], "num_images": 100}
+            content = {"probe": {"sampler": {"repeat_factor": 0.1}}, "loss": loss}
             config.write_text(config_text(content), encoding="utf-8")
             assert track.repeats_images() is repeats
     finally:
