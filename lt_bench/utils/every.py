@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from lt_bench.errors import UserError
 
-Given, Made = TypeVar("Given"), TypeVar("Made")
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 
 def of_every(make: Callable[[Given], Made], inputs: Iterable[Given]) -> list[Made]:

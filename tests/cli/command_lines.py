@@ -30,18 +30,8 @@ KNOWN = st.sampled_from(
         *("ce", "seesaw", "ecm", "all", "CE", "ce,seesaw", "r50", "r101", "r50,r50", "1x", "2x", "mask_rcnn"),
         *("faster_rcnn", "glyphs", "lvis_v1", "coco_lt", "yolo", "common", "paper", "plain", "pretrained", "random"),
         *("ap", "ap,ap_fixed", "ap_boundary", "tensorboard", "30min", "500", "0h", "0,1,7", "3", "1000000", "-1"),
-        *(
-            "train:missing",
-            "name=run",
-            "=",
-            "a=b",
-            "seesaw:p=0.6,0.8",
-            "ce:p=1",
-            "seesaw:p=",
-            "10,100",
-            "10",
-            "my_data",
-        ),
+        *("train:missing", "name=run", "=", "a=b", "seesaw:p=0.6,0.8", "ce:p=1", "seesaw:p=", "10,100", "10"),
+        "my_data",
         *("model.roi_head=1", "+x.y=[1", "model.backbone.depth=18", "p=nan", "q=auto", "../../x", "$(touch x)", "a;b"),
         *("operators", "losses", "gradient", "Übung", "\udcff", "<b>", "%s", "{}", "[red]", "\x1b[31m", "a\nb"),
     ]
@@ -53,22 +43,13 @@ PATHS = st.sampled_from(
     [
         *("missing", "missing/below", "empty", "empty/", "text", "text/below", "bad.json", "record.json", "deep.json"),
         *("list.json", "run", "run/result.json", "odd.pth", "odd.parquet", "data.yaml", "sweep.toml", "bad.toml"),
-        *(
-            "dangling",
-            "loop",
-            "Übung",
-            "Übung/数据.json",
-            "\udcff",
-            ".",
-            "./",
-            "/dev/null",
-            "/dev/full",
-            "/proc/self/x",
-        ),
-        *("~nobody-has-this-name/x", "n" * 300, "n/" * 2500, "-", "--", "", " ", "out.csv", "out.png"),
-        "train:record.json",
+        *("dangling", "loop", "Übung", "Übung/数据.json", "\udcff", ".", "./", "/dev/null", "/dev/full"),
+        *("/proc/self/x", "~nobody-has-this-name/x", "n" * 300, "n/" * 2500, "-", "--", "", " ", "out.csv"),
+        *("out.png", "train:record.json"),
     ]
 )
+
+
 TRUTH = "set/annotations/instances_val2017.json"
 OWN = f"--train-annotations set/annotations/instances_train2017.json --val-annotations {TRUTH}"
 # Lines without a mistake, by verb.
