@@ -91,6 +91,17 @@ class Oddity:
     value: Any
 
 
+@dataclass(frozen=True)
+class OddData:
+    """By split what the annotation file holds, and the form of its text; and what is odd in them. masks: whether the
+    data have masks; without, boxes alone are trained and evaluated."""
+
+    contents: dict[str, Content]
+    forms: dict[str, str]
+    oddities: list[Oddity]
+    masks: bool
+
+
 def sound_content(split: str) -> Content:
     """Three classes with gaps between their ids, two images, five annotations."""
     first = {"train": 1, "val": 101}[split]
@@ -135,15 +146,18 @@ def write_images(root: Path) -> None:
 
 
 @st.composite
-def odd_files(draw: st.DrawFn) -> tuple[dict[str, Content], dict[str, str], list[Oddity]]:
-    """By split what the annotation file holds, and the form of its text; and what is odd in them."""
+def odd_files(draw: st.DrawFn) -> OddData:
     contents = {split: sound_content(split) for split in ("train", "val")}
     for split in contents:
         if draw(st.sampled_from([False, False, False, True])):
             contents[split] = both_forms(contents[split])[1]
+    without = draw(st.sampled_from([*[POLYGON] * 9, MISSING, None, []]))  # a segmentation of boxes alone
+    for annotation in (entry for content in contents.values() for entry in content["annotations"]):
+        if without is not POLYGON:
+            _set(annotation, "segmentation", without)
     forms = {split: draw(st.sampled_from(["plain", "plain", *FORMS])) for split in contents}
     oddities = [draw(_oddity(contents)) for _ in range(draw(st.sampled_from([1, 1, 1, 2])))]
-    return contents, forms, oddities
+    return OddData(contents, forms, oddities, masks=without is POLYGON)
 
 
 @st.composite
@@ -185,8 +199,8 @@ def _set(entry: dict[str, Any], field: str, value: Any) -> None:
         entry[field] = value
 
 
-def detections_on(content: Content) -> list[dict[str, Any]]:
-    """Detections of every image and class of a validation file, some of them right."""
+def detections_on(content: Content, masks: bool = True) -> list[dict[str, Any]]:
+    """Detections of every image and class of a validation file, some of them right. masks: beside boxes."""
     rows = []
     for image in content["images"]:
         height, width = image["height"], image["width"]
@@ -199,6 +213,7 @@ def detections_on(content: Content) -> list[dict[str, Any]]:
                 runs.append(pixels - sum(runs))
                 rle = coco_mask.frPyObjects({"size": [height, width], "counts": runs}, height, width)
                 row = {"image_id": image["id"], "category_id": category["id"], "score": score}
-                row["segmentation"] = {"size": [height, width], "counts": rle["counts"].decode()}
+                if masks:
+                    row["segmentation"] = {"size": [height, width], "counts": rle["counts"].decode()}
                 rows.append({**row, "bbox": [x + shift, y, w, h]})
     return rows

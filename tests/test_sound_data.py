@@ -18,7 +18,7 @@ import pytest
 from exhaustive_form import both_forms
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from odd_files import FORMS, MISSING, Content, Oddity, detections_on, odd_files, sound_content, write_images
+from odd_files import FORMS, MISSING, Content, OddData, Oddity, detections_on, odd_files, sound_content, write_images
 
 from lt_bench.data import lvis
 from lt_bench.data.agreement import disagreements
@@ -29,7 +29,7 @@ from lt_bench.evaluation.ap import average_precision
 from lt_bench.evaluation.ap.average_precision import EVALUATORS, Evaluator, evaluate_all
 from lt_bench.evaluation.terms import IouType
 
-KINDS: tuple[IouType, ...] = ("bbox", "segm")
+KINDS: dict[bool, tuple[IouType, ...]] = {True: ("bbox", "segm"), False: ("bbox",)}  # with masks, and without
 
 
 @pytest.fixture(scope="module")
@@ -48,23 +48,23 @@ def write(root: Path, content: Content, split: str, form: str = "plain") -> Path
     return path
 
 
-def reported(root: Path, train: Path, val: Path) -> tuple[list[tuple[str, str]], list[str]]:
+def reported(root: Path, train: Path, val: Path, masks: bool) -> tuple[list[tuple[str, str]], list[str]]:
     """The problems that the check finds, each with what to do about it, and its notes."""
     try:
-        files = lvis.load(train), lvis.load(val)
+        files = lvis.load(train, masks=masks), lvis.load(val, masks=masks)
     except UserError as error:
         return [(error.message, error.remedy)], []
-    found = check_both(files[0], files[1], root)
+    found = check_both(files[0], files[1], root, with_masks=masks)
     assert list(disagreements(*files)) == found.problems["both"]
     return [(described(problem), REMEDIES[problem.kind]) for problem in found.all()], found.notes
 
 
-def evaluated(val: Path, rows: list[dict[str, Any]], evaluator: Evaluator) -> dict[str, Any]:
+def evaluated(val: Path, rows: list[dict[str, Any]], evaluator: Evaluator, masks: bool) -> dict[str, Any]:
     """By kind: the precision array, or None where it was refused, which must be with a remedy."""
     predictions = val.with_name("predictions.json")
     predictions.write_text(json.dumps(rows))
     found: dict[str, Any] = {}
-    for kind in KINDS:
+    for kind in KINDS[masks]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -97,13 +97,13 @@ def by_lvis_api(folder: Path, content: Content, rows: list[dict[str, Any]], kind
     return evaluation.eval["precision"]
 
 
-def train_on(root: Path, train: Path) -> int:
-    """Loads every training image as a run does. Returns the number of objects."""
+def train_on(root: Path, train: Path, masks: bool) -> int:
+    """Loads every training image as a run does, of a detector with masks or without. Returns the number of objects."""
     from lt_bench.detector.dataset import LVISFormatDataset
 
     pipeline = [
         {"type": "LoadImageFromFile"},
-        {"type": "mmdet.LoadAnnotations", "with_bbox": True, "with_mask": True},
+        {"type": "mmdet.LoadAnnotations", "with_bbox": True, "with_mask": masks},
         {"type": "mmdet.PackDetInputs"},
     ]
     dataset = LVISFormatDataset(
@@ -115,7 +115,7 @@ def train_on(root: Path, train: Path) -> int:
     samples = [dataset[index]["data_samples"].gt_instances for index in range(len(dataset))]
     for instances in samples:
         assert np.isfinite(instances.bboxes.numpy()).all()
-        assert len(instances.masks) == len(instances.labels)
+        assert not masks or len(instances.masks) == len(instances.labels)
     return sum(map(len, samples))
 
 
@@ -124,34 +124,33 @@ EXAMPLES = 3 * settings().max_examples
 
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(odd_files(), st.sampled_from(EVALUATORS))
-def test_what_passes_the_check_is_read_and_evaluated_rightly(
-    root: Path, drawn: tuple[dict[str, Content], dict[str, str], list[Oddity]], evaluator: Evaluator
-) -> None:
-    contents, forms, oddities = drawn
+def test_what_passes_the_check_is_read_and_evaluated_rightly(root: Path, drawn: OddData, evaluator: Evaluator) -> None:
+    contents, forms, oddities, masks = drawn.contents, drawn.forms, drawn.oddities, drawn.masks
     train, val = (write(root, contents[split], split, forms[split]) for split in ("train", "val"))
-    reports, notes = reported(root, train, val)
+    reports, notes = reported(root, train, val, masks)
     if not reports:
         objects = contents["train"]["annotations"]
-        assert train_on(root, train) == len(objects) or any("not trained on" in note for note in notes)
+        assert train_on(root, train, masks) == len(objects) or any("not trained on" in note for note in notes)
         counted = [0 < entry["area"] <= 1e10 and not entry.get("ignore") for entry in contents["val"]["annotations"]]
         assert all(counted) or any("not evaluated" in note for note in notes)
+    assert masks or not reports or any(oddity.field != "segmentation" for oddity in oddities)
     for message, remedy in reports:
         assert remedy
         assert "lvis_v1_train.json" in message or "lvis_v1_val.json" in message
     if reports and len(oddities) == 1:
         assert any(names(oddities[0], message) for message, _ in reports), (oddities[0], reports)
     if forms["val"] != "plain" or any(oddity.split == "val" for oddity in oddities):
-        assess(val, contents["val"], evaluator, must=not reports)
+        assess(val, contents["val"], evaluator, masks, must=not reports)
 
 
-def assess(val: Path, content: Content, evaluator: Evaluator, must: bool) -> None:
+def assess(val: Path, content: Content, evaluator: Evaluator, masks: bool, must: bool) -> None:
     """must: whether the file must be evaluated."""
     try:
-        rows = detections_on(content)
+        rows = detections_on(content, masks)
     except Exception:  # the file has no images, sizes or classes to make detections of
         assert not must
-        rows = detections_on(sound_content("val"))
-    found = evaluated(val, rows, evaluator)
+        rows = detections_on(sound_content("val"), masks)
+    found = evaluated(val, rows, evaluator, masks)
     for kind, precision in found.items():
         if precision is None:
             assert not must

@@ -151,6 +151,7 @@ def data_check(
     from lt_bench.data.lvis import load
     from lt_bench.data.problem import summary
     from lt_bench.data.verify import check_both
+    from lt_bench.utils.every import of_every
     from lt_bench.utils.terminal import progress
 
     is_own = train_annotations is not None or val_annotations is not None
@@ -167,7 +168,7 @@ def data_check(
     paths, assumed = datasets.in_lvis_form(given, masks)
     for line in assumed:
         click.echo(line)
-    train, val = (load(path, cache_folder(), rehash=False, masks=masks) for path in (paths.train, paths.val))
+    train, val = of_every(lambda path: load(path, cache_folder(), rehash=False, masks=masks), (paths.train, paths.val))
     found = check_both(train, val, paths.image_root, not no_images, lambda name: progress(f"checking {name}"), masks)
     for split, path, file in (("train", given.train, train), ("val", given.val, val)):
         click.echo(

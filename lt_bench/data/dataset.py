@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from lt_bench.data.cache import cache_folder
 from lt_bench.data.exclusion import Excluded, excluded
 from lt_bench.errors import DataNotFoundError, UserError
+from lt_bench.utils.every import of_every
 from lt_bench.utils.files import write_atomic
 from lt_bench.utils.terminal import progress, shown
 
@@ -113,7 +114,9 @@ def load(paths: DataPaths, masks: bool = True) -> Dataset:
     given, (paths, assumed) = paths, in_lvis_form(paths, masks)
     for line in assumed:
         logger.info(line)
-    train, val = (lvis.load(path, cache_folder(), rehash=False, masks=masks) for path in (paths.train, paths.val))
+    train, val = of_every(
+        lambda path: lvis.load(path, cache_folder(), rehash=False, masks=masks), (paths.train, paths.val)
+    )
     wrong = list(disagreements(train, val))
     if wrong:
         raise UserError(
@@ -138,7 +141,8 @@ def have_masks(paths: DataPaths) -> tuple[bool, bool]:
     from lt_bench.data.convert.forms import sources_of
 
     if paths.form is None:
-        train, val = (has_masks(lvis.read(path, cache_folder(), rehash=False)) for path in (paths.train, paths.val))
+        files = of_every(lambda path: lvis.read(path, cache_folder(), rehash=False), (paths.train, paths.val))
+        train, val = map(has_masks, files)
     else:
         sources = sources_of(paths.form, {"train": paths.train, "val": paths.val}, paths.image_root)
         train, val = (source.masks for source in sources)

@@ -13,6 +13,7 @@ from lt_bench.leaderboard.store import LARGEST
 
 MANIFEST = "run.json"
 OF_RUNS = {RESULT, MANIFEST, "config.py"}  # a folder with one of these is a run's; a classifier's alone has no MANIFEST
+OF_MMENGINE = "vis_data"  # where mmengine leaves a config.py too, two folders below that of the run
 STORED = re.compile(r"_seed\d+_[0-9a-f]{12}\.json$")
 FIELDS = ("metrics", "per_class", "evaluator")  # of records, and of none of the other files that a run writes
 
@@ -44,7 +45,7 @@ def find_records(folder: Path) -> Found:
 
     for name, folders, files in os.walk(folder, onerror=unreadable, followlinks=False):
         root = Path(name)
-        is_run = not OF_RUNS.isdisjoint(files)
+        is_run = not OF_RUNS.isdisjoint(files) and root.name != OF_MMENGINE
         if is_run or root.parent in of_runs:
             of_runs.add(root)
             records += _named_like_records(root, files)

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from mmengine.runner import Runner
 
 
-PREDICTING = "Predicting needs a device with more memory, or one that is free. What was trained is saved."
+PREDICTING = "Predicting needs a device with more memory, or one that is free."
+TRAINED = f"{PREDICTING} What was trained is saved."
 _MISTAKES = (TypeError, ValueError, KeyError, AttributeError, AssertionError, OSError)
 
 
@@ -62,7 +63,7 @@ def train_and_predict(config: Path) -> None:
             with building, weights_only(), stopping.asked_for("the training so far"), memory.explained(lacking):
                 runner.train()  # mmengine builds optimizer, schedulers and data only now
             _write_summary(runner, folder)
-            with memory.explained(PREDICTING):
+            with memory.explained(TRAINED):
                 runner.test()
         except FloatingPointError as error:
             raise RunFailedError(

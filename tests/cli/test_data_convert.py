@@ -202,3 +202,16 @@ def test_boxes_alone_stay_boxes_where_that_is_asked_for(tmp_path: Path, monkeypa
         checked = call("data", "check", *what)
         assert checked.exit_code == 0, checked.output
         assert "no annotation has a mask" in checked.output and "polygons were made" not in checked.output
+
+
+@pytest.mark.parametrize("verb", ["check", "convert"])
+def test_what_is_wrong_with_both_files_is_said_at_once(coco: dict[str, Path], verb: str) -> None:
+    for path, field in zip(coco.values(), ("width", "height"), strict=True):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        del content["images"][1][field]
+        path.write_text(json.dumps(content), encoding="utf-8")
+    own = ("--train-annotations", coco["train"], "--val-annotations", coco["val"])
+    done = call("data", verb, *(own if verb == "check" else ("coco", "--out", "out")))
+    assert done.exit_code == 2
+    for path, field in zip(coco.values(), ("width", "height"), strict=True):
+        assert f"{path.name}: not an LVIS annotation file: images[1] has no '{field}'" in done.output

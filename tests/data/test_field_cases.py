@@ -64,6 +64,40 @@ def test_a_case_that_is_sound_is_read_and_evaluated(case: Path, shared: Path, ev
         assert evaluated(case, shared, evaluator) == {63.49}
 
 
+@pytest.mark.parametrize("evaluator", EVALUATORS)
+@pytest.mark.parametrize("case", ["02"], indirect=True)
+def test_predictions_may_begin_with_a_mark(case: Path, shared: Path, evaluator: Evaluator) -> None:
+    (case / "pred_bom.json").replace(case / "pred.json")
+    assert (case / "pred.json").read_bytes().startswith(b"\xef\xbb\xbf")
+    assert evaluated(case, shared, evaluator) == {63.49}
+
+
+@pytest.mark.parametrize("evaluator", EVALUATORS)
+@pytest.mark.parametrize("case", ["10-"], indirect=True)
+def test_cocos_form_is_taken_as_it_is(case: Path, shared: Path, evaluator: Evaluator) -> None:
+    data = datasets.load(datasets.find("lvis_v1", case))
+    datasets.verify(data)
+    assert "are in COCO's form" in data.assumed[0]
+    shutil.copyfile(data.paths.val, case / "annotations" / "lvis_v1_val.json")
+    assert evaluated(case, shared, evaluator) == {63.49}
+
+
+@pytest.mark.parametrize("case", ["10b"], indirect=True)
+def test_negatives_that_are_empty_are_said(case: Path, shared: Path) -> None:
+    found = check(case)
+    assert found.all() == []
+    assert any(
+        "neg_category_ids is empty in all 4 images" in note and "`lt_bench data convert`" in note
+        for note in found.notes
+    )
+    options = ["--annotations", str(case / "annotations" / "lvis_v1_val.json")]
+    done = CliRunner().invoke(main, ["eval", str(case / "pred.json"), *options])
+    assert done.exit_code == 0 and "66.75" in done.output
+    done = CliRunner().invoke(main, ["data", "convert", str(case), "--out", str(case / "made")])
+    assert done.exit_code == 0, done.output
+    assert evaluated(case / "made", shared, "lvis") == {52.75}
+
+
 @pytest.mark.parametrize(
     ("case", "said"),
     [

@@ -20,6 +20,7 @@ def test_of_a_run_its_result_alone_is_a_record(tmp_path: Path) -> None:
     for run in ("a", "b"):
         files = ("result.json", "run.json", "training.json", "predictions.json")
         make(tmp_path / run, *files, "2026/2026.json", "2026/vis_data/scalars.json")
+        make(tmp_path / run, "2026/vis_data/config.py")  # mmengine's
     make(tmp_path / "c", "run.json", "config.py", "2026/vis_data/scalars.json")
     records = (tmp_path / "a" / "result.json", tmp_path / "b" / "result.json")
     assert find_records(tmp_path) == Found(records, (tmp_path / "c",))

@@ -38,7 +38,7 @@ def test_in_place_it_has_a_table_of_its_own_and_equals_the_converted_one(tmp_pat
     own = ("--images", "coco", "--dataset-name", "my_data")
     files = ("--train-annotations", str(coco["train"]), "--val-annotations", str(coco["val"]))
     said = run(tmp_path, *files, *own, "--work-dir", "in_place", "--leaderboards", "boards")
-    assert "is in COCO's form" in said and "taken for exhaustive" in said
+    assert "are in COCO's form" in said and "taken for exhaustive" in said
     record: ResultRecord = read(tmp_path / "in_place" / "result.json")
     assert record.track.dataset == "my_data"
     assert (record.data.classes, record.data.train_images, record.data.val_images) == (4, 12, 4)

@@ -10,6 +10,9 @@ from command_line import forked
 from hostile import Hostile
 from run_fixtures import command
 
+from lt_bench.errors import RunFailedError
+from lt_bench.run import train
+
 
 def test_an_unknown_optimizer_is_a_mistake(tmp_path: Path) -> None:
     setting = "optim_wrapper.optimizer.type=SDG"
@@ -62,3 +65,25 @@ def test_eval_of_a_checkpoint_gives_the_runs_numbers(small: Path) -> None:
     assert done.returncode == 0, done.stderr
     expected = (small / "work" / "predictions.json").read_bytes()
     assert (small / "work" / "eval" / "predictions.json").read_bytes() == expected
+
+
+def test_predicting_alone_says_nothing_of_a_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class NoMemory:
+        model = torch.nn.Identity()
+
+        def load_or_resume(self) -> None: ...
+
+        def test(self) -> None:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(train, "_build_runner", lambda cfg, folder: NoMemory())
+    torch.save({"state_dict": {}}, tmp_path / "foreign.pth")
+    config = tmp_path / "config.py"
+    config.write_text(
+        "model = dict(test_cfg=dict(rcnn=dict(max_per_img=3)))\ntest_evaluator = dict()\n", encoding="utf-8"
+    )
+    with pytest.raises(
+        RunFailedError, match=r"^out of memory: .*\nPredicting needs a device with more memory"
+    ) as caught:
+        train.predict(config, tmp_path / "foreign.pth", tmp_path)
+    assert "saved" not in str(caught.value)

@@ -17,6 +17,7 @@ from lt_bench.data.convert.source import LISTS, Entry, Source
 from lt_bench.data.image_files import Split
 from lt_bench.data.lvis import FOR_TRAINING, LVISFile, Records, read
 from lt_bench.errors import UserError
+from lt_bench.utils.every import of_every
 
 BATCH = 1 << 9  # entries that are read at once
 NEGATIVE = f"images.{LISTS[0]}"
@@ -30,15 +31,15 @@ DERIVED = {
 def sources(paths: Mapping[Split, Path]) -> list[Source]:
     """The splits of a data set, from their files. Raises UserError as lt_bench.data.lvis.read does, for names that are
     missing, and for lists that only some images have: then nothing says what is true of the others."""
-    files = {split: read(path, cache_folder()) for split, path in paths.items()}
+    files = dict(zip(paths, of_every(lambda path: read(path, cache_folder()), paths.values()), strict=True))
     refuse_nameless(files)
     return sources_of(files)
 
 
 def refuse_nameless(files: Mapping[Split, LVISFile]) -> None:
     """Raises UserError for what training needs and nothing can be derived from: names of classes and of images."""
-    for file in files.values():
-        file.refuse_lacks([field for field in FOR_TRAINING if field not in DERIVED and field in file.lacks])
+    asked = [field for field in FOR_TRAINING if field not in DERIVED]
+    of_every(lambda file: file.refuse_lacks([field for field in asked if field in file.lacks]), files.values())
 
 
 def sources_of(files: Mapping[Split, LVISFile]) -> list[Source]:

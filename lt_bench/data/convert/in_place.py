@@ -21,6 +21,7 @@ from lt_bench.data.convert.source import Source
 from lt_bench.data.image_files import Split
 from lt_bench.data.lvis import FOR_TRAINING, read
 from lt_bench.errors import UserError
+from lt_bench.utils.every import of_every
 from lt_bench.utils.files import write_atomic
 from lt_bench.utils.locks import locked
 
@@ -55,7 +56,8 @@ def in_lvis_form(
     Raises UserError for files that can't be read or converted, and where the cache can't be written.
     """
     if form is None:
-        files = {split: read(path, cache_folder()) for split, path in given.items()}
+        opened = of_every(lambda path: read(path, cache_folder()), given.values())
+        files = dict(zip(given, opened, strict=True))
         missed = {split: lacking(file) for split, file in files.items()}
         if to_evaluate:
             missed = {"val": [name for name in missed["val"] if name not in FOR_TRAINING]}
@@ -64,7 +66,7 @@ def in_lvis_form(
         if not to_evaluate:
             refuse_nameless(files)
         sources = coco_sources(files)
-        why = "; ".join(_why(given[split].name, names) for split, names in missed.items() if names)
+        why = _why(given, missed)
     else:
         sources = sources_of(form, given, images)
         why = f"{' and '.join(path.name for path in given.values())}: the form is {form}"
@@ -90,10 +92,23 @@ def in_lvis_form(
     return InLVISForm(paths, tuple(lines), why)
 
 
-def _why(name: str, missed: Sequence[str]) -> str:
-    if NEGATIVE in missed:
-        return f"{name} is in COCO's form"
-    return f"{name} lacks {', '.join(field.partition('.')[2] for field in missed)} of LVIS's form"
+def _why(given: Mapping[Split, Path], missed: Mapping[Split, Sequence[str]]) -> str:
+    alike = len({path.name for path in given.values()}) < len(given)
+    by_fields: dict[str, list[str]] = {}
+    for split, names in missed.items():
+        path = given[split]
+        fields = "" if NEGATIVE in names else ", ".join(name.partition(".")[2] for name in names)
+        if names:
+            by_fields.setdefault(fields, []).append(f"{path.parent.name}/{path.name}" if alike else path.name)
+    reasons = []
+    for fields, files in by_fields.items():
+        several = len(files) > 1
+        if fields:
+            reason = f"{'lack' if several else 'lacks'} {fields} of LVIS's form"
+        else:
+            reason = f"{'are' if several else 'is'} in COCO's form"
+        reasons.append(f"{' and '.join(files)} {reason}")
+    return "; ".join(reasons)
 
 
 def _drop_unused(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from experiments import write_annotations
 
 from lt_bench.data import dataset as datasets
 from lt_bench.data import lvis, own
-from lt_bench.data.convert import coco
+from lt_bench.data.convert import coco, in_place
 from lt_bench.data.convert.conversion import convert
 from lt_bench.data.convert.in_place import in_lvis_form
 from lt_bench.data.convert.options import Options
@@ -41,6 +42,21 @@ def test_it_is_what_data_convert_writes_and_is_made_once(tmp_path: Path, monkeyp
         assert path.name == given[split].name  # messages name it
     monkeypatch.delattr("lt_bench.data.convert.in_place.convert")
     assert in_lvis_form(given, Options()) == found
+
+
+def test_why_is_said_once_for_files_that_lack_the_same(tmp_path: Path) -> None:
+    given = pair(tmp_path)
+    files = "instances_train2017.json and instances_val2017.json"
+    assert in_lvis_form(given, Options()).why == f"{files} are in COCO's form"
+    alike: dict[Split, Path] = {"train": tmp_path / "train" / "a.json", "val": tmp_path / "valid" / "a.json"}
+    for split, path in alike.items():
+        path.parent.mkdir()
+        shutil.copy(given[split], path)
+    assert in_lvis_form(alike, Options()).why == "train/a.json and valid/a.json are in COCO's form"
+    both: dict[Split, list[str]] = {"train": ["categories.frequency"], "val": ["images.neg_category_ids"]}
+    assert in_place._why(given, both) == (
+        "instances_train2017.json lacks frequency of LVIS's form; instances_val2017.json is in COCO's form"
+    )
 
 
 def test_what_is_in_lvis_form_is_used_as_it_is(tmp_path: Path, cache: Path) -> None:
