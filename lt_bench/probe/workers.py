@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from lt_bench.errors import RunFailedError, UserError
 from lt_bench.run.folder import RunFolder
 from lt_bench.run.seeds import describe_exit
-from lt_bench.utils.stopping import stoppable
+from lt_bench.utils.stopping import leave_if_requested, stoppable
 from lt_bench.utils.terminal import shown
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ PRELOADED = (
     *("vernier", "lvis", "pyarrow.parquet", "pyarrow.pandas_compat"),
     "torch._dynamo",  # an optimizer imports it, which takes seconds, when it is first used
 )
+POLL = 1.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ def run_all(
                 while waiting and len(workers) < parallel:
                     workers.append(_start(context, waiting.pop(), device))
                     watcher.began(workers[-1].run)
-                wait([handle for worker in workers for handle in (worker.answers, worker.process.sentinel)])
+                wait([handle for worker in workers for handle in (worker.answers, worker.process.sentinel)], POLL)
+                leave_if_requested()
                 for worker in list(workers):
                     has_ended = not worker.process.is_alive()
                     _hear(worker, watcher)  # after looking whether it has ended: it tells nothing after that

@@ -16,7 +16,7 @@ from lt_bench.sweep.job import PROGRAM, Job, Sweep
 from lt_bench.sweep.processes import Process
 from lt_bench.sweep.state import STARTABLE, JobStatus, status_of
 from lt_bench.sweep.worker import Worker
-from lt_bench.utils.stopping import stoppable
+from lt_bench.utils.stopping import leave_if_requested, stoppable
 
 if TYPE_CHECKING:
     from submitit.local.local import LocalJob
@@ -71,6 +71,7 @@ class _Launcher:
                 while len(self.settled) < len(self.jobs):
                     self.show(self.step())
                     time.sleep(POLL)
+                    leave_if_requested()
         except BaseException:
             self.end()
             raise

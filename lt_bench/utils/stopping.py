@@ -50,6 +50,14 @@ def stoppable() -> Iterator[None]:
         _noted.clear()
 
 
+def leave_if_requested() -> None:
+    """Raises StoppedError for a request that was noted. To be called now and then by whoever waits long: Python drops
+    what a signal's handler raises while it runs a finalizer.
+    """
+    if _noted and not _saving:
+        raise StoppedError(signal.Signals(_noted[0]).name)
+
+
 @contextmanager
 def asked_for(what: str) -> Iterator[None]:
     """Within it, whoever works looks for `requested` now and then, and saves `what`. Raises StoppedError at the end

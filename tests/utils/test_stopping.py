@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from lt_bench.errors import StoppedError
-from lt_bench.utils.stopping import asked_for, requested, stoppable
+from lt_bench.utils.stopping import asked_for, leave_if_requested, requested, stoppable
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGUSR1, 75), (signal.SIGINT, 130)])
@@ -42,3 +42,18 @@ def test_ctrl_c_for_the_second_time_leaves_at_once() -> None:
         assert requested() == "SIGINT"
         os.kill(os.getpid(), signal.SIGINT)
         raise AssertionError("not reached")
+
+
+class AsksWhenItGoes:
+    """Sends a signal from its finalizer, where python drops what the signal's handler raises."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_request_that_python_has_dropped_is_not_lost() -> None:
+    with pytest.raises(StoppedError), stoppable():
+        going = AsksWhenItGoes()
+        del going
+        leave_if_requested()
