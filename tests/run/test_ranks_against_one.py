@@ -66,8 +66,8 @@ def with_three_objects(images: range) -> Entry:
 
 
 def run(cwd: Path, work_dir: str, *arguments: str) -> RunFolder:
-    files: tuple[str, ...] = ("--train-annotations", "coco/annotations/instances_train2017.json")
-    files += ("--val-annotations", "coco/annotations/instances_val2017.json", "--images", "coco")
+    annotations = "coco/annotations/instances_{}2017.json".format
+    files = ("--train-annotations", annotations("train"), "--val-annotations", annotations("val"), "--images", "coco")
     model = (*small_model(), *(word for setting in SETTINGS for word in ("--set", setting)))
     done = forked(
         *("run", "--loss", "seesaw", *files, "--dataset-name", "alike", "--init", "random", *model),
