@@ -48,12 +48,12 @@ def regenerate_and_die(board: Path, step: int) -> None:
     left = step
     sync = os.fsync
 
-    def die(handle: Any) -> None:
+    def die(fd: Any) -> None:
         nonlocal left
         left -= 1
         if not left:
             os.kill(os.getpid(), signal.SIGKILL)
-        sync(handle)
+        sync(fd)
 
     os.fsync = die  # type: ignore[assignment]
     regenerate(board)
