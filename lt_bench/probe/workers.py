@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -87,6 +88,7 @@ def run_all(
     context: Any = multiprocessing.get_context(method)
     if method == "forkserver":
         context.set_forkserver_preload(list(PRELOADED))
+        _start_fork_server()
     outcomes: dict[Path, Outcome] = {}
 
     def end(outcome: Outcome) -> None:
@@ -121,6 +123,17 @@ def run_all(
             worker.process.kill()
             worker.process.join()
     return [outcomes[run.folder] for run in runs]
+
+
+def _start_fork_server() -> None:
+    """Ctrl-C on a terminal is this process's to answer: the fork server would, while it imports, with a traceback."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what a process ignores, those that it starts ignore too
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _start(context: Any, run: ProbeRun, device: DeviceKind) -> _Worker:

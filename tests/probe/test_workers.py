@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -149,3 +151,19 @@ def test_runs_end_with_the_process_that_started_them(runs: list[ProbeRun], monke
     parent.kill()
     assert has_ended(pid)
     parent.join()
+
+
+IGNORED = """
+import multiprocessing.forkserver as server
+from pathlib import Path
+from lt_bench.probe import workers
+workers._start_fork_server()
+status = Path(f"/proc/{server._forkserver._forkserver_pid}/status").read_text()
+print(int(status.partition("SigIgn:")[2].split()[0], 16) >> 1 & 1)
+"""
+
+
+def test_ctrl_c_while_the_fork_server_imports_is_left_to_the_command() -> None:
+    """Bit 1 of the signals that it ignores, from its first instruction on, is SIGINT."""
+    done = subprocess.run([sys.executable, "-c", IGNORED], capture_output=True, text=True)
+    assert (done.stdout.strip(), done.stderr) == ("1", "")
