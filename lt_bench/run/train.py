@@ -39,7 +39,7 @@ def train_and_predict(config: Path) -> None:
     """Train to the end (from the last checkpoint, when the config says resume), then predict the validation set.
 
     Leaves predictions.json and training.json (seconds, iterations, epochs, peak memory, device) beside the config.
-    Raises RunFailedError when loss or gradient become NaN or infinite, or memory runs out,
+    Raises RunFailedError when loss or gradient become NaN or infinite, memory runs out, or a loss ends the process,
     UnreadableDataError when an image or its annotations can't be read, StoppedError when a signal asked to stop
     (training is saved then).
     """
@@ -72,6 +72,9 @@ def train_and_predict(config: Path) -> None:
         except UnreadableDataError as error:
             logging.getLogger(__name__).debug("where it happened:", exc_info=True)
             raise of_worker(error) from error
+        except SystemExit as error:  # of a plugin: it would look like a run that has ended well
+            logging.getLogger(__name__).debug("where it happened:", exc_info=True)
+            raise RunFailedError(f"something in the run called sys.exit({error.code!r})\n-v shows where") from error
         finally:
             logging.captureWarnings(False)  # what is said of the evaluation is for the terminal again
             stopping.dismiss()  # loader workers that would be waited for

@@ -10,7 +10,7 @@ from experiments import resolved
 from made_probe import probe_config
 
 from lt_bench.errors import UserError
-from lt_bench.leaderboard.dumped_config import before_fitting, config_text, is_probe, publishable, read_config
+from lt_bench.leaderboard.dumped_config import LARGEST, before_fitting, config_text, is_probe, publishable, read_config
 from lt_bench.leaderboard.fingerprint import fingerprint as plain_fingerprint
 from lt_bench.leaderboard.fingerprint import probe_fingerprint
 from lt_bench.run.batch_split import fit_to_devices
@@ -94,6 +94,14 @@ def test_what_is_no_dumped_config_is_refused_and_not_run(tmp_path: Path, text: s
     with pytest.raises(UserError, match="no config of a run"):
         read_config(path)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_one_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "config.py").open("wb") as stream:
+        stream.write(b"a = 1\n#")
+        stream.truncate(LARGEST + 1)  # zeros, which would be refused for what they are
+    with pytest.raises(UserError, match=rf"config\.py has more than {LARGEST:,} bytes"):
+        read_config(tmp_path / "config.py")
 
 
 def test_values_are_read_as_they_were_written(tmp_path: Path) -> None:

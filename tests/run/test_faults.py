@@ -25,6 +25,10 @@ if self.calls == 3 and not os.path.exists("once"):
     open("once", "w").close()
     raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 """
+FAILS_AT_THREE = {
+    "raises": ("raise ZeroDivisionError('in the plugin')", "ZeroDivisionError: in the plugin"),
+    "leaves": ("sys.exit(0)", "failed: something in the run called sys.exit(0)"),
+}
 NAN_AT_TWO = "loss = loss * (float('nan') if self.calls == 2 else 1.0)"
 
 
@@ -71,6 +75,22 @@ def test_lack_of_memory_says_what_to_set_and_loses_no_checkpoint(tmp_path: Path)
         assert said in full.stderr
     assert "Traceback" not in full.stderr
     assert kind_of(full.returncode, full.stderr) == "memory"  # a sweep tries it again
+    done = forked(*arguments, cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "continuing after iter_" in done.stderr
+
+
+@pytest.mark.extra
+@pytest.mark.parametrize("how", FAILS_AT_THREE)
+def test_a_loss_that_fails_in_the_middle_has_not_ended_well_and_loses_no_checkpoint(tmp_path: Path, how: str) -> None:
+    statement, said = FAILS_AT_THREE[how]
+    once = "if self.calls == 3 and not os.path.exists('once'):\n    open('once', 'w').close()\n    "
+    environment = without_lvis(tmp_path, make_plugin(tmp_path / "site", once + statement))
+    arguments = command("mine", "--max-iters", "4", "--work-dir", "w", "--checkpoint-every", "1", "--dataset", "glyphs")
+    failed = forked(*arguments, cwd=tmp_path, env=environment)
+    assert failed.returncode == 1, failed.stderr
+    assert said in failed.stderr
+    assert not (tmp_path / "w" / "result.json").exists()
     done = forked(*arguments, cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stderr
     assert "continuing after iter_" in done.stderr
