@@ -137,8 +137,8 @@ def _refuse_padding(cfg: Config, dataset: Dataset) -> None:
     batch = cfg.test_dataloader.batch_size
     if batch > 1 and len(np.unique(dataset.val.columns["image_size"], axis=0)) > 1:
         raise UserError(
-            f"test_dataloader.batch_size is {batch}, and the validation images have several sizes: those of a batch are "
-            "padded to the largest, which changes their predictions",
+            f"test_dataloader.batch_size is {batch}, and the validation images have several sizes: those of a batch "
+            "are padded to the largest, which changes their predictions",
             "leave it at 1",
         )
 
