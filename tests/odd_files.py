@@ -113,7 +113,10 @@ def sound_content(split: str) -> Content:
         x, width = x + place, min(width, 48 - x - place)
         shape: Any = [[x, y, x + width, y, x + width, y + height, x, y + height]]
         if place == 3:
-            shape = {"size": [HEIGHT, WIDTH], "counts": [100, 400, WIDTH * HEIGHT - 500]}
+            columns = [int(height), HEIGHT - int(height)] * int(width)
+            before = int(x) * HEIGHT + int(y)
+            after = WIDTH * HEIGHT - before - sum(columns[:-1])
+            shape = {"size": [HEIGHT, WIDTH], "counts": [before, *columns[:-1], after]}
         entry = {"id": 1 + place, "image_id": image, "category_id": category, "bbox": [x, y, width, height]}
         annotations.append({**entry, "area": width * height, "segmentation": shape})
     images = [

@@ -163,7 +163,10 @@ def data_check(
     name = "own" if is_own else None
     known = dataset or (None if is_own else "lvis_v1")
     given = data_paths(known, folder, train_annotations, val_annotations, images, name, groups, crowds)
-    alone = not box_only and not any(datasets.have_masks(given))
+    have = (False, False) if box_only else datasets.have_masks(given)
+    alone = not box_only and not any(have)
+    if any(have):
+        datasets.refuse_boxes_alone(given, have)
     masks = not (box_only or alone)
     paths, assumed = datasets.in_lvis_form(given, masks)
     for line in assumed:

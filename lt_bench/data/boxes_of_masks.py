@@ -1,7 +1,7 @@
-"""Whether the boxes of annotations are those of their masks.
+"""Whether boxes and areas of annotations are those of their masks.
 
-A detector learns boxes from `bbox` and masks from `segmentation`. Exporters that write corners or other units there
-leave a file of the right form, whose boxes are elsewhere.
+A detector learns boxes from `bbox` and masks from `segmentation`, and AP of small, medium and large objects goes by
+`area`. Exporters that write corners or other units there leave a file of the right form, whose objects are elsewhere.
 """
 
 from __future__ import annotations
@@ -11,62 +11,80 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from lt_bench.data import segmentation as masks
 from lt_bench.data.box_forms import iou, read_otherwise
 from lt_bench.data.lvis import LVISFile
+from lt_bench.data.mask_sample import Floats, MaskSample, extent_by_rows
 
-SAMPLE = 2000  # annotations that are looked at, spread over the file
 APART, SAME = 0.5, 0.9  # IoU of a box and its mask's extent: below, it is another box; above, it is that
+ROUNDED = 0.7  # the same as SAME for an extent in whole pixels
 FEWEST = 0.01  # share of boxes that are not their masks', from which on there is something to say
-NARROW = 2.0  # pixels: of narrower masks nothing is said, where rounding moves much
+NARROW = 2.0  # pixels: where box and mask are both narrower nothing is said, as rounding moves much
+TRIED = 50  # masks that are read in another way
+MANY = 0.1  # share of areas that are not their masks'
+OF_MASK = 0.5, 2.0  # times the mask's pixels: an area between is its own
+OF_BOX = 0.01, 1.5  # times the box's: one between may be that of the object in it
+LEAST = 100.0  # pixels: areas of smaller objects are rounded too much to be compared
 
 
-def boxes_elsewhere(file: LVISFile) -> Iterator[str]:
-    """A sentence where boxes are not those of their polygons, with the form that they look like."""
-    rows, box, extent, size = _sample(file)
-    apart = iou(box, extent) < APART
-    if not apart.any() or apart.mean() < FEWEST:
+def boxes_elsewhere(file: LVISFile, sample: MaskSample) -> Iterator[str]:
+    """A sentence where boxes are not those of their masks, with the form that they look like."""
+    shown = (sample.extent[:, 2:].min(axis=1) >= NARROW) | (sample.box[:, 2:].min(axis=1) >= 2 * NARROW)
+    apart = shown & (iou(sample.box, sample.extent) < APART)
+    if not apart.any() or apart.sum() < FEWEST * shown.sum():
         return
-    row, x, y, right, bottom = int(rows[apart][0]), *_corners(extent[apart][0])
-    annotation = file.annotations[row]
+    first = int(np.flatnonzero(apart)[0])
+    annotation = file.annotations[int(sample.row[first])]
+    x, y, width, height = sample.extent[first].tolist()
+    if min(width, height) > 0:
+        where = f"its mask spans x {x:g} to {x + width:g} and y {y:g} to {y + height:g}"
+    else:
+        where = "nothing of its mask is in the image"
+    form = _looks_like(file, sample, apart)
     yield (
-        f"{file.path.name}: of {len(rows):,} boxes that were looked at, {int(apart.sum()):,} are not those of their "
-        f"masks (e.g. annotation {annotation['id']}, image {annotation['image_id']}: bbox is {annotation['bbox']}, its "
-        f"polygons span x {x:g} to {right:g} and y {y:g} to {bottom:g}); bbox must be x, y, width and height in "
-        f"pixels{_looks_like(box[apart], extent[apart], size[apart])}"
+        f"{file.path.name}: of {int(shown.sum()):,} boxes that were looked at, {int(apart.sum()):,} are not those of "
+        f"their masks (e.g. annotation {annotation['id']}, image {annotation['image_id']}: bbox is "
+        f"{annotation['bbox']}, {where}); bbox must be x, y, width and height in pixels{form}"
     )
 
 
-def _looks_like(box: NDArray[np.float64], extent: NDArray[np.float64], size: NDArray[np.float64]) -> str:
-    fits = {name: float((iou(other, extent) > SAME).mean()) for name, other in read_otherwise(box, size)}
+def areas_elsewhere(file: LVISFile, sample: MaskSample) -> Iterator[str]:
+    """A sentence where areas are far from those of masks or, where there are none, of boxes."""
+    rows, right, what, slack = sample.row, sample.pixels, "masks", OF_MASK
+    if not len(rows):
+        box = file.columns["bbox"]
+        rows, right, what, slack = np.arange(len(box)), box[:, 2] * box[:, 3], "boxes", OF_BOX
+    area = file.columns["area"][rows]
+    with np.errstate(invalid="ignore"):
+        large = right >= LEAST
+        odd = large & (area > 0) & ((area > slack[1] * right) | (area < slack[0] * right))
+    if not odd.any() or odd.sum() < MANY * large.sum():
+        return
+    first = int(np.flatnonzero(odd)[0])
+    annotation = file.annotations[int(rows[first])]
+    yield (
+        f"{file.path.name}: of {int(large.sum()):,} areas that were looked at, {int(odd.sum()):,} are not those of "
+        f"their {what} (e.g. annotation {annotation['id']}, image {annotation['image_id']}: area is "
+        f"{annotation['area']}, and it has {right[first]:.0f} pixels); APs, APm and APl go by area. `lt_bench data "
+        "convert` computes areas where there are none"
+    )
+
+
+def _looks_like(file: LVISFile, sample: MaskSample, apart: NDArray[np.bool_]) -> str:
+    box, extent, size = (values[apart] for values in (sample.box, sample.extent, sample.size))
+
+    def share(one: Floats, other: Floats, same: float = SAME) -> float:
+        return float((iou(one, other) > same).mean())
+
+    fits = {f"these look like {name}": share(other, extent) for name, other in read_otherwise(box, size)}
+    fits["the polygons look like shares of the image's sides"] = share(box, extent * np.hstack([size, size]))
+    tried = np.flatnonzero(apart & sample.runs)[:TRIED]
+    by_rows = [extent_by_rows(file.annotations[int(sample.row[place])]["segmentation"]) for place in tried.tolist()]
+    turned = [
+        share(sample.box[[place]], row[None], ROUNDED)
+        for place, row in zip(tried, by_rows, strict=True)
+        if row is not None
+    ]
+    if turned:
+        fits["the run lengths look written row by row, and must go down the columns"] = float(np.mean(turned))
     best = max(fits, key=fits.__getitem__)
-    return f"; these look like {best}" if fits[best] > 0.5 else ""
-
-
-def _sample(
-    file: LVISFile,
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Annotations with a box and polygons: their positions [N], their boxes and the polygons' extents in the image,
-    both x, y, width, height [N, 4], and width and height of their images [N, 2]."""
-    columns = file.columns
-    usable = np.isin(columns["mask_fault"], (masks.SOUND, masks.OUTSIDE)) & (columns["image_row"] >= 0)
-    usable &= np.isfinite(columns["bbox"]).all(axis=1) & ~columns["crowd"]
-    rows = np.flatnonzero(usable)
-    rows = rows[np.unique(np.linspace(0, max(0, len(rows) - 1), SAMPLE).astype(np.int64))] if len(rows) else rows
-    sizes = columns["image_size"][columns["image_row"][rows]].astype(np.float64)
-    found, extents = [], []
-    for place, row in enumerate(rows.tolist()):
-        polygons = file.annotations[row]["segmentation"]
-        if isinstance(polygons, list):
-            points = np.concatenate([np.array(part, dtype=np.float64).reshape(-1, 2) for part in polygons])
-            start, end = (np.clip(edge, 0, sizes[place]) for edge in (points.min(axis=0), points.max(axis=0)))
-            if (end - start).min() >= NARROW:
-                found.append(place)
-                extents.append([*start, *(end - start)])
-    kept = np.array(found, dtype=np.int64)
-    return rows[kept], columns["bbox"][rows[kept]], np.array(extents, dtype=np.float64).reshape(-1, 4), sizes[kept]
-
-
-def _corners(box: NDArray[np.float64]) -> list[float]:
-    x, y, width, height = box.tolist()
-    return [x, y, x + width, y + height]
+    return f"; {best}" if fits[best] > 0.5 else ""

@@ -30,6 +30,7 @@ from lt_bench.data.problem import (
     NOTHING_TO_TRAIN,
     ODD_FLAG,
     POSITIVE_AND_NEGATIVE,
+    TOO_NARROW,
     UNKNOWN_CATEGORY,
     UNKNOWN_IMAGE,
     UNKNOWN_LISTED_CATEGORY,
@@ -40,6 +41,8 @@ from lt_bench.data.problem import (
 # `width` or `width - 1`: less than a pixel outside is rounding, clipped by every detector, and no mistake in the data.
 BOX_TOLERANCE = 1.0
 LONGEST_SIDE, MOST_PIXELS = 1 << 20, 1 << 30  # of an image that OpenCV, which loads images for the detector, takes
+SMALLEST_SIDE = 32  # pixels of an image that LVIS's recipe trains on (configs/_base_/datasets)
+NARROWEST = 2 * 1333  # longer side by the shorter: the recipe's longest side is 1333, and half a pixel rounds to one
 LARGEST_AREA = 1e10  # px^2; lvis-api's widest area range ends here
 LARGEST_ID = 1 << 53  # as large as integers are exact in float64
 
@@ -53,14 +56,17 @@ def problems(file: LVISFile, is_train: bool, with_masks: bool = True) -> Iterato
     file may be those of the training set. with_masks: without, nothing is asked of segmentations."""
     yield from _ids(file)
     yield from _sizes(file)
+    yield from _shapes(file)
     of_masks = {**_refused_masks(file), **_empty_masks(file)} if with_masks else {}
     yield from _annotations(file, {**_refused(file), **of_masks, **_others(file)})
     yield from _lists(file)
     if is_train:
         yield from _counts(file)
-        if not file.columns["usable"].any():
-            count = len(file.annotations)
-            detail = f"of {count} annotations none has a box of a pixel in a listed image, an area, and no `ignore`"
+        if not _trained_on(file).any():
+            detail = (
+                f"of {len(file.annotations)} annotations none has a box of a pixel, an area, no `ignore`, and a listed "
+                f"image with sides of at least {SMALLEST_SIDE} pixels"
+            )
             yield Problem(NOTHING_TO_TRAIN, "annotations", detail)
     elif not measured_on(file).any():
         detail = f"of {len(file.annotations)} annotations none has an area in a listed image, and no `ignore`"
@@ -83,6 +89,13 @@ def _refused(file: LVISFile) -> dict[str, Bools]:
         NOT_FINITE: ~_finite(file),
         ODD_FLAG: odd_flags(file),
     }
+
+
+def _trained_on(file: LVISFile) -> Bools:
+    """The annotations that the recipe trains on, [A]."""
+    large = file.columns["image_size"].min(axis=1, initial=LONGEST_SIDE) >= SMALLEST_SIDE
+    trained: Bools = file.columns["usable"] & large[file.columns["image_row"]]
+    return trained
 
 
 def measured_on(file: LVISFile) -> Bools:
@@ -182,6 +195,16 @@ def _sizes(file: LVISFile) -> Iterator[Problem]:
     for row in np.flatnonzero(wrong).tolist():
         image_id, (width, height) = int(file.columns["image_id"][row]), sizes[row].tolist()
         yield Problem(NO_SIZE, f"image {image_id}", f"width is {width}, height is {height}", image_id)
+
+
+def _shapes(file: LVISFile) -> Iterator[Problem]:
+    """Images that nothing is left of when they are resized as the recipe does it."""
+    sizes = file.columns["image_size"]
+    shorter, longer = (sizes.min(axis=1, initial=LONGEST_SIDE), sizes.max(axis=1, initial=0))
+    for row in np.flatnonzero((shorter > 0) & (longer > NARROWEST * shorter.astype(np.int64))).tolist():
+        image_id, (width, height) = int(file.columns["image_id"][row]), sizes[row].tolist()
+        detail = f"width is {width}, height is {height}: resized, the shorter side is no pixel"
+        yield Problem(TOO_NARROW, f"image {image_id}", detail, image_id)
 
 
 def _lists(file: LVISFile) -> Iterator[Problem]:

@@ -110,7 +110,7 @@ def load(paths: DataPaths, masks: bool = True) -> Dataset:
     from lt_bench.data.problem import REMEDIES, described
 
     if masks:
-        _refuse_boxes_alone(paths)
+        refuse_boxes_alone(paths, have_masks(paths))
     given, (paths, assumed) = paths, in_lvis_form(paths, masks)
     for line in assumed:
         logger.info(line)
@@ -149,8 +149,9 @@ def have_masks(paths: DataPaths) -> tuple[bool, bool]:
     return train, val
 
 
-def _refuse_boxes_alone(paths: DataPaths) -> None:
-    for path, masks in zip((paths.train, paths.val), have_masks(paths), strict=True):
+def refuse_boxes_alone(paths: DataPaths, have: tuple[bool, bool]) -> None:
+    """Raises UserError for a file without masks, which a detector of masks can't use. have: what `have_masks` says."""
+    for path, masks in zip((paths.train, paths.val), have, strict=True):
         if not masks:
             raise UserError(
                 f"{path} has boxes alone: no annotation has a segmentation, and the detector is trained on masks",

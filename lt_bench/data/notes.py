@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lt_bench.data import segmentation as masks
-from lt_bench.data.boxes_of_masks import boxes_elsewhere
-from lt_bench.data.content import LARGEST_AREA, measured_on
+from lt_bench.data.boxes_of_masks import areas_elsewhere, boxes_elsewhere
+from lt_bench.data.content import LARGEST_AREA, SMALLEST_SIDE, measured_on
 from lt_bench.data.lvis import LVISFile
+from lt_bench.data.mask_sample import sample_masks
 from lt_bench.data.row_keys import row_keys
 
 NAMES_SHOWN = 5  # of categories, in notes
-SMALLEST_SIDE = 32  # pixels of an image that LVIS's recipe trains on (configs/_base_/datasets)
 
 
 def on_evaluation(file: LVISFile) -> Iterator[str]:
@@ -33,7 +33,9 @@ def on_evaluation(file: LVISFile) -> Iterator[str]:
         )
     if not measured_on(file).any():
         yield f"{name}: no annotation counts as an object to be found, so that there is no AP"
-    yield from boxes_elsewhere(file)
+    sample = sample_masks(file)
+    yield from boxes_elsewhere(file, sample)
+    yield from areas_elsewhere(file, sample)
     crowds = columns["crowd"] & ~columns["ignore"]
     if crowds.any():
         yield f"{name}: {_some(file, crowds, 'iscrowd set')}, which lvis-api ignores: each is one object"
@@ -59,7 +61,7 @@ def on_file(file: LVISFile, is_train: bool) -> Iterator[str]:
         then = "not trained on" if is_train else "hardly any detector finds such"
         yield f"{name}: {_some(file, narrow, 'a box under a pixel wide or high')}: {then}"
     if is_train:
-        yield from boxes_elsewhere(file)
+        yield from boxes_elsewhere(file, sample_masks(file))
         crowds = columns["crowd"] & ~columns["ignore"]
         if crowds.any():
             yield f"{name}: {_some(file, crowds, 'iscrowd set')}: each is trained on as one object"

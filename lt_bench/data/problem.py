@@ -11,6 +11,7 @@ AMBIGUOUS_IMAGE = "several files for one image"
 UNREADABLE_IMAGE = "unreadable image"
 IMAGE_SIZE = "image size differs from the annotations"
 NO_SIZE = "impossible image size"
+TOO_NARROW = "image too narrow to be resized"
 BOX_OUTSIDE = "box outside the image"
 EMPTY_BOX = "empty box"
 NOT_FINITE = "number that is not finite"
@@ -36,6 +37,7 @@ REMEDIES = {
     UNREADABLE_IMAGE: "get the file again, or save it as JPEG or PNG of 8 bits",
     IMAGE_SIZE: "state the size of the file as it is loaded, which is turned by its EXIF orientation",
     NO_SIZE: "state the image's width and height in pixels",
+    TOO_NARROW: "leave it out (--exclude-images), or cut it into several",
     BOX_OUTSIDE: "write bbox as x, y, width, height in pixels of the image",
     EMPTY_BOX: "write bbox as x, y, width, height, or remove the annotation",
     NOT_FINITE: "write bbox and area as finite numbers",
@@ -50,7 +52,7 @@ REMEDIES = {
     COUNTS: "count again: image_count and instance_count are those of the training annotations",
     POSITIVE_AND_NEGATIVE: "remove the category from neg_category_ids",
     UNKNOWN_LISTED_CATEGORY: "correct the list, or add the category",
-    NOTHING_TO_TRAIN: "give at least one object a box of a pixel or more inside its image",
+    NOTHING_TO_TRAIN: "give at least one object a box of a pixel or more inside its image, which is large enough",
     NOTHING_TO_EVALUATE: "give the validation set objects, or name the file that has them",
     ODD_FLAG: "write the number 0 or 1",
     CATEGORIES: "export both files with one list of categories: the same ids and names",

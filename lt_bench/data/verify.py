@@ -14,7 +14,7 @@ from lt_bench.data.lvis import LVISFile
 from lt_bench.data.pictures import Contents, Progress, check_pictures
 from lt_bench.data.problem import Problem
 
-RULES = 3  # raise it when more is checked: a pass under other rules is not remembered
+RULES = 4  # raise it when more is checked: a pass under other rules is not remembered
 Shown = Callable[[str], AbstractContextManager[Progress | None]]
 
 

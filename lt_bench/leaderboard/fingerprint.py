@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -36,6 +36,7 @@ _NEUTRAL_HOOKS = {
     "param_scheduler": ("ParamSchedulerHook",),
     "sampler_seed": ("DistSamplerSeedHook",),
 }
+_PACKAGES = ("mmengine", "mmdet", "mmcv", "lt_bench")  # whose classes are what their names say
 _NEUTRAL_KEYS = {"FiniteLossHook": "on_nan"}  # where it made a difference, the record says how often
 _WATCHING = ("DetVisualizationHook", "MemoryProfilerHook")  # of hooks that are added
 _TRAINING_HOOKS = ("param_scheduler", "sampler_seed")
@@ -59,7 +60,8 @@ def fingerprint(config: Mapping[str, Any], digests: Mapping[str, str]) -> str:
     """
     plain = deepcopy(dict(config))
     for key in _NEUTRAL:
-        plain.pop(key, None)
+        if not _has_foreign_type(plain.get(key)):
+            plain.pop(key, None)
     if imports := _foreign_imports(plain.pop("custom_imports", None)):
         plain["custom_imports"] = imports  # whatever they register may stand for a module of the config
     _leave_out_hooks(plain.get("default_hooks") or {}, plain.get("custom_hooks"))
@@ -153,13 +155,30 @@ def _leave_out_hooks(default: dict[str, Any], custom: Any) -> None:
     for name, kinds in _NEUTRAL_HOOKS.items():
         hook = default.get(name)
         without = hook is None and name not in _TRAINING_HOOKS
-        if without or (isinstance(hook, dict) and str(hook.get("type")).rpartition(".")[2] in kinds):
+        if without or (isinstance(hook, dict) and _is_of(str(hook.get("type")), kinds)):
             default.pop(name, None)
     if isinstance(custom, list):
         custom[:] = [hook for hook in custom if not isinstance(hook, dict) or hook.get("type") not in _WATCHING]
         for hook in custom:
             if isinstance(hook, dict) and isinstance(hook.get("type"), str):
                 hook.pop(_NEUTRAL_KEYS.get(hook["type"], ""), None)
+
+
+def _is_of(name: str, kinds: Collection[str]) -> bool:
+    """Whether a type is one of `kinds`, and no class of that name in another package."""
+    return name.rpartition(".")[2] in kinds and not _is_foreign(name)
+
+
+def _is_foreign(name: str) -> bool:
+    """Whether a type is imported from another package by its name. A bare name is a registry's, and who registers
+    one of their own has it imported by `custom_imports`."""
+    return "." in name and name.partition(".")[0] not in _PACKAGES
+
+
+def _has_foreign_type(node: Any) -> bool:
+    if isinstance(node, Mapping):
+        return _is_foreign(str(node.get("type", ""))) or any(map(_has_foreign_type, node.values()))
+    return isinstance(node, list | tuple) and any(map(_has_foreign_type, node))
 
 
 def _name_what_is_replaced(node: Any) -> None:

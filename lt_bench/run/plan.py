@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lt_bench.api.registry import build_loss, get_info
 from lt_bench.data.dataset import Dataset
 from lt_bench.errors import UserError
@@ -75,6 +77,7 @@ def make_plan(
     notes = [*dataset.assumed, *warned]
     with _blaming(experiment.overrides):
         notes += _left_out(cfg, len(dataset.val.image_ids))
+        _refuse_padding(cfg, dataset)
     count = _count_devices(devices)
     cuda = _gpus(count) > 0
     with _blaming(experiment.overrides):
@@ -126,6 +129,18 @@ def _left_out(cfg: Config, images: int) -> list[str]:
     return [f"{left} of {images} validation images predicted: the objects in the others count as missed"][
         left == images :
     ]
+
+
+def _refuse_padding(cfg: Config, dataset: Dataset) -> None:
+    """The images of a batch are padded to the largest, and what is predicted of an image moves with it. So the batch,
+    which the fingerprint leaves out, may be of several images only where all have one size."""
+    batch = cfg.test_dataloader.batch_size
+    if batch > 1 and len(np.unique(dataset.val.columns["image_size"], axis=0)) > 1:
+        raise UserError(
+            f"test_dataloader.batch_size is {batch}, and the validation images have several sizes: those of a batch "
+            "are padded to the largest, which changes their predictions",
+            "leave it at 1",
+        )
 
 
 def _loss_block(cfg: Config) -> Any:

@@ -215,3 +215,14 @@ def test_what_is_wrong_with_both_files_is_said_at_once(coco: dict[str, Path], ve
     assert done.exit_code == 2
     for path, field in zip(coco.values(), ("width", "height"), strict=True):
         assert f"{path.name}: not an LVIS annotation file: images[1] has no '{field}'" in done.output
+
+
+def test_check_refuses_as_run_does_where_one_file_alone_has_masks(coco: dict[str, Path]) -> None:
+    content = json.loads(coco["val"].read_text(encoding="utf-8"))
+    for annotation in content["annotations"]:
+        del annotation["segmentation"]
+    coco["val"].write_text(json.dumps(content), encoding="utf-8")
+    own = ("--train-annotations", coco["train"], "--val-annotations", coco["val"])
+    done = call("data", "check", *own)
+    assert done.exit_code == 2 and f"{coco['val']} has boxes alone" in done.output
+    assert call("data", "check", *own, "--box-only").exit_code == 0

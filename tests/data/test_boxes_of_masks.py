@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from pycocotools import mask as coco_masks
 from test_box_forms import written
 
 from lt_bench.data import lvis
 from lt_bench.data.box_forms import read_otherwise
-from lt_bench.data.boxes_of_masks import boxes_elsewhere
+from lt_bench.data.boxes_of_masks import areas_elsewhere, boxes_elsewhere
+from lt_bench.data.mask_sample import sample_masks
 from lt_bench.data.notes import on_evaluation, on_file
 
 SIZE = 200, 150
@@ -38,7 +41,7 @@ def said(folder: Path, data: dict[str, Any]) -> list[str]:
     path = folder / "val.json"
     path.write_text(json.dumps(data))
     file = lvis.load(path)
-    found = list(boxes_elsewhere(file))
+    found = list(boxes_elsewhere(file, sample_masks(file)))
     for notes in (on_evaluation(file), on_file(file, True), on_file(file, False)):
         assert [note for note in notes if "not those of their masks" in note] == found
     return found
@@ -62,8 +65,8 @@ def test_right_boxes_are_not_spoken_of(tmp_path: Path) -> None:
         annotation["bbox"] = [round(value) for value in annotation["bbox"]]
     data["annotations"][0] |= {"bbox": [190, 10, 10, 40], "segmentation": [[190, 10, 260, 10, 260, 50]]}
     runs = {"size": [SIZE[1], SIZE[0]], "counts": [0, 10, SIZE[0] * SIZE[1] - 10]}
-    data["annotations"][1] |= {"segmentation": runs, "bbox": [150, 100, 40, 40]}
-    data["annotations"][2] |= {"segmentation": [[7, 7, 7.5, 7, 7.5, 8]], "bbox": [150, 100, 40, 40]}
+    data["annotations"][1] |= {"segmentation": runs, "bbox": [0, 0, 1.4, 10]}
+    data["annotations"][2] |= {"segmentation": [[7, 7, 7.5, 7, 7.5, 8]], "bbox": [7, 8, 0.4, 1.3]}
     data["annotations"][3]["segmentation"] = [[1, 2, 3, 4]]  # which is a problem of its own
     assert said(tmp_path, data) == []
 
@@ -81,3 +84,89 @@ def test_another_place_is_told_without_a_form(tmp_path: Path) -> None:
 
 def test_a_file_without_annotations_has_no_boxes(tmp_path: Path) -> None:
     assert said(tmp_path, {**content(), "annotations": []}) == []
+
+
+def drawn(annotation: dict[str, Any]) -> np.ndarray:
+    """The pixels of an annotation's triangle, uint8 [height, width]."""
+    pixels = coco_masks.decode(coco_masks.frPyObjects(annotation["segmentation"], SIZE[1], SIZE[0]))
+    return np.asarray(pixels[..., 0])
+
+
+def runs_of(flat: np.ndarray) -> dict[str, Any]:
+    """Uncompressed run lengths of pixels in the order in which they are given, by a plain loop."""
+    counts, last = [0], 0
+    for value in flat.tolist():
+        if value != last:
+            counts.append(0)
+            last = value
+        counts[-1] += 1
+    return {"size": [SIZE[1], SIZE[0]], "counts": counts}
+
+
+def packed(runs: dict[str, Any]) -> dict[str, Any]:
+    made = coco_masks.frPyObjects(runs, SIZE[1], SIZE[0])
+    return {"size": runs["size"], "counts": made["counts"].decode()}
+
+
+@pytest.mark.parametrize("pack", [dict, packed])
+def test_boxes_are_compared_with_run_lengths_too(tmp_path: Path, pack: Callable[[dict[str, Any]], Any]) -> None:
+    data = content()
+    for annotation in data["annotations"]:
+        annotation["segmentation"] = pack(runs_of(drawn(annotation).flatten(order="F")))
+    assert said(tmp_path, data) == []
+    for annotation in data["annotations"]:
+        annotation["bbox"] = [value / 4 for value in annotation["bbox"]]
+    (note,) = said(tmp_path, data)
+    assert note.endswith("in pixels")
+
+
+@pytest.mark.parametrize("pack", [dict, packed])
+def test_runs_that_go_row_by_row_are_told(tmp_path: Path, pack: Callable[[dict[str, Any]], Any]) -> None:
+    data = content()
+    for annotation in data["annotations"]:
+        annotation["segmentation"] = pack(runs_of(drawn(annotation).flatten(order="C")))
+    (note,) = said(tmp_path, data)
+    assert note.endswith("the run lengths look written row by row, and must go down the columns")
+
+
+def test_polygons_in_shares_of_the_sides_are_told(tmp_path: Path) -> None:
+    data = content()
+    for annotation in data["annotations"]:
+        (points,) = annotation["segmentation"]
+        annotation["segmentation"] = [[value / SIZE[place % 2] for place, value in enumerate(points)]]
+    (note,) = said(tmp_path, data)
+    assert note.endswith("the polygons look like shares of the image's sides")
+
+
+@pytest.mark.parametrize("polygon", [[10, 10, 10, 10, 10, 10], [-90, -80, -70, -80, -70, -60]])
+def test_polygons_without_a_pixel_are_told(tmp_path: Path, polygon: list[float]) -> None:
+    data = content()
+    for annotation in data["annotations"]:
+        annotation["segmentation"] = [polygon]
+    (note,) = said(tmp_path, data)
+    assert "nothing of its mask is in the image" in note
+
+
+@pytest.mark.parametrize("has_masks", [True, False])
+@pytest.mark.parametrize("factor", [4, 1 / (SIZE[0] * SIZE[1])])
+def test_areas_in_other_units_are_told(tmp_path: Path, has_masks: bool, factor: float) -> None:
+    data = content()
+    path = tmp_path / "val.json"
+
+    def notes() -> list[str]:
+        path.write_text(json.dumps(data))
+        file = lvis.load(path, masks=False)
+        found = list(areas_elsewhere(file, sample_masks(file)))
+        assert [note for note in on_evaluation(file) if "areas that were looked at" in note] == found
+        return found
+
+    for annotation in data["annotations"]:
+        if has_masks:
+            annotation["area"] = float(drawn(annotation).sum())
+        else:
+            del annotation["segmentation"]
+    assert notes() == []
+    for annotation in data["annotations"]:
+        annotation["area"] *= factor
+    (note,) = notes()
+    assert f"not those of their {'masks' if has_masks else 'boxes'}" in note and "`lt_bench data convert`" in note

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import mmcv
 import numpy as np
 import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from lt_bench.data import lvis, verify
+from lt_bench.data import content, lvis, verify
 from lt_bench.data import problem as kinds
 from lt_bench.data.find_known import find
 from lt_bench.data.image_files import ImageFinder
@@ -48,7 +49,8 @@ def run_lengths(mask: np.ndarray[Any, Any]) -> list[int]:
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> SmallSet:
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallSet:
+    monkeypatch.setattr(content, "SMALLEST_SIDE", HEIGHT)  # as if these images were large
     rng = np.random.default_rng(0)
     images = []
     for image_id, name in ((7, "train2017/7.jpg"), (3, "val2017/3.jpg"), (5, "val2017/5.bmp")):
@@ -216,7 +218,13 @@ def test_a_planted_problem_is_found_and_nothing_else(
 
 
 def test_every_kind_is_planted() -> None:
-    among_others = {kinds.NO_SIZE, kinds.NOTHING_TO_TRAIN, kinds.NOTHING_TO_EVALUATE, kinds.CATEGORIES}
+    among_others = {
+        kinds.NO_SIZE,
+        kinds.TOO_NARROW,
+        kinds.NOTHING_TO_TRAIN,
+        kinds.NOTHING_TO_EVALUATE,
+        kinds.CATEGORIES,
+    }
     assert {kind for _, kind, _ in PLANTED} == set(kinds.KINDS) - among_others
 
 
@@ -225,6 +233,28 @@ def test_an_impossible_size_is_named(small: SmallSet, size: tuple[int, int]) -> 
     set_in("images", 2, width=size[0], height=size[1])(small)
     (problem,) = (problem for problem in small.check() if problem.kind == kinds.NO_SIZE)
     assert (problem.where, problem.detail) == ("image 5", f"width is {size[0]}, height is {size[1]}")
+
+
+@pytest.mark.parametrize("is_train", [True, False])
+@pytest.mark.parametrize(("size", "is_named"), [((2666, 1), False), ((2667, 1), True), ((1, 3000), True)])
+def test_an_image_that_resizing_leaves_nothing_of_is_named(
+    small: SmallSet, size: tuple[int, int], is_named: bool, is_train: bool
+) -> None:
+    """The recipe's longest side is 1333 pixels, and mmcv rounds the other."""
+    assert (min(mmcv.rescale_size(size, (1333, 800))) < 1) == is_named
+    set_in("images", 2, width=size[0], height=size[1])(small)
+    found = [problem for problem in small.check(is_train=is_train) if problem.kind == kinds.TOO_NARROW]
+    assert [problem.where for problem in found] == ["image 5"] * is_named
+    assert not is_named or f"width is {size[0]}, height is {size[1]}" in found[0].detail
+
+
+def test_images_that_are_all_too_small_are_nothing_to_train_on(
+    small: SmallSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(content, "SMALLEST_SIDE", HEIGHT + 1)
+    (problem,) = small.check()
+    assert problem.kind == kinds.NOTHING_TO_TRAIN and f"sides of at least {HEIGHT + 1} pixels" in problem.detail
+    assert small.check(is_train=False) == []
 
 
 def test_a_training_file_without_anything_to_train_on_is_named(small: SmallSet) -> None:

@@ -118,6 +118,7 @@ HOOKS = [{"type": "FiniteLossHook", "interval": 50}, {"type": "RunMeterHook"}]
         {"default_hooks.logger.interval": 1, "default_hooks.timer": None, "log_level": "DEBUG"},
         {"default_hooks.checkpoint.keep": 9, "+default_hooks.visualization.type": "DetVisualizationHook"},
         {"custom_hooks": [*HOOKS, {"type": "MemoryProfilerHook"}]},
+        {"default_hooks.timer.type": "mmengine.hooks.IterTimerHook"},
     ],
 )
 def test_what_is_logged_and_drawn_changes_no_fingerprint(tmp_path: Path, overrides: dict[str, Any]) -> None:
@@ -132,6 +133,10 @@ def test_what_is_logged_and_drawn_changes_no_fingerprint(tmp_path: Path, overrid
         {"default_hooks.logger.type": "EMAHook"},
         {"+default_hooks.visualization.type": "EMAHook"},
         {"custom_hooks": [*HOOKS, {"type": "EMAHook"}]},
+        {"default_hooks.timer.type": "evil.IterTimerHook"},
+        {"default_hooks.checkpoint.type": "evil.hooks.CheckpointHook"},
+        {"log_processor.type": "evil.LogProcessor"},
+        {"+visualizer": {**VISUALIZER, "vis_backends": [{"type": "evil.LocalVisBackend"}]}},
         {"load_from": "det-89abcdef.pth"},
         {"model.backbone.frozen_stages": 3},
         {"+model.neck.init_cfg.checkpoint": "neck-01234567.pth"},

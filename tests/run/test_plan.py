@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from experiments import resolved, small_dataset
+from experiments import resolved, small_dataset, write_annotations
 
+from lt_bench.data.dataset import Dataset
+from lt_bench.data.lvis import load
 from lt_bench.errors import UserError
 from lt_bench.operators import Operators
 from lt_bench.run import plan
@@ -100,3 +103,17 @@ def test_missing_operators_and_operators_without_a_gpu_are_missed_before_trainin
     dataset = small_dataset(tmp_path)
     with pytest.raises(UserError, match=r"(?s)nothing stands in.*lt_bench doctor"):
         make_plan(Experiment("ecm", dataset="lvis_v1", init="random"), dataset, None, None)
+
+
+def test_images_of_several_sizes_are_predicted_one_by_one(tmp_path: Path) -> None:
+    """In a batch they are padded to the largest, which moves what is predicted, and no fingerprint says it."""
+    of_four = Experiment("ecm", dataset="lvis_v1", init="random", overrides={"test_dataloader.batch_size": 4})
+    paths = write_annotations(tmp_path)
+    make_plan(of_four, Dataset(paths, load(paths.train), load(paths.val)), None, None)
+    content = json.loads(paths.val.read_text(encoding="utf-8"))
+    content["images"][0]["width"] += 1
+    paths.val.write_text(json.dumps(content), encoding="utf-8")
+    data = Dataset(paths, load(paths.train), load(paths.val))
+    with pytest.raises(UserError, match=r"test_dataloader\.batch_size is 4.*several sizes"):
+        make_plan(of_four, data, None, None)
+    make_plan(replace(of_four, overrides={}), data, None, None)

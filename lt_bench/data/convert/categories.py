@@ -14,7 +14,7 @@ from lt_bench.utils.frequency import FREQUENCIES
 COUNTS = ("image_count", "instance_count")
 
 
-def united(sources: Sequence[Source]) -> tuple[list[Entry], list[str]]:
+def united(sources: Sequence[Source], options: Options) -> tuple[list[Entry], list[str]]:
     """The classes of all splits by id, as the first split that has them says, and what there is to say of it.
 
     Raises UserError for an id with two names: then one split's annotations are of other classes than they seem.
@@ -40,7 +40,31 @@ def united(sources: Sequence[Source]) -> tuple[list[Entry], list[str]]:
                 f"{source.split}: {len(missing)} categories that {source.name} does not list were added, "
                 f"e.g. {missing[0]} ({found[missing[0]].get('name')!r})"
             )
-    return [found[category_id] for category_id in sorted(found)], notes
+    groups, said = _groups(sources) if options.groups is None else ({}, [])
+    entries = [found[category_id] for category_id in sorted(found)]
+    return [{**entry, **groups.get(entry["id"], {})} for entry in entries], [*notes, *said]
+
+
+def _groups(sources: Sequence[Source]) -> tuple[dict[int, Entry], list[str]]:
+    """The frequency group of each class that has one: the last split's, which is what is evaluated, as long as it has
+    one for every class of all splits; else the first's that has one. And what there is to say of it."""
+    of_splits: list[dict[int, Entry]] = [
+        {
+            category["id"]: {"frequency": category["frequency"]}
+            for category in source.categories
+            if category.get("frequency") in FREQUENCIES
+        }
+        for source in sources
+    ]
+    every = {category["id"] for source in sources for category in source.categories}
+    last = of_splits[-1]
+    if every <= last.keys():
+        others = [name.name for name, groups in zip(sources[:-1], of_splits, strict=False) if groups != last]
+        return last, [f"frequency: {sources[-1].name}'s, not {name}'s" for name in others]
+    first: dict[int, Entry] = {}
+    for groups in of_splits:
+        first = {**groups, **first}
+    return first, []
 
 
 @dataclass(frozen=True)
@@ -71,6 +95,8 @@ def with_counts(categories: Sequence[Entry], counted: Counted, is_train: bool, o
     if options.groups is None and all(category.get("frequency") in FREQUENCIES for category in categories):
         notes.append(f"frequency: kept; {_sizes(entries)}")
         return Classes(entries, notes)
+    if options.groups is None and any(category.get("frequency") in FREQUENCIES for category in categories):
+        notes.append("frequency: the groups that some classes have are replaced, as not all have one")
     rare, common = options.groups or LVIS_GROUPS
     for entry in entries:
         images = entry["image_count"]

@@ -15,7 +15,7 @@ from lt_bench.data.convert.writing import Changes, lvis_json
 from lt_bench.data.image_files import Split
 from lt_bench.utils.files import write_atomic
 
-FORMAT = 3  # raise it whenever equal input gives other files
+FORMAT = 4  # raise it whenever equal input gives other files
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def convert(sources: Sequence[Source], paths: Mapping[Split, Path], options: Opt
     and whatever reading them raises.
     """
     sources = sorted(sources, key=lambda source: source.split != "train")
-    categories, lines = united(sources)
+    categories, lines = united(sources, options)
     ids = [category["id"] for category in categories]
     counted = {source.split: count(source, ids, options) for source in sources}
     first = sources[0].split

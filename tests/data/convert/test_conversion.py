@@ -335,3 +335,26 @@ def test_groups(text: str, groups: tuple[int, int]) -> None:
 def test_groups_that_are_none(text: str) -> None:
     with pytest.raises(UserError, match="--groups"):
         parse_groups(text)
+
+
+@pytest.mark.parametrize("of_train", ["none", "one", "other"])
+def test_frequency_groups_of_the_validation_file_hold(tmp_path: Path, of_train: str) -> None:
+    """They are what is evaluated: `eval` of the file alone goes by them, and lvis-api does."""
+    content, groups = small_set(), dict(zip(NAMES, "cfrf", strict=True))
+    for category in content["val"]["categories"]:
+        category["frequency"] = groups[category["id"]]
+    train = content["train"]["categories"]
+    for category in {"none": [], "one": train[:1], "other": train}[of_train]:
+        category["frequency"] = "r"
+    found, done = converted(tmp_path, content)
+    for split in ("train", "val"):
+        assert {category["id"]: category["frequency"] for category in found[split]["categories"]} == groups
+    assert any(line == "frequency: instances_val2017.json's, not instances_train2017.json's" for line in done.lines), (
+        done.lines
+    )
+    del content["val"]["categories"][0]["frequency"]
+    for category in train:
+        category.pop("frequency", None)
+    found, done = converted(tmp_path / "partly", content)
+    assert [category["frequency"] for category in found["val"]["categories"]] == ["c", "r", "r", "r"]
+    assert any("the groups that some classes have are replaced" in line for line in done.lines)

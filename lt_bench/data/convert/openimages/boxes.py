@@ -20,6 +20,7 @@ FLAGS = {
 UNLISTED, FLAT, CLIPPED = "of other classes", "without an area", "partly outside"  # what is counted of the rows
 BEYOND = 0.01  # of the image's size: a coordinate further outside is of another unit
 Box = tuple[float, float, float, float]  # left, top, right, bottom, as parts of the image's width and height
+_FLAG_TEXTS = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0, "": 0, "-1": -1, "-1.0": -1}
 _COLUMNS = ("ImageID", "LabelName", "XMin", "XMax", "YMin", "YMax", "IsGroupOf")
 
 
@@ -47,9 +48,17 @@ def read_boxes(path: Path, places: Mapping[str, int], counted: Counter[str]) -> 
         if box is None:
             counted[FLAT] += 1
             continue
-        values = zip(FLAGS.values(), (occluded, truncated, depiction, inside), strict=True)
-        flags = {name: -1 if value == "-1" else int(value == "1") for name, value in values if value}
-        yield BoxRow(image, place, box, group == "1", flags)
+        values = zip(FLAGS.items(), (occluded, truncated, depiction, inside), strict=True)
+        flags = {name: _flag(value, path, line, column) for (column, name), value in values if value}
+        yield BoxRow(image, place, box, _flag(group, path, line, _COLUMNS[6]) == 1, flags)
+
+
+def _flag(text: str, path: Path, line: int, column: str) -> int:
+    """1, 0, or -1 where nobody knows, also as other programs write them; an empty text is 0."""
+    value = _FLAG_TEXTS.get(text.lower())
+    if value is None:
+        raise UserError(f"{path}, line {line}: {column} is {text!r:.40}, expected 0, 1 or -1", "write one of these")
+    return value
 
 
 def box_of(corners: list[str], columns: tuple[str, ...], path: Path, line: int, counted: Counter[str]) -> Box | None:

@@ -41,6 +41,14 @@ def test_columns_are_taken_by_name(tmp_path: Path) -> None:
     assert found == [BoxRow("a", 7, (0.1, 0.3, 0.2, 0.4), False, {})]
 
 
+@pytest.mark.parametrize(
+    ("text", "value"), [("True", 1), ("1.0", 1), ("TRUE", 1), ("False", 0), ("0.0", 0), ("-1.0", -1)]
+)
+def test_flags_are_read_as_other_programs_write_them(tmp_path: Path, text: str, value: int) -> None:
+    found, _ = read(tmp_path, f"{CAR},0.1,0.2,0.3,0.4,{text},0,{text},0,0")
+    assert found[0].is_group == (value == 1) and found[0].flags["is_occluded"] == value
+
+
 def test_boxes_at_the_edge_and_those_that_are_none(tmp_path: Path) -> None:
     found, counted = read(
         tmp_path,
@@ -55,6 +63,7 @@ def test_boxes_at_the_edge_and_those_that_are_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
+        (f"{CAR},0,0.5,0,1,0,0,yes,0,0", "line 3: IsGroupOf is 'yes', expected 0, 1 or -1"),
         (f"{CAR},a,0.5,0,1,0,0,0,0,0", "line 3: XMin is 'a', which is no number"),
         (f"{CAR},0.1,nan,0,1,0,0,0,0,0", "line 3: XMax is 'nan', which is no number"),
         (f"{CAR},0.1,0.2,0,inf,0,0,0,0,0", "line 3: YMax is 'inf', which is no number"),
