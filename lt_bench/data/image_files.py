@@ -70,7 +70,8 @@ class ImageFinder:
         url, file_name = image.get("coco_url") or "", image.get("file_name") or ""
         if "/" not in file_name and "\\" not in file_name:
             folder, _, name = "/".join(url.split("/")[-2:]).partition("/")
-            if folder not in ("", ".", "..") and name in (self._listing(folder) or ()):
+            is_said_otherwise = (file_name and file_name != name) or self._is_of_others(folder, url)
+            if folder not in ("", ".", "..") and not is_said_otherwise and name in (self._listing(folder) or ()):
                 return f"{folder}/{name}"  # nearly always the answer, at a tenth of the time
         found = self.candidates(image)
         return found[0] if len(found) == 1 else None
@@ -121,10 +122,10 @@ class ImageFinder:
             yield [*((_join(base, folder), name) for base in SHARED), *literal]
             return
         url_folder, url_name = _inside("/".join(url.split("/")[-2:])) or ("", "")
-        if url_folder:
-            yield [(url_folder, url_name)]
         given = [each for each in (url_name, unquote(url_name), name) if each]
         names = list(dict.fromkeys([*(_COCO_2014.sub("", each) for each in given), *given]))
+        if url_folder:
+            yield [(url_folder, url_name), *self._otherwise(url_folder, url, names)]
         folders = self._own(url_folder, of_2014=any(map(_COCO_2014.match, given)))
         if url_folder and self._is_own_folder(url_folder, folders):
             return
@@ -132,6 +133,19 @@ class ImageFinder:
         yield [(base, each) for base in SHARED for each in names]
         if _COCO_HOST in url and all(self._listing(base) is None for base in folders):
             yield [(base, each) for base in COCO_FOLDERS for each in names]
+
+    def _is_of_others(self, folder: str, url: str) -> bool:
+        """Whether the folder that a URL names is the other split's. COCO's images are in either, each once."""
+        others = [names for split, names in NAMES.items() if self.split is not None and split != self.split]
+        return _COCO_HOST not in url and any(folder in names for names in others)
+
+    def _otherwise(self, folder: str, url: str, names: list[str]) -> Iterator[Place]:
+        """Where an image is as well as in its URL's folder, if its split or its file_name is to be believed."""
+        other_names = [name for name in names if unquote(name) != unquote(names[0])]
+        if self._is_of_others(folder, url):
+            yield from ((base, name) for base in FOLDERS[self.split or "train"] for name in names)
+        elif other_names and _COCO_HOST not in url:
+            yield from ((base, name) for base in (*self._own(folder), *SHARED) for name in other_names)
 
     def _own(self, folder: str, of_2014: bool = False) -> tuple[str, ...]:
         """The folders of the image's own split: that of the folder that it names, or the finder's."""

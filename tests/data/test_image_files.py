@@ -272,3 +272,28 @@ def test_images_near_annotations(tmp_path: Path, folders: list[str], annotations
     for folder in [*folders, str(Path(annotations).parent)]:
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
     assert images_near([tmp_path / annotations]) == (None if right is None else tmp_path / right)
+
+
+@pytest.mark.parametrize(
+    ("url", "file_name", "files", "found"),
+    [
+        # the folder of a URL is the other split's, and the own one has such a file too
+        ("https://host/train/1.jpg", "1.jpg", ["train/1.jpg", "val/1.jpg"], None),
+        ("https://host/train/1.jpg", "", ["train/1.jpg", "images/val/1.jpg"], None),
+        ("https://host/train/1.jpg", "1.jpg", ["train/1.jpg", "val/2.jpg"], "train/1.jpg"),
+        ("http://images.cocodataset.org/train2017/1.jpg", "", ["train2017/1.jpg", "val2017/1.jpg"], "train2017/1.jpg"),
+        # the name of a URL is another than file_name, and both are there
+        ("https://host/val/1.jpg", "2.jpg", ["val/1.jpg", "val/2.jpg"], None),
+        ("https://host/train2017/1.jpg", "2.jpg", ["train2017/1.jpg", "val2017/2.jpg"], None),
+        ("https://host/val/1.jpg", "2.jpg", ["val/1.jpg", "train/2.jpg"], "val/1.jpg"),
+        ("https://host/val/a%20b.jpg", "a b.jpg", ["val/a b.jpg"], "val/a b.jpg"),
+    ],
+)
+def test_what_a_url_says_is_not_believed_against_the_rest(
+    tmp_path: Path, url: str, file_name: str, files: list[str], found: str | None
+) -> None:
+    touch(tmp_path, *files)
+    image = {"coco_url": url, "file_name": file_name}
+    finder = ImageFinder(tmp_path, "val")
+    assert finder.relative(image) == found
+    assert finder.candidates(image) == ([found] if found else files)
