@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lt_bench.data.row_keys import row_keys
+from lt_bench.evaluation.inputs.apart import masks_elsewhere
 from lt_bench.evaluation.inputs.box_form import form_of_boxes
 from lt_bench.evaluation.inputs.chunk_reader import Chunk
 from lt_bench.evaluation.inputs.ground_truth import GroundTruth
-from lt_bench.evaluation.inputs.shifted import shift_of_categories
+from lt_bench.evaluation.inputs.shifted import shift_of_categories, shift_of_images
 
 OUTSIDE = 0.05  # of an image's side: so far may a box reach beyond it
 CORNERS = 0.25  # share of boxes beyond their images from which on they are taken for corners
@@ -85,3 +86,5 @@ def _of_boxes(truth: GroundTruth, chunks: Sequence[Chunk], total: int) -> Iterat
             "not corners [x1, y1, x2, y2]"
         )
     yield from shift_of_categories(truth, image, category, box)
+    yield from shift_of_images(truth, image, category, box)
+    yield from masks_elsewhere(truth, chunks)

@@ -1,4 +1,4 @@
-"""Whether detections would fit the objects if their categories were the next ones."""
+"""Whether detections would fit the objects if their categories, or their images, were the next ones."""
 
 from __future__ import annotations
 
@@ -34,6 +34,28 @@ def shift_of_categories(
             f"of {looked_at:,} objects with a box right on them, {fits[0]:,} have one of their category, and "
             f"{fits[shift]:,} one of the category {side} theirs: the category ids look shifted by one. Write those of "
             f"the annotations, or give --category-ids {first} if they are places, counted from {first[-1]}"
+        )
+
+
+def shift_of_images(
+    truth: GroundTruth, image: NDArray[np.int32], category: NDArray[np.int32], box: NDArray[np.float64]
+) -> Iterator[str]:
+    """A sentence if boxes lie on the objects of the image after, or before, theirs, and hardly on those of their own.
+    image, category: int32 [N], indices; box: float64 [N, 4].
+    """
+    fits = {shift: 0 for shift in (-1, 0, 1)}
+    for shift in fits:
+        place = image + np.int32(shift)
+        known = (place >= 0) & (place < len(truth.image_ids))
+        found = _tight(truth, place[known], category[known], box[known])
+        fits[shift] = sum(own in categories for own, categories in found)
+    shift = max((-1, 1), key=fits.__getitem__)
+    with_objects = int(np.isin(truth.objects.image, np.unique(image)).sum())
+    if fits[shift] >= FEWEST and 4 * fits[shift] > with_objects and fits[shift] >= CLEARLY * fits[0]:
+        side = "after" if shift > 0 else "before"
+        yield (
+            f"{fits[0]:,} objects have a box of their category right on them, and {fits[shift]:,} would if each image "
+            f"were the one {side} it: the image ids look shifted by one. Write those of the annotations"
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pycocotools import mask as coco_masks
 
 from lt_bench.data.box_forms import read_otherwise
 from lt_bench.evaluation.inputs.detections import read_detections
@@ -142,3 +143,53 @@ def test_a_bad_classifier_is_not_called_shifted(made_set, notes) -> None:
     for row in rows:
         row["category_id"] = order[2]
     assert "shifted" not in notes(truth, rows)
+
+
+@pytest.mark.parametrize(("shift", "side"), [(-1, "after"), (1, "before")])
+def test_images_that_are_shifted_are_said(made_set, notes, shift: int, side: str) -> None:
+    truth, rows = made_set(0)
+    order = sorted(image["id"] for image in truth["images"])
+    shifted = []
+    for row in rows:
+        place = order.index(row["image_id"]) + shift
+        if 0 <= place < len(order):
+            shifted.append({**row, "image_id": order[place]})
+    assert f"were the one {side} it: the image ids look shifted by one" in notes(truth, shifted)
+
+
+@pytest.mark.parametrize("change", ["boxes of another size", "rows for columns", "none"])
+def test_masks_that_are_elsewhere_than_their_boxes_are_said(write, tmp_path: Path, change: str) -> None:
+    """Squares, some away from the diagonal, on which both readings are one."""
+    lists: dict[str, list[int]] = {"neg_category_ids": [], "not_exhaustive_category_ids": []}
+    image = {"id": 1, "width": 90, "height": 60, **lists}
+    category = {"id": 1, "name": "a", "frequency": "c", "image_count": 1, "instance_count": 1}
+    truth = {"images": [image], "categories": [category], "annotations": []}
+    rows = []
+    for number in range(12):
+        x, y = 5 * number, 3 * number
+        drawn = np.zeros((60, 90), dtype=np.uint8)
+        drawn[y : y + 15, x : x + 20] = 1
+        box = [x, y, 20, 15]
+        if change == "rows for columns":
+            drawn = drawn.reshape(-1).reshape((60, 90), order="F")
+        elif change == "boxes of another size":
+            box = [value / 3 for value in box]
+        packed = coco_masks.encode(np.asfortranarray(drawn))
+        mask = {"size": [60, 90], "counts": packed["counts"].decode()}
+        rows.append({"image_id": 1, "category_id": 1, "score": 0.5 + number / 30, "bbox": box, "segmentation": mask})
+    square = [[5, 5, 25, 5, 25, 20, 5, 20]]
+    one = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [5, 5, 20, 15], "area": 300, "segmentation": square}
+    truth["annotations"].append(one)
+    found = read_detections(
+        Path(write("rows.json", rows)), load_ground_truth(write("truth.json", truth)), masks=True
+    ).notes
+    said = [note for note in found if "have their mask elsewhere than their box" in note]
+    assert len(said) == (change != "none")
+    assert change == "none" or said[0].startswith("of 12 detections that were looked at, ")
+
+
+def test_nothing_is_said_of_sound_masks(made_set, write) -> None:
+    for seed in range(2):
+        truth, rows = made_set(seed)
+        annotations = load_ground_truth(write("truth.json", truth))
+        assert read_detections(Path(write("rows.json", rows)), annotations, masks=True).notes == ()
