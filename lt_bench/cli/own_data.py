@@ -146,6 +146,6 @@ def truth_in_lvis_form(
         f"several objects (iscrowd) ignored as one object. {metric}",
         *found.lines,
     ]
-    if "train" not in given:
+    if "train" not in given and not any(line.startswith("frequency: kept") for line in found.lines):
         lines.append("APr, APc and APf go by this file's own counts; name the training set's with --train-annotations")
     return found.paths["val"], lines

@@ -17,7 +17,9 @@ from lt_bench.errors import UserError
 Excluded = int | str  # an image's id, or "train:ID", "val:ID" where both files have it
 
 _ID = re.compile(r"-?[0-9]+")
-_FORM = "the file holds images as train:ID or val:ID, or ids that only one of the two files has, one per line"
+_FORM = (
+    "the file holds images as train:ID or val:ID, or ids (not names) that only one of the two files has, one per line"
+)
 
 
 def excluded(images: Iterable[Excluded], split: str) -> frozenset[int]:
@@ -36,7 +38,7 @@ def read_exclusions(path: Path, train: Collection[int], val: Collection[int]) ->
     both = ids["train"] & ids["val"]
     try:
         with open_text_source(path) as stream:
-            named = sorted({_parts(line) for line in stream.read().decode().split()})
+            named = sorted(_named(stream.read().decode()))
     except (OSError, ValueError) as error:
         raise UserError(f"--exclude-images {path}: {error}", _FORM) from error
     found: set[Excluded] = set()
@@ -73,6 +75,17 @@ def refuse_nothing_left(train: LVISFile, val: LVISFile, images: Collection[Exclu
 def in_order(images: Iterable[Excluded]) -> list[Excluded]:
     """Ids ascending, then those of one split."""
     return sorted(images, key=lambda image: (isinstance(image, str), *_parts(image)))
+
+
+def _named(text: str) -> set[tuple[str, int]]:
+    """Splits and ids in the lines of a file, in which # begins a comment. Raises ValueError with the line's number."""
+    found = set()
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            found |= {_parts(word) for word in re.sub(r":[ \t]+", ":", line.partition("#")[0]).split()}
+        except ValueError as error:
+            raise ValueError(f"line {number}: {error}") from error
+    return found
 
 
 def _parts(image: Excluded) -> tuple[str, int]:

@@ -27,6 +27,7 @@ def read(folder: Path, text: str) -> tuple[Excluded, ...]:
         ("11\n1\n1\n", (1, 11), {1, 11}, {1, 11}),  # each is in one split alone
         ("train:1\r\nval:11", (1, 11), {1, 11}, {1, 11}),
         ("train:2", ("train:2",), {2}, set()),
+        ("# left out\ntrain: 2\n\n11  # blurred\n", (11, "train:2"), {2, 11}, {11}),
         ("val:2 train:2 val:3 -4", (-4, "train:2", "val:2", "val:3"), {-4, 2}, {-4, 2, 3}),
     ],
 )
@@ -50,6 +51,7 @@ def test_images_are_left_out_of_the_split_that_is_named(
         ("1_1", "'1_1' is no image id"),  # which int() reads as 11
         ("\u0661", "is no image id"),
         ("1.0", "'1.0' is no image id"),
+        ("1\n# names\na.jpg", "line 3: 'a.jpg' is no image id"),
     ],
 )
 def test_what_names_no_image_or_two_is_refused(tmp_path: Path, text: str, message: str) -> None:

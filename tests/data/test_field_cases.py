@@ -21,15 +21,14 @@ from lt_bench.data.verify import Findings, check_both
 from lt_bench.errors import UserError
 from lt_bench.evaluation.ap.average_precision import EVALUATORS, Evaluator, evaluate_all
 
+CASES = Path(__file__).parent / "cases"
+
 
 @pytest.fixture
-def case(shared: Path, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
+def case(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the case whose name starts as the parameter says, with the images of `base` where it has none."""
     monkeypatch.setenv("LT_BENCH_CACHE", str(tmp_path / "cache"))
-    cases = shared / "cases"
-    if not cases.is_dir():
-        pytest.skip("the cases are not there")
-    (folder,) = cases.glob(f"{request.param}*")
+    (folder,) = CASES.glob(f"{request.param}*")
     root = tmp_path / folder.name
     shutil.copytree(folder, root, copy_function=shutil.copyfile)
     for path in (root, *root.rglob("*")):
@@ -37,7 +36,7 @@ def case(shared: Path, tmp_path: Path, request: pytest.FixtureRequest, monkeypat
     own = {path.name for path in root.iterdir() if path.is_dir()} - {"annotations"}
     for split in ("train2017", "val2017"):
         if own <= {"train2017", "val2017"} and split not in own:
-            (root / split).symlink_to(cases / "base" / split)
+            (root / split).symlink_to(CASES / "base" / split)
     return root
 
 
@@ -46,44 +45,44 @@ def check(root: Path) -> Findings:
     return check_both(lvis.load(paths.train), lvis.load(paths.val), paths.image_root)
 
 
-def evaluated(root: Path, shared: Path, evaluator: Evaluator, kinds: tuple[Any, ...] = ("bbox", "segm")) -> set[float]:
+def evaluated(root: Path, evaluator: Evaluator, kinds: tuple[Any, ...] = ("bbox", "segm")) -> set[float]:
     predictions = root / "pred.json"
     if not predictions.is_file():
-        predictions = shared / "cases" / "base" / "pred.json"
+        predictions = CASES / "base" / "pred.json"
     found = evaluate_all(root / "annotations" / "lvis_v1_val.json", predictions, kinds, evaluator)
     return {round(100 * result.metrics["AP"], 2) for result in found.values()}
 
 
 @pytest.mark.parametrize("evaluator", EVALUATORS)
 @pytest.mark.parametrize("case", ["base", "01", "02", "07", "09", "14t", "15a", "15b", "15c", "15f"], indirect=True)
-def test_a_case_that_is_sound_is_read_and_evaluated(case: Path, shared: Path, evaluator: Evaluator) -> None:
+def test_a_case_that_is_sound_is_read_and_evaluated(case: Path, evaluator: Evaluator) -> None:
     found = check(case)
     assert found.all() == []
     assert bool(found.notes) == case.name.startswith("09")
     if not case.name.startswith("14t"):  # of which an image is turned, and there are no predictions
-        assert evaluated(case, shared, evaluator) == {63.49}
+        assert evaluated(case, evaluator) == {63.49}
 
 
 @pytest.mark.parametrize("evaluator", EVALUATORS)
 @pytest.mark.parametrize("case", ["02"], indirect=True)
-def test_predictions_may_begin_with_a_mark(case: Path, shared: Path, evaluator: Evaluator) -> None:
+def test_predictions_may_begin_with_a_mark(case: Path, evaluator: Evaluator) -> None:
     (case / "pred_bom.json").replace(case / "pred.json")
     assert (case / "pred.json").read_bytes().startswith(b"\xef\xbb\xbf")
-    assert evaluated(case, shared, evaluator) == {63.49}
+    assert evaluated(case, evaluator) == {63.49}
 
 
 @pytest.mark.parametrize("evaluator", EVALUATORS)
 @pytest.mark.parametrize("case", ["10-"], indirect=True)
-def test_cocos_form_is_taken_as_it_is(case: Path, shared: Path, evaluator: Evaluator) -> None:
+def test_cocos_form_is_taken_as_it_is(case: Path, evaluator: Evaluator) -> None:
     data = datasets.load(datasets.find("lvis_v1", case))
     datasets.verify(data)
     assert "are in COCO's form" in data.assumed[0]
     shutil.copyfile(data.paths.val, case / "annotations" / "lvis_v1_val.json")
-    assert evaluated(case, shared, evaluator) == {63.49}
+    assert evaluated(case, evaluator) == {63.49}
 
 
 @pytest.mark.parametrize("case", ["10b"], indirect=True)
-def test_negatives_that_are_empty_are_said(case: Path, shared: Path) -> None:
+def test_negatives_that_are_empty_are_said(case: Path) -> None:
     found = check(case)
     assert found.all() == []
     assert any(
@@ -95,7 +94,7 @@ def test_negatives_that_are_empty_are_said(case: Path, shared: Path) -> None:
     assert done.exit_code == 0 and "66.75" in done.output
     done = CliRunner().invoke(main, ["data", "convert", str(case), "--out", str(case / "made")])
     assert done.exit_code == 0, done.output
-    assert evaluated(case / "made", shared, "lvis") == {52.75}
+    assert evaluated(case / "made", "lvis") == {52.75}
 
 
 @pytest.mark.parametrize(
@@ -123,12 +122,10 @@ def test_a_case_that_is_not_is_named_before_training(case: Path, said: set[str])
 
 @pytest.mark.parametrize("evaluator", EVALUATORS)
 @pytest.mark.parametrize("case", ["16a", "16c", "16f", "17a"], indirect=True)
-def test_masks_that_are_not_sound_are_not_evaluated_and_boxes_are(
-    case: Path, shared: Path, evaluator: Evaluator
-) -> None:
+def test_masks_that_are_not_sound_are_not_evaluated_and_boxes_are(case: Path, evaluator: Evaluator) -> None:
     with pytest.raises(UserError, match=r"lvis_v1_val\.json: .*annotation 5001 \(image 1001\)"):
-        evaluated(case, shared, evaluator)
-    assert evaluated(case, shared, evaluator, ("bbox",)) == {63.49}
+        evaluated(case, evaluator)
+    assert evaluated(case, evaluator, ("bbox",)) == {63.49}
 
 
 @pytest.mark.parametrize("case", ["06"], indirect=True)
@@ -146,12 +143,10 @@ def test_an_image_is_left_out_of_its_own_split(case: Path) -> None:
 
 @pytest.mark.parametrize("evaluator", EVALUATORS)
 @pytest.mark.parametrize("case", [f"11-box-only-{how}" for how in ("empty", "missing", "null")], indirect=True)
-def test_boxes_alone_are_evaluated_and_are_for_a_detector_without_masks(
-    case: Path, shared: Path, evaluator: Evaluator
-) -> None:
-    assert evaluated(case, shared, evaluator, ("bbox",)) == {63.49}
+def test_boxes_alone_are_evaluated_and_are_for_a_detector_without_masks(case: Path, evaluator: Evaluator) -> None:
+    assert evaluated(case, evaluator, ("bbox",)) == {63.49}
     with pytest.raises(UserError, match="annotation") as caught:
-        evaluated(case, shared, evaluator)
+        evaluated(case, evaluator)
     assert "--box-only" in caught.value.remedy
     with pytest.raises(UserError, match="boxes alone") as caught:
         datasets.load(datasets.find("lvis_v1", case))

@@ -163,7 +163,10 @@ class Ids:
                 found.append("the annotation file's images are not in the order of their ids, which many loaders take")
         if self._reading.category_ids != "annotations":
             start = self._reading.category_ids.removeprefix("from-")
-            found.append(f"category ids were read as places among the categories, counted from {start}")
+            found.append(
+                f"category ids were read as places among the categories by id, counted from {start}; what counts in the "
+                "order of the file, as mmdet does, fits only where that is the same"
+            )
         return found + self._doubt()
 
     def _doubt(self) -> list[str]:

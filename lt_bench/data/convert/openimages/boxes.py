@@ -19,6 +19,7 @@ FLAGS = {
 }
 UNLISTED, FLAT, CLIPPED = "of other classes", "without an area", "partly outside"  # what is counted of the rows
 BEYOND = 0.01  # of the image's size: a coordinate further outside is of another unit
+EXCHANGED = 0.01  # of the rows end before they begin: more are no slips but exchanged columns
 Box = tuple[float, float, float, float]  # left, top, right, bottom, as parts of the image's width and height
 _FLAG_TEXTS = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0, "": 0, "-1": -1, "-1.0": -1}
 _COLUMNS = ("ImageID", "LabelName", "XMin", "XMax", "YMin", "YMax", "IsGroupOf")
@@ -36,7 +37,9 @@ class BoxRow(NamedTuple):
 
 def read_boxes(path: Path, places: Mapping[str, int], counted: Counter[str]) -> Iterator[BoxRow]:
     """The boxes of the classes in `places` (from label to place), in the table's order. Boxes without width or height
-    are left out. counted: how many rows were left out or clipped, and why. Raises UserError for a damaged row."""
+    are left out. counted: how many rows were left out or clipped, and why. Raises UserError for a damaged row, and at
+    the end for a table with exchanged columns."""
+    taken, backwards, first = 0, 0, ""
     for line, (image, label, *corners, group, occluded, truncated, depiction, inside) in rows(
         path, _COLUMNS, (*FLAGS,)
     ):
@@ -44,13 +47,24 @@ def read_boxes(path: Path, places: Mapping[str, int], counted: Counter[str]) -> 
         if place is None:
             counted[UNLISTED] += 1
             continue
+        taken += 1
         box = box_of(corners, _COLUMNS[2:6], path, line, counted)
         if box is None:
             counted[FLAT] += 1
+            at = next((at for at in (0, 2) if float(corners[at]) > float(corners[at + 1])), None)
+            if at is not None:
+                backwards += 1
+                low, high = _COLUMNS[2 + at : 4 + at]
+                first = first or f"line {line}: {low} is {corners[at]} and {high} {corners[at + 1]}"
             continue
         values = zip(FLAGS.items(), (occluded, truncated, depiction, inside), strict=True)
         flags = {name: _flag(value, path, line, column) for (column, name), value in values if value}
         yield BoxRow(image, place, box, _flag(group, path, line, _COLUMNS[6]) == 1, flags)
+    if backwards > EXCHANGED * taken:
+        raise UserError(
+            f"{path}: {backwards:,} of {taken:,} boxes end before they begin, the first in {first}",
+            "the columns are not in the order of the header: correct it, or take the official table",
+        )
 
 
 def _flag(text: str, path: Path, line: int, column: str) -> int:

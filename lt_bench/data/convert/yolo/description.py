@@ -114,7 +114,8 @@ def _roots(path: Path, root: object) -> list[Path]:
 
 def _resolved(path: Path, split: Split, place: str, roots: Sequence[Path]) -> Path:
     """The folder or list that a split names. Roboflow writes ../train/images where it means train/images."""
-    names = [place, *([place[3:]] if place.startswith("../") else [])]
+    forward = place.replace("\\", "/")
+    names = list(dict.fromkeys((place, forward, forward.removeprefix("../"))))
     tried = [Path(os.path.abspath(root / name)) for name in names for root in roots]
     for each in tried:
         if each.exists():
@@ -129,7 +130,8 @@ def _listed(path: Path, place: Path, roots: Sequence[Path]) -> Iterator[Path]:
     if place.is_dir():
         for folder, folders, names in os.walk(place):
             folders.sort()
-            yield from (Path(folder, name) for name in sorted(names) if Path(name).suffix.lower() in SUFFIXES)
+            names = [name for name in sorted(names) if not name.startswith(".")]  # macOS leaves ._a.jpg beside a.jpg
+            yield from (Path(folder, name) for name in names if Path(name).suffix.lower() in SUFFIXES)
         return
     if place.suffix.lower() in SUFFIXES:
         yield place
@@ -137,7 +139,8 @@ def _listed(path: Path, place: Path, roots: Sequence[Path]) -> Iterator[Path]:
     for line in place.read_bytes().decode("utf-8-sig", errors="replace").splitlines():
         if name := line.strip():
             bases = [place.parent] if name.startswith("./") else [*roots, place.parent, Path()]
-            tried = [Path(os.path.abspath(base / name)) for base in bases]
+            names = dict.fromkeys((name, name.replace("\\", "/")))
+            tried = [Path(os.path.abspath(base / each)) for each in names for base in bases]
             image = next((each for each in tried if each.is_file()), None)
             if image is None:
                 raise DataNotFoundError(f"{place}: {name} was not found, nor is it {tried[0]}", f"correct {place.name}")

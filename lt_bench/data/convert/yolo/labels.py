@@ -19,12 +19,14 @@ FORM = (
 class Label:
     """One object, in shares of the image's width and height, within the image. category: number of the class, from 0.
     box: left, top, right, bottom. polygon: x, y, x, y, ..., None where there is but a box. cut: how far the box
-    reached out of the image, by width and by height."""
+    reached out of the image, by width and by height. may_be_corners: whether the numbers of a box would be one as x1 y1
+    x2 y2 too."""
 
     category: int
     box: tuple[float, float, float, float]
     polygon: tuple[float, ...] | None
     cut: tuple[float, float]
+    may_be_corners: bool = False
 
     @property
     def is_flat(self) -> bool:
@@ -87,7 +89,8 @@ def _label(where: str, words: list[str], classes: int, keypoints: int) -> Label:
     x_center, y_center, width, height = shares
     corners = (x_center - width / 2, y_center - height / 2, x_center + width / 2, y_center + height / 2)
     left, top, right, bottom = map(_clipped, corners)
-    return Label(int(category), (left, top, right, bottom), None, (_out(corners[::2]), _out(corners[1::2])))
+    cut = (_out(corners[::2]), _out(corners[1::2]))
+    return Label(int(category), (left, top, right, bottom), None, cut, width > x_center and height > y_center)
 
 
 def _clipped(share: float) -> float:

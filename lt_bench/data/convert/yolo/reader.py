@@ -23,6 +23,8 @@ from lt_bench.errors import UserError
 from lt_bench.utils.files import sha256_of
 from lt_bench.utils.terminal import progress
 
+FEWEST_CORNERS = 5  # boxes, from which on it can be told that they are corners
+REACHING = 0.2  # share of the boxes that reach out of their images if corners are taken for centre and size
 DIGITS = 3  # of a coordinate in pixels: more than six digits of a share tell
 
 
@@ -76,7 +78,7 @@ def _source(found: Description, split: Split, root: Path) -> Source:
         sizes = read_sizes(root, names, cache_folder(), report)
     ids, numbering = _ids(paths)
     own = _Images(ids, names, sizes, [labels.label_path(path) for path in paths])
-    survey = _survey(own, found)
+    survey = _survey(own, found, split)
     folder = Path(os.path.commonpath([str(path.parent) for path in own.labels]))
     return Source(
         split=split,
@@ -134,10 +136,21 @@ def _read(own: _Images, found: Description) -> Iterator[tuple[bytes, list[Label]
         yield content, labels.read(path, content, len(found.names), found.keypoints)
 
 
-def _survey(own: _Images, found: Description) -> _Survey:
+def _unused_labels(own: _Images, found: Description) -> list[Path]:
+    """Text files beside the label files that belong to no image of any split, as where images were renamed."""
+    known = {labels.label_path(image) for images in found.images.values() for image in images}
+    there = (
+        path for folder in sorted({path.parent for path in own.labels}) if folder.is_dir() for path in folder.iterdir()
+    )
+    texts = (path for path in there if path.suffix.lower() == ".txt" and path.name not in ("classes.txt", "labels.txt"))
+    return sorted(path for path in texts if path not in known)
+
+
+def _survey(own: _Images, found: Description, split: Split) -> _Survey:
+    """Raises UserError for labels that are corners."""
     digest = hashlib.sha256()
     missing = sum(not path.is_file() for path in own.labels)
-    flat, cut, boxes, polygons, first_flat, first_cut = 0, 0, 0, 0, "", ""
+    flat, cut, boxes, polygons, corners, reaching, first_flat, first_cut = 0, 0, 0, 0, 0, 0, "", ""
     for path, name, size, (content, objects) in zip(
         own.labels, own.names, own.sizes.tolist(), _read(own, found), strict=True
     ):
@@ -146,13 +159,24 @@ def _survey(own: _Images, found: Description) -> _Survey:
         for label in objects:
             polygons += label.polygon is not None
             boxes += label.polygon is None
+            corners += label.may_be_corners
             if label.is_flat:
                 flat, first_flat = flat + 1, first_flat or path.name
             elif max(label.cut[0] * size[0], label.cut[1] * size[1]) >= 1:
                 cut, first_cut = cut + 1, first_cut or path.name
+                reaching += label.polygon is None
+    if corners == boxes >= FEWEST_CORNERS and reaching >= REACHING * boxes:
+        raise UserError(
+            f"{found.path}, {split}: the labels look like corners, class x1 y1 x2 y2: the third and fourth number of "
+            f"each of {boxes:,} boxes exceed the first and second, and taken for centre, width and height {reaching:,} "
+            f"reach out of their images, e.g. in {first_cut}",
+            f"each line is {labels.FORM}",
+        )
     lines = [f"labels: {boxes:,} boxes and {polygons:,} polygons in lines of label files"]
     if missing:
         lines.append(f"labels: {missing:,} of {len(own.names):,} images have no label file: taken for without objects")
+        if unused := _unused_labels(own, found):
+            lines.append(f"labels: {len(unused):,} text files that no image has the name of, e.g. {unused[0].name}")
     if flat:
         lines.append(f"labels: objects without width or height, left out: {flat:,}, e.g. in {first_flat}")
     if cut:

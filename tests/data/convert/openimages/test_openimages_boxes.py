@@ -55,9 +55,18 @@ def test_boxes_at_the_edge_and_those_that_are_none(tmp_path: Path) -> None:
         f"{CAR},-0.001,0.5,0,1.0009,0,0,0,0,0",
         f"{CAR},0.5,0.5,0,1,0,0,0,0,0",
         f"{CAR},0.5,0.4,0,1,0,0,0,0,0",
+        *[f"{CAR},0,0.5,0,1,0,0,0,0,0"] * 100,
     )
-    assert [row.box for row in found] == [(0, 0, 0.5, 1)]
+    assert [row.box for row in found] == [(0, 0, 0.5, 1)] * 101
     assert counted == {CLIPPED: 1, FLAT: 2}
+
+
+def test_columns_that_were_exchanged_are_refused(tmp_path: Path) -> None:
+    sound = [f"{CAR},0,0.5,0,1,0,0,0,0,0"] * 20
+    with pytest.raises(UserError, match=r"1 of 21 boxes .* line 22: XMin is 0\.5 and XMax 0\.4"):
+        read(tmp_path, *sound, f"{CAR},0.5,0.4,0,1,0,0,0,0,0")
+    with pytest.raises(UserError, match=r"2 of 22 boxes .* line 22: YMin is 1 and YMax 0\.5"):
+        read(tmp_path, *sound, *[f"{CAR},0,0.5,1,0.5,0,0,0,0,0"] * 2)
 
 
 @pytest.mark.parametrize(

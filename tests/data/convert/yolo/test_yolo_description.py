@@ -40,12 +40,15 @@ TRAIN, VAL = ["train/images/b.jpg", "train/images/more/a.PNG"], ["valid/images/c
         "train: ../train/images\nval: ../valid/images\nnames: [a]",  # as Roboflow writes it
         "path: set\ntrain: train/images\nvalidation: [valid/images]\nnames: {0: a}",
         "path: elsewhere\ntrain: lists/list.txt\nval: [valid/images/c.jpg]\nnames: [a]",
+        "path: set\ntrain: train\\images\nval: lists\\windows.txt\nnames: [a]",
         "train: [train/images/b.jpg, train/images/more]\nval: valid\nnc: 1",
     ],
 )
 def test_images_are_found_as_ultralytics_finds_them(root: Path, text: str) -> None:
     (root / "lists").mkdir()
     (root / "lists" / "list.txt").write_text(f"./../{TRAIN[0]}\n\n{root / TRAIN[1]}\n", encoding="utf-8")
+    (root / "lists" / "windows.txt").write_text("valid\\images\\c.jpg\n", encoding="utf-8")
+    (root / "train" / "images" / "._b.jpg").write_bytes(b"Mac OS X")
     assert images(root, text) == {"train": TRAIN, "val": VAL}
 
 

@@ -17,6 +17,7 @@ from lt_bench.cli import main
 from lt_bench.data import dataset as datasets
 from lt_bench.data.convert.source import Entry
 from lt_bench.data.convert.yolo.reader import sources
+from lt_bench.errors import UserError
 
 
 @pytest.fixture(autouse=True)
@@ -103,6 +104,43 @@ def test_what_lies_outside_is_cut_and_what_is_flat_left_out_and_both_are_said(pl
     said = "\n".join(train.assumed)
     assert "objects without width or height, left out: 1, e.g. in 000000000001.txt" in said
     assert "objects that reach a pixel or more out of the image, cut: 1" in said
+
+
+def test_corners_are_refused(place: Path) -> None:
+    """As hand-written converters have them: x1 y1 x2 y2 instead of centre, width and height."""
+    given = small_set()
+    path = write_yolo(place / "yolo", given, polygons=False)
+    for split, one in given.items():
+        for image in one["images"]:
+            lines = []
+            for each in one["annotations"]:
+                if each["image_id"] == image["id"]:
+                    x, y, width, height = (value / SIZE for value in each["bbox"])
+                    lines.append(f"0 {x} {y} {x + width} {y + height}\n")
+            name = image["file_name"].replace(".png", ".txt")
+            (place / "yolo" / "labels" / split / name).write_text("".join(lines), encoding="utf-8")
+    with pytest.raises(
+        UserError, match=r"data\.yaml, train: the labels look like corners, class x1 y1 x2 y2"
+    ) as caught:
+        sources([str(path)], None)
+    assert "x_center y_center" in caught.value.remedy
+
+
+def test_large_boxes_that_stay_inside_are_no_corners(place: Path) -> None:
+    path = write_yolo(place / "yolo", small_set(), polygons=False)
+    for labels in (place / "yolo" / "labels").rglob("*.txt"):
+        labels.write_text("0 0.45 0.5 0.9 0.8\n" * 4 + "1 0.6 0.5 1 1\n" * (labels.stem == "000000000001"))
+    assert "cut: 1" in "\n".join(sources([str(path)], None)[0].assumed)
+
+
+def test_labels_that_no_image_has_are_said(place: Path) -> None:
+    path = write_yolo(place / "yolo", small_set(), polygons=False)
+    labels = place / "yolo" / "labels" / "val" / "000000000021.txt"
+    labels.rename(labels.with_suffix(".TXT"))
+    labels.with_name("classes.txt").write_text("a\n", encoding="utf-8")
+    said = {one.split: "\n".join(one.assumed) for one in sources([str(path)], None)}
+    assert "1 text files that no image has the name of, e.g. 000000000021.TXT" in said["val"]
+    assert "no image has" not in said["train"]
 
 
 def test_names_of_images_that_are_no_numbers_are_numbered(place: Path) -> None:
