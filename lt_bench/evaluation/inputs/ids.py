@@ -164,8 +164,8 @@ class Ids:
         if self._reading.category_ids != "annotations":
             start = self._reading.category_ids.removeprefix("from-")
             found.append(
-                f"category ids were read as places among the categories by id, counted from {start}; what counts in the "
-                "order of the file, as mmdet does, fits only where that is the same"
+                f"category ids were read as places among the categories by id, counted from {start}; what counts "
+                "in the order of the file, as mmdet does, fits only where that is the same"
             )
         return found + self._doubt()
 
