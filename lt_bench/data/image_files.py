@@ -47,8 +47,8 @@ class ImageFinder:
 
     1. A file_name with folders is below them, and they are in the split's folder, in images/ or in the root: where it
        is not there, it is missing, whatever other folder has a file of that name.
-    2. coco_url's own folder and name (LVIS v1's validation images lie in train2017 and val2017 both). Where the split or
-       file_name says otherwise, and such a file is there too, both fit.
+    2. coco_url's own folder and name (LVIS v1's validation images lie in train2017 and val2017 both). Where the split
+       or file_name says otherwise, and such a file is there too, both fit.
     3. The name in the split's folders; in images/ or the root.
     4. COCO's own images, whose names are unique, in the other split's folder where there is none of their own.
 
