@@ -169,7 +169,7 @@ def test_masks_that_are_elsewhere_than_their_boxes_are_said(write, tmp_path: Pat
         x, y = 5 * number, 3 * number
         drawn = np.zeros((60, 90), dtype=np.uint8)
         drawn[y : y + 15, x : x + 20] = 1
-        box = [x, y, 20, 15]
+        box: list[float] = [x, y, 20, 15]
         if change == "rows for columns":
             drawn = drawn.reshape(-1).reshape((60, 90), order="F")
         elif change == "boxes of another size":

@@ -139,8 +139,8 @@ def _listed(path: Path, place: Path, roots: Sequence[Path]) -> Iterator[Path]:
     for line in place.read_bytes().decode("utf-8-sig", errors="replace").splitlines():
         if name := line.strip():
             bases = [place.parent] if name.startswith("./") else [*roots, place.parent, Path()]
-            names = dict.fromkeys((name, name.replace("\\", "/")))
-            tried = [Path(os.path.abspath(base / each)) for each in names for base in bases]
+            written = dict.fromkeys((name, name.replace("\\", "/")))
+            tried = [Path(os.path.abspath(base / each)) for each in written for base in bases]
             image = next((each for each in tried if each.is_file()), None)
             if image is None:
                 raise DataNotFoundError(f"{place}: {name} was not found, nor is it {tried[0]}", f"correct {place.name}")
