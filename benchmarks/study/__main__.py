@@ -73,7 +73,7 @@ def study(results: Path, own: Path) -> Study:
     return Study(
         tracks=found,
         detectors=[run.record for run in best_runs(own / "detectors")],
-        sections=sections(found),
+        sections=sections(found, over),
         grids=over,
         tails=tails(found),
         crossed=crossed(own, found),

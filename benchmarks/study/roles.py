@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.study.agreements import METRICS, Comparison, compare_runs, compare_tracks
 from benchmarks.study.load import Track
+from benchmarks.study.over_grid import BestOf, GridOf
 from benchmarks.study.reported import SCHEDULES, Reported, reported
 from lt_bench.evaluation.terms import BoxOrMask
 
@@ -43,13 +44,14 @@ def main_features(tracks: Sequence[Track], dataset: str) -> str | None:
     return min(runs, key=lambda name: (-runs[name], not name.startswith("ce_"), name), default=None)
 
 
-def sections(tracks: Sequence[Track]) -> list[Section]:
+def sections(tracks: Sequence[Track], grids: Sequence[tuple[GridOf, BestOf | None]] = ()) -> list[Section]:
     """All questions, those that no records answer without comparisons. Classifiers alone whose boxes have masks stand
-    beside what has masks too; all else is asked of those of boxes alone, which are more.
+    beside what has masks too; all else is asked of those of boxes alone, which are more. grids: whose best schedules
+    are held against full training as well.
     """
     boxes = [track for track in tracks if not track.has_masks_of_its_own]
     made = {
-        DECOUPLED_FULL: _decoupled_full(tracks),
+        DECOUPLED_FULL: [*_decoupled_full(tracks), *_best_full(tracks, grids)],
         DETECTORS: _detectors(boxes),
         RECIPES: _recipes(boxes),
         PUBLISHED: _published(tracks),
@@ -81,6 +83,24 @@ def _decoupled_full(tracks: Sequence[Track]) -> Iterator[Comparison]:
         for second in tracks:
             if second.features is None and second.dataset == first.dataset and kind in second.kinds:
                 yield from _both(first, second, kind)
+
+
+def _best_full(tracks: Sequence[Track], grids: Sequence[tuple[GridOf, BestOf | None]]) -> Iterator[Comparison]:
+    for grid, best in grids:
+        for second in tracks:
+            if best is None or second.features is not None or _place(second) != _place(grid.track):
+                continue
+            losses = [one.name for one in best.best if one.name in second.rows]
+            if len(losses) < 2:
+                continue
+            for metric in METRICS:
+                yield compare_runs(
+                    ([one for one in best.best if one.name in losses], second.runs("bbox", losses)),
+                    (f"{grid.track.name}, best schedules", second.name),
+                    metric,
+                    same_images=second.truth is not None and second.truth == grid.track.truth,
+                    doubted=metric in grid.track.doubts() or metric in second.doubts(),
+                )
 
 
 def _detectors(tracks: Sequence[Track]) -> Iterator[Comparison]:

@@ -13,6 +13,7 @@ from benchmarks.study.grid import Cell, cells
 from benchmarks.study.grid_tables import of_best, of_cells
 from benchmarks.study.load import best_runs, tracks
 from benchmarks.study.over_grid import best_of, centre, grid_of, grids, unlike_board
+from benchmarks.study.roles import sections
 from benchmarks.study.rows import Row, row_of, table_path, write_rows
 from benchmarks.study.sentences import gaining, held_out, stability
 
@@ -108,6 +109,20 @@ def test_the_best_cells_are_compared_on_the_same_seeds(board: Path) -> None:
     (one, _) = found.comparisons
     assert one.agreement.tau is not None and one.agreement.tau < 1 and one.agreement.seeds is None
     assert "| ce " in of_best(grid, found) and "rate 0.06, 4,000 steps, clip 5" in of_best(grid, found)
+
+
+def test_the_best_cells_stand_beside_full_training(board: Path, tmp_path: Path) -> None:
+    """With its best cell ce comes where full training has it; in the recipe's cell it is last."""
+    (track,) = tracks(board / "results")[0]
+    over = [(grid := grid_of(track, whole_grid()), best_of(grid, best_runs(board / "best")))]
+    write_track(tmp_path, "plain", None, {**SKILLS, "ce": 0.7})
+    write_track(tmp_path, "common", None)
+    full = [one for one in tracks(tmp_path)[0] if one.features is None]
+    (section, *_) = sections([track, *full], over)
+    taus = {(one.first, one.second): one.agreement.tau for one in section.comparisons if one.metric == "AP"}
+    own, second = "glyphs-lt plain, decoupled (ce_0)", "glyphs-lt plain, full"
+    assert taus[f"{own}, best schedules", second] == 1.0 and (taus[own, second] or 0) < 1
+    assert (f"{own}, best schedules", "glyphs-lt common, full") not in taus
 
 
 def test_a_row_that_is_not_the_boards_run_is_named(board: Path, tmp_path: Path) -> None:
