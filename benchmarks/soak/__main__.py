@@ -40,7 +40,7 @@ from lt_bench.utils import threads
 
 STEADY = "focal,eql"  # the losses of what nobody kills
 TORCHS_OWN = "torchinductor_"  # a cache that torch keeps among the temporary files for good
-FIRST_PACE = 30.0  # seconds: kills are to be spread over about the first half of a round
+FIRST_PACE = 8.0  # seconds: the first kill must come before a short round on a fast machine is over
 MOST_KILLS = 4  # of a round
 PER_MINUTE = 10  # runs that the steady sweep could finish at the very most
 
