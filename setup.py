@@ -16,6 +16,12 @@ LOSSES = {
     "federated": "federated:Federated",
     "ecm": "ecm:ECM",
 }
+CALIBRATIONS = {
+    "fracal": "fracal:FraCal",
+    "logit_adjustment": "logit_adjustment:LogitAdjustment",
+    "norcal": "norcal:NorCal",
+    "tau_norm": "tau_norm:TauNorm",
+}
 
 
 class BuildWithStandIn(build_py):
@@ -75,5 +81,6 @@ setup(
     entry_points={
         "console_scripts": ["lt_bench = lt_bench.__main__:main"],
         "lt_bench.losses": [f"{name} = lt_bench.losses.{target}" for name, target in LOSSES.items()],
+        "lt_bench.calibrations": [f"{name} = lt_bench.calibrations.{to}" for name, to in CALIBRATIONS.items()],
     },
 )

@@ -22,6 +22,7 @@ class CrossEntropy(LongTailLoss):
     """
 
     paper = "Girshick, Fast R-CNN, ICCV 2015, arXiv 1504.08083"
+    activation = "softmax"
 
     @property
     def num_logits(self) -> int:

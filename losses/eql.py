@@ -40,6 +40,7 @@ class EQL(LongTailLoss):
     """
 
     paper = "Tan et al., Equalization Loss for Long-Tailed Object Recognition, CVPR 2020, arXiv 2003.05176"
+    activation = "sigmoid"
     auto: ClassVar[Rules] = {"lambda_": frequency_of_frequent}
     rare: Tensor  # bool [C], T(f_j)
 

@@ -36,6 +36,7 @@ class Focal(LongTailLoss):
     """
 
     paper = "Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, arXiv 1708.02002"
+    activation = "sigmoid"
 
     def __init__(self, stats: ClassStats, alpha: float = 0.25, gamma: float = 2.0) -> None:
         super().__init__(stats)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lt_bench.api.calibration import Calibration
     from lt_bench.api.class_stats import ClassStats
     from lt_bench.api.loss import LongTailLoss
     from lt_bench.api.registry import build_loss, list_losses
     from lt_bench.leaderboard.results import load_results
 
-__all__ = ["ClassStats", "LongTailLoss", "build_loss", "list_losses", "load_results"]
+__all__ = ["Calibration", "ClassStats", "LongTailLoss", "build_loss", "list_losses", "load_results"]
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Calibration": "lt_bench.api.calibration",
     "ClassStats": "lt_bench.api.class_stats",
     "LongTailLoss": "lt_bench.api.loss",
     "build_loss": "lt_bench.api.registry",

@@ -27,6 +27,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "functional": {"errors", "utils", "api"},
     "operators": {"errors", "utils", "api"},
     "losses": {"api", "functional"},
+    "calibrations": {"api"},
     "testing": {"errors", "utils", "api", "functional"},  # losses through the registry
     "loss_analysis": {"errors", "utils", "api", "functional"},
     "evaluation": _DATA,

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lt_bench.api.auto import Rules
 from lt_bench.api.class_stats import ClassStats
+
+Activation = Literal["softmax", "sigmoid"]
 
 
 class LongTailLoss(nn.Module, ABC):
@@ -30,11 +33,16 @@ class LongTailLoss(nn.Module, ABC):
     is checked against finite differences with these (`lt_bench check`). Empty means that any do. `auto` are
     hyper-parameters tied to the data, each with the rule that gives its value from the class statistics (see
     `lt_bench.api.auto`); the class's own defaults are those for LVIS v1.
+
+    `activation` says what the scores are of the logits, for calibrations, which are defined for some alone: "softmax"
+    (over K = C + 1 logits, background last), "sigmoid" (of K = C logits, background 0), None for anything else.
+    A loss whose hyper-parameters decide it sets it in its constructor.
     """
 
     paper: ClassVar[str] = ""
     differentiable_with: ClassVar[Mapping[str, Any]] = {}
     auto: ClassVar[Rules] = {}
+    activation: Activation | None = None
 
     def __init__(self, stats: ClassStats) -> None:
         super().__init__()
@@ -124,6 +132,12 @@ class LongTailLoss(nn.Module, ABC):
             value = value.clone()
             dist.all_reduce(value)
         return value
+
+
+def plain_scores(logits: Tensor, activation: Activation) -> Tensor:
+    """What `activation` stands for: logits [N, K] to scores [N, C + 1], background last."""
+    logits = widen(logits)
+    return logits.softmax(dim=-1) if activation == "softmax" else F.pad(logits.sigmoid(), (0, 1))
 
 
 def widen(logits: Tensor) -> Tensor:

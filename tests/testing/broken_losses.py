@@ -264,6 +264,15 @@ class BrokenScores(Softmax):
         return super().scores(logits) / self.prior.clamp(min=0.5).to(widen(logits).dtype)
 
 
+class BrokenScoresOfAnotherActivation(Softmax):
+    """Says that its scores are the logits' softmax, and sharpens them."""
+
+    activation = "softmax"
+
+    def scores(self, logits: Tensor) -> Tensor:
+        return (2 * widen(logits)).softmax(dim=1)
+
+
 class BrokenMonotone(Sigmoid):
     """Leaves the modulation of training in the scores: they fall where the class is sure."""
 
@@ -390,7 +399,7 @@ BROKEN: dict[str, list[type[LongTailLoss]]] = {
     "order": [BrokenOrder],
     "repeatable": [BrokenRepeatable],
     "random-draws": [BrokenRandomDraws],
-    "scores": [BrokenScores],
+    "scores": [BrokenScores, BrokenScoresOfAnotherActivation],
     "monotone": [BrokenMonotone],
     "background": [BrokenBackground, BrokenBackgroundAbove255],
     "checkpoint": [BrokenCheckpoint, BrokenCheckpointInEvaluation],

@@ -1,0 +1,112 @@
+"""Finds calibrations by entry point, as losses are found, and reads what the user asks for."""
+
+from __future__ import annotations
+
+import ast
+import keyword
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from lt_bench.api.plugins import AUTO, PluginGroup, PluginInfo, signature
+from lt_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from lt_bench.api.calibration import Base, Calibration
+
+CALIBRATIONS = PluginGroup(
+    group="lt_bench.calibrations",
+    noun="calibration",
+    plural="calibrations",
+    home="lt_bench.api.calibration",
+    base="Calibration",
+    defines=frozenset({"scores"}),
+)
+FORM = "for example --calibrate norcal:gamma=0.6"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A calibration by its registered name, with the hyper-parameters that were given for it."""
+
+    name: str
+    hyper_parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def list_calibrations(load: bool = False) -> list[PluginInfo]:
+    """Every registered calibration, broken ones included, sorted by name. load: import each."""
+    return CALIBRATIONS.infos(load)
+
+
+def calibration_info(name: str) -> PluginInfo:
+    """Describe one. Raises PluginError when there is none of this name, or it is broken."""
+    return CALIBRATIONS.info(name)
+
+
+def load_calibration(name: str) -> type[Calibration]:
+    """Import the class. Raises PluginError when there is none of this name, or it is broken."""
+    return cast("type[Calibration]", CALIBRATIONS.load(name))
+
+
+def parse_calibrations(texts: Sequence[str]) -> list[Asked]:
+    """What --calibrate says, such as norcal or norcal:gamma=0.6,with=probs, each once.
+
+    Raises UserError for anything else, for a calibration or a hyper-parameter that there is not, and for a value of
+    another type than the default.
+    """
+    found: list[Asked] = []
+    every: list[tuple[str, Mapping[str, Any]]] = []  # with the defaults
+    for text in texts:
+        one = _parsed(text)
+        resolved = one.name, {**calibration_info(one.name).hyper_parameters, **one.hyper_parameters}
+        if resolved in every:
+            raise UserError(f"--calibrate {text} is given twice", "give each calibration once")
+        found.append(one)
+        every.append(resolved)
+    return found
+
+
+def build_calibration(asked: Asked, base: Base) -> Calibration:
+    """Make an instance.
+
+    Raises PluginError when there is no such calibration, or it is broken; UserError when it is not defined for the
+    base, or refuses a value.
+    """
+    cls = load_calibration(asked.name)
+    CALIBRATIONS.check_hyper_parameters(asked.name, asked.hyper_parameters, signature(cls))
+    try:
+        return cls(base, **asked.hyper_parameters)
+    except UserError:
+        raise
+    except Exception as error:  # a plugin may fail in any way
+        shown = ",".join(f"{key}={value}" for key, value in asked.hyper_parameters.items())
+        raise UserError(
+            f"the calibration {asked.name!r} can't be built: {error}",
+            f"fix --calibrate {asked.name}{f':{shown}' if shown else ''}",
+        ) from error
+
+
+def _parsed(text: str) -> Asked:
+    name, colon, listed = text.strip().partition(":")
+    pairs = [pair.partition("=") for pair in listed.split(",")] if colon else []
+    if not name or not all(key.strip() and equals and value.strip() for key, equals, value in pairs):
+        raise UserError(f"--calibrate {text!r} is not NAME or NAME:KEY=VALUE,...", FORM)
+    given: dict[str, Any] = {}
+    for key, _, value in pairs:
+        own = key.strip()
+        own += "_" if keyword.iskeyword(own) else ""  # `with` can't be the name of an argument
+        if own in given:
+            raise UserError(f"--calibrate {text}: {key.strip()} is given twice", "give each hyper-parameter once")
+        given[own] = _value(value.strip())
+    if AUTO in given.values():
+        raise UserError(f"--calibrate {text}: a calibration has no rule for {AUTO}", "give a value, or leave it out")
+    info = calibration_info(name)
+    CALIBRATIONS.check_hyper_parameters(name, given, info.hyper_parameters)
+    return Asked(name, given)
+
+
+def _value(text: str) -> Any:
+    try:
+        return ast.literal_eval({"true": "True", "false": "False"}.get(text, text))
+    except (ValueError, SyntaxError):
+        return text
