@@ -120,7 +120,7 @@ def _crossed(plain: Track, common: Track, runs: Sequence[Run]) -> Crossed:
         of_loss: dict[str, list[Run]] = {}
         for run in runs:
             if run.record.track.recipe == sampler and list(run.record.overrides) == [says(OTHER[sampler])]:
-                of_loss.setdefault(run.record.loss.name, []).append(run)
+                of_loss.setdefault(run.record.method, []).append(run)
         by_kind[kind] = {
             name: loss_runs(name, Row(name, tuple(sorted(of_loss[name], key=lambda run: run.record.seed))), "bbox")
             for name in sorted(of_loss)

@@ -167,5 +167,5 @@ def _by_name(rows: Sequence[Row]) -> dict[str, Row]:
     """A row for each loss: of several with other hyper-parameters, the one with the most runs."""
     chosen: dict[str, Row] = {}
     for row in sorted(rows, key=lambda row: -len(row.runs)):
-        chosen.setdefault(row.records[0].loss.name, row)
+        chosen.setdefault(row.records[0].method, row)
     return {name: chosen[name] for name in sorted(chosen)}

@@ -129,7 +129,7 @@ def best_of(grid: GridOf, runs: Iterable[Run]) -> BestOf | None:
         return None
     there: dict[str, list[Run]] = {}
     for run in runs:
-        name = run.record.loss.name
+        name = run.record.method
         track = run.record.track
         same = (track.dataset, track.features, track.recipe) == _key(grid.track)
         if same and cell_of(run.record, grid.own) == grid.chosen.get(name):

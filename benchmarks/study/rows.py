@@ -64,7 +64,7 @@ def row_of(record: ResultRecord, cell: Cell, evaluated: str) -> Row:
         features=str(track.features),
         recipe=track.recipe,
         evaluated=evaluated,
-        loss=record.loss.name,
+        loss=record.method,
         rate=cell.rate,
         steps=cell.steps,
         clip=cell.clip,

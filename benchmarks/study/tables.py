@@ -49,7 +49,7 @@ def of_detectors(tracks: Sequence[Track], further: Sequence[ResultRecord]) -> st
         found = [
             record
             for record in (*full, *further)
-            if (record.track.dataset, record.loss.name, str(record.seed)) == (dataset, loss, seed)
+            if (record.track.dataset, record.method, str(record.seed)) == (dataset, loss, seed)
         ]
         for record in found:
             shown = [f"{100 * getattr(record.metrics.of('bbox'), metric):.1f}" for metric in GROUPS]

@@ -41,7 +41,13 @@ def caption(table: Table) -> list[str]:
     if unclean:
         facts.append(f"{unclean} of {len(table.records)} runs came from code that no commit holds")
     heading = f"## {escape(title(track))} (fingerprint {first.fingerprint[:12]})"
-    parts = [heading, *_what_it_is(table), *_by_hand(overrides), "\n".join(f"- {fact}" for fact in facts)]
+    parts = [
+        heading,
+        *_what_it_is(table),
+        *_calibrated(table),
+        *_by_hand(overrides),
+        "\n".join(f"- {fact}" for fact in facts),
+    ]
     if first.init.kind == "random":
         parts.append(
             "**RANDOM WEIGHTS: the backbone was not pretrained.** These numbers are not comparable with numbers "
@@ -58,6 +64,18 @@ def _what_it_is(table: Table) -> Iterator[str]:
         "**Decoupled:** the classifier alone was trained, with each loss, on stored features of one detector that are "
         f"the same for all; AP is of {PLURALS[table.kind]}. {masks}The table can't say what a loss does to features, "
         "proposals and boxes, nor which order training in full gives."
+    )
+
+
+def _calibrated(table: Table) -> Iterator[str]:
+    calibrations = [record.calibration for record in table.records if record.calibration is not None]
+    if not calibrations:
+        return
+    tuned = sorted({f"{one.name}: {one.tuned}" for one in calibrations if one.tuned})
+    yield (
+        "**Calibrated:** a row LOSS + CALIBRATION has other scores of a classifier that was trained with the loss; "
+        "nothing was trained for it, and its training time and memory are those of the classifier."
+        + (f" Chosen on training images: {_listed(tuned)}." if tuned else "")
     )
 
 

@@ -13,8 +13,10 @@ from typing import Any
 
 from lt_bench.utils.files import sha256_of
 
-# No result depends on these: where things are, how many devices share the batch, what is logged and when.
+# No result depends on these: where things are, how many devices share the batch, what is logged and when. A calibration
+# tells the rows of a table apart, as the loss does.
 _NEUTRAL = (
+    "calibration",
     "randomness",
     "work_dir",
     "images_per_device",

@@ -92,7 +92,7 @@ def matches(record: ResultRecord) -> pd.DataFrame:
         "detector": track.detector,
         "backbone": track.backbone,
         "schedule": track.schedule,
-        "loss": record.loss.name,
+        "loss": record.method,
     }
     for column, value in wanted.items():
         found = found[found[column] == value]
@@ -118,7 +118,7 @@ def differences(records: Sequence[ResultRecord], entry: pd.Series[str]) -> tuple
         "schedule": epochs is None or any(record.epochs != int(epochs[1]) for record in records),
         "NMS": "NMS" in str(entry["source"]),
         "weights (random here)": first.init.kind != "pretrained",
-        "hyper-parameters": bool(first.loss.non_default),
+        "hyper-parameters": bool(first.loss.non_default) or bool(first.calibration and first.calibration.non_default),
         "what was changed by hand": any(record.overrides for record in records),
     }
     return [*differ, *(name for name, found in others.items() if found)], unknown

@@ -14,12 +14,13 @@ from lt_bench.evaluation.terms import AP_NAMES, ERRORS, GROUPS, BoxOrMask
 from lt_bench.leaderboard.find import find_records
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.schema_metrics import ClassResult
+from lt_bench.leaderboard.schema_run import Method
 from lt_bench.leaderboard.store import read
 from lt_bench.leaderboard.verification.problem import printable
 
 RUN_COLUMNS = (
     *("dataset", "detector", "backbone", "schedule", "recipe", "features"),
-    *("loss", "hyper_parameters", "distribution", "seed"),
+    *("loss", "hyper_parameters", "distribution", "calibration", "seed"),
 )
 CLASS_COLUMNS = ("class_id", "class_name", "frequency", "image_count", "instance_count")
 VALUE_COLUMNS = ("kind", "metric", "value")
@@ -51,7 +52,7 @@ def load_results(folder: str | Path, per_class: bool = False) -> pd.DataFrame:
         - dataset, detector, backbone, schedule, recipe: the track; features: of a classifier that was trained alone,
           the name of its stored features, else None.
         - loss; hyper_parameters: those that are not at their defaults, as "name=value, ..."; distribution: the package
-          that brought the loss, and its version; seed.
+          that brought the loss, and its version; calibration: with all its hyper-parameters, else None; seed.
         - kind: "bbox" or, where masks were measured, "segm"; metric: AP, AP50, AP75, APs, APm, APl, APr, APc, APf, AR,
           and where it was measured the same with "_fixed" (AP_fixed) and, of masks, "_boundary" (boundary AP), and
           what each kind of error costs (dAP50_classification_all and so on, with AP50_all; all, r, c and f are groups
@@ -147,6 +148,7 @@ def _run(path: Path, record: ResultRecord) -> dict[str, Any]:
         "loss": loss.name,
         "hyper_parameters": ", ".join(f"{name}={loss.hyper_parameters[name]}" for name in sorted(loss.non_default)),
         "distribution": f"{loss.distribution} {loss.distribution_version}",
+        "calibration": None if record.calibration is None else _in_words(record.calibration),
         "seed": record.seed,
         "fingerprint": record.fingerprint,
         "init": record.init.kind,
@@ -159,3 +161,9 @@ def _run(path: Path, record: ResultRecord) -> dict[str, Any]:
         "started": record.started,
         "path": str(path),
     }
+
+
+def _in_words(method: Method) -> str:
+    """Such as "norcal (gamma=0.6, method=gamma)"."""
+    shown = ", ".join(f"{name}={value}" for name, value in sorted(method.hyper_parameters.items()))
+    return f"{method.name} ({shown})" if shown else method.name

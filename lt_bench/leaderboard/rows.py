@@ -36,7 +36,9 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True)
 class Row:
-    """The runs of one loss with one set of hyper-parameters, by seed. label: its name in the table, escaped."""
+    """The runs of one loss, or of one with a calibration, with one set of hyper-parameters, by seed. label: its name in
+    the table, escaped.
+    """
 
     label: str
     runs: tuple[Run, ...]
@@ -93,7 +95,7 @@ def in_tables(runs: Iterable[Run]) -> tuple[list[list[Row]], list[str]]:
 def baselines(rows: Sequence[Row]) -> list[int | None]:
     """For each row the place of the built-in cross-entropy to compare it with: of its version, else the only one."""
     sources = [(row.records[0].loss.distribution, row.records[0].loss.distribution_version) for row in rows]
-    names = [row.records[0].loss.name for row in rows]
+    names = [row.records[0].method for row in rows]
     candidates = [place for place in range(len(rows)) if names[place] == BASELINE and sources[place][0] == OWN]
     found: list[int | None] = []
     for source in sources:
@@ -112,7 +114,7 @@ def _table_key(record: ResultRecord) -> tuple[str, ...]:
 
 
 def _named(record: ResultRecord) -> str:
-    return f"{record.track.dataset}: {record.loss.name}, seed {record.seed}"
+    return f"{record.track.dataset}: {record.method}, seed {record.seed}"
 
 
 def _of_one_truth(runs: Sequence[Run], problems: list[str]) -> list[Run]:
@@ -137,15 +139,19 @@ def _rows(runs: Iterable[Run]) -> list[Row]:
 
 
 def _labels(losses: Sequence[ResultRecord]) -> list[str]:
-    """A name for every row: the loss, its hyper-parameters that are not at their defaults or differ between rows, and
-    where it comes from, unless all built-in losses are of one version and it is one of them.
+    """A name for every row: the loss, and its calibration after a plus, each with its hyper-parameters that are not at
+    their defaults or differ between rows, and where it comes from, unless all built-in ones are of one version and it
+    is one of them.
     """
-    own_versions = {record.loss.distribution_version for record in losses if record.loss.distribution == OWN}
+    every = [method for record in losses for method in settings.methods_of(record)]
+    own_versions = {method.distribution_version for method in every if method.distribution == OWN}
     labels = []
     for record in losses:
-        loss = record.loss
-        shown = settings.telling_parameters(record, losses)
-        if record.elsewhere is None and (loss.distribution != OWN or len(own_versions) > 1):
-            shown.append(f"{loss.distribution} {loss.distribution_version}")
-        labels.append(escape(loss.name + (f" ({', '.join(shown)})" if shown else "")))
+        parts = []
+        for method in settings.methods_of(record):
+            shown = settings.telling_parameters(method, every)
+            if record.elsewhere is None and (method.distribution != OWN or len(own_versions) > 1):
+                shown.append(f"{method.distribution} {method.distribution_version}")
+            parts.append(method.name + (f" ({', '.join(shown)})" if shown else ""))
+        labels.append(escape(" + ".join(parts)))
     return labels

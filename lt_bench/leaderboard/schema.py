@@ -4,7 +4,8 @@ The schema is closed (an unknown field is an error), bounded (no string or list 
 that is added, removed or read differently makes a new `schema_version`. Version 2 added the metrics on request,
 version 3 the evidence and the seal, version 4 runs of a classifier alone on stored features, and records of boxes
 without masks, version 5 predictions that were made elsewhere, version 6 records of masks without boxes, version 7
-optimizer steps that were skipped; a record of an earlier version has none of them and is read and written as ever.
+optimizer steps that were skipped, version 8 calibrations; a record of an earlier version has none of them and is read
+and written as ever.
 The blocks are in `schema_run` and `schema_metrics`; here is what they have to do with each other.
 """
 
@@ -28,9 +29,9 @@ from lt_bench.leaderboard.not_known import (
 )
 from lt_bench.leaderboard.schema_base import Count, Extended, Flag, Model, Name, Seal, Seconds, Sha256, Text, since
 from lt_bench.leaderboard.schema_metrics import BoxAndMask, BoxAndMaskErrors, ClassResult, Metrics
-from lt_bench.leaderboard.schema_run import Data, Device, Elsewhere, Git, Init, Loss, Memory, Track
+from lt_bench.leaderboard.schema_run import Calibration, Data, Device, Elsewhere, Git, Init, Loss, Memory, Track
 
-CURRENT: Final = 7  # version
+CURRENT: Final = 8  # version
 WITHOUT_SINCE: dict[BoxOrMask, int] = {"segm": 4, "bbox": 6}  # the version that may lack what was there always
 PROBE = "probe"  # the schedule of a classifier that is trained alone
 
@@ -43,11 +44,12 @@ class ResultRecord(Extended):
     ap_boundary: LVIS AP by boundary IoU. errors: what costs how much AP. detections_per_image: how many the model was
     asked for, where a run's protocol says so. evidence: SHA-256 of what `metrics` can be computed from (see
     `lt_bench.evaluation.evidence.file`). skipped_steps: of `iterations`, those whose loss or gradient was not finite,
-    absent where there was none. seal: a short digest of every other field, set on writing (see
-    `lt_bench.leaderboard.seal`).
+    absent where there was none. calibration: what its scores were calibrated with, absent where they are the loss's
+    own; all that is said of training is then that of the classifier. seal: a short digest of every other field, set on
+    writing (see `lt_bench.leaderboard.seal`).
     """
 
-    schema_version: Literal[1, 2, 3, 4, 5, 6, 7] = CURRENT
+    schema_version: Literal[1, 2, 3, 4, 5, 6, 7, 8] = CURRENT
     loss: Loss
     track: Track
     fingerprint: Sha256
@@ -77,6 +79,7 @@ class ResultRecord(Extended):
     evidence: Sha256 | None = None
     elsewhere: Elsewhere | None = None
     skipped_steps: Annotated[int, Field(strict=True, ge=1, le=2**63 - 1)] | None = None
+    calibration: Calibration | None = None
     seal: Annotated[dict[Text, Seal], Field(max_length=1000)] | None = None
 
     @model_validator(mode="before")
@@ -104,6 +107,8 @@ class ResultRecord(Extended):
             raise ValueError("init.kind is unknown of predictions made elsewhere, and of no others")
         if self.elsewhere is not None and (known := contradictions(self._in_full())):
             raise ValueError(f"{known[0]} can't be known of predictions made elsewhere")
+        if self.elsewhere is not None and self.calibration is not None:
+            raise ValueError("calibration can't be known of predictions made elsewhere")
         if (self.skipped_steps or 0) > self.iterations:
             raise ValueError(f"skipped_steps is {self.skipped_steps}, of {self.iterations} iterations")
         if self.started.utcoffset() != timezone.utc.utcoffset(None):
@@ -159,12 +164,17 @@ class ResultRecord(Extended):
         """What its main AP is of: of masks where they were measured, else of boxes."""
         return self.kinds[-1]
 
+    @property
+    def method(self) -> str:
+        """What was compared, without hyper-parameters: the loss's name, with that of a calibration "ce + norcal"."""
+        return self.loss.name if self.calibration is None else f"{self.loss.name} + {self.calibration.name}"
+
     def measured(self) -> set[str]:
         """The names of the metrics that it has, of those in `lt_bench.evaluation.metrics`."""
         return {metric.name for metric in registry.METRICS if getattr(self, metric.record_field, None) is not None}
 
     def identity(self) -> str:
         """sha256 (hex) of what was run, without how it came out: the same run again has the same identity."""
-        fields = {"loss", "track", "fingerprint", "seed", "init", "data", "overrides", "amp"}
+        fields = {"loss", "calibration", "track", "fingerprint", "seed", "init", "data", "overrides", "amp"}
         identity = json.dumps(self.model_dump(mode="json", include=fields), sort_keys=True)
         return hashlib.sha256(identity.encode()).hexdigest()

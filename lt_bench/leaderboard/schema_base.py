@@ -26,7 +26,10 @@ HyperParameter = Flag | Annotated[int, Field(strict=True)] | Annotated[float, Fi
 
 # The version that brought a field that may be absent; all others came with version 2. Boxes and masks were there from
 # the start; masks may be absent since version 4, boxes since version 6.
-SINCE = {"bbox": 1, "segm": 1, "evidence": 3, "seal": 3, "features": 4, "elsewhere": 5, "skipped_steps": 7}
+SINCE = {
+    **{"bbox": 1, "segm": 1, "evidence": 3, "seal": 3, "features": 4, "elsewhere": 5},
+    **{"skipped_steps": 7, "calibration": 8},
+}
 
 
 def _in_unit_interval_or_absent(value: float) -> float:

@@ -10,9 +10,9 @@ from lt_bench.evaluation.inputs.reading import CategoryIds, ImageIds
 from lt_bench.leaderboard.schema_base import Count, Extended, Flag, HyperParameter, Model, Name, Sha256, Text
 
 
-class Loss(Model):
-    """hyper_parameters: all of them, as the run used them. non_default: names of those that differ from the loss's
-    defaults; tables show these. distribution: the installed package that brought the loss.
+class Method(Extended):
+    """hyper_parameters: all of them, as the run used them. non_default: names of those that differ from their
+    defaults; tables show these. distribution: the installed package that brought it.
     """
 
     name: Name
@@ -22,11 +22,23 @@ class Loss(Model):
     distribution_version: Name
 
     @model_validator(mode="after")
-    def _non_default_exist(self) -> Loss:
+    def _non_default_exist(self) -> Method:
         unknown = set(self.non_default) - set(self.hyper_parameters)
         if unknown:
             raise ValueError(f"non_default names what hyper_parameters lacks: {sorted(unknown)[:5]}")
         return self
+
+
+class Loss(Method):
+    """The loss that was trained with."""
+
+
+class Calibration(Method):
+    """What made other scores of the trained classifier. tuned: how a hyper-parameter of it was chosen on training
+    images, in words; absent where all were given, or are the defaults.
+    """
+
+    tuned: Text | None = None
 
 
 class Track(Extended):

@@ -120,7 +120,7 @@ def add(source: Path, results: Path) -> Path:
 def record_path(record: ResultRecord) -> PurePosixPath:
     """Where a record belongs: <dataset>/<detector>_<backbone>_<schedule>_<recipe>/<loss>_seed<k>_<identity>.json, where
     of a classifier alone the folder is decoupled_<detector>_<backbone>_<recipe>_<features>, and of predictions made
-    elsewhere it is elsewhere.
+    elsewhere it is elsewhere. With a calibration, <loss>+<calibration> stands for the loss.
     """
     track = record.track
     words = [track.detector, track.backbone, track.schedule, track.recipe]
@@ -129,7 +129,8 @@ def record_path(record: ResultRecord) -> PurePosixPath:
     if record.elsewhere is not None:
         words = [ELSEWHERE]
     setting = "_".join(map(slug, words))
-    name = f"{slug(record.loss.name)}_seed{record.seed}_{record.identity()[:12]}.json"
+    method = "+".join(slug(one.name) for one in (record.loss, record.calibration) if one is not None)
+    name = f"{method}_seed{record.seed}_{record.identity()[:12]}.json"
     return PurePosixPath(slug(track.dataset), setting, name)
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from record_values import boxes_alone, errors, metrics
+from record_values import CALIBRATION, boxes_alone, errors, metrics
 
 from lt_bench.errors import UserError
 from lt_bench.leaderboard import ResultRecord, read, write
@@ -33,6 +33,7 @@ ABSENT: dict[str, Any] = {  # fields that a record may not have
     "errors": errors(),
     "detections_per_image": 1000,
     "skipped_steps": 1,
+    "calibration": {**CALIBRATION, "non_default": ["gamma"]},
     "loss.hyper_parameters.surprise": 1.5,
     "versions.surprise": "1.0",
     "seal.surprise": "0" * 16,

@@ -12,6 +12,10 @@ DECOUPLED = {
     **{"dataset": "made", "detector": "mask_rcnn", "backbone": "r50", "schedule": "probe", "recipe": "common"},
     "features": FEATURES,
 }
+CALIBRATION = {
+    **{"name": "norcal", "hyper_parameters": {"gamma": 0.4, "method": "gamma"}, "non_default": ("gamma",)},
+    **{"distribution": "lt_bench", "distribution_version": "0.1.0"},
+}
 OF_BOXES = ("bbox", "bbox_fixed")
 OF_MASKS = ("segm", "segm_fixed", "boundary", "ap_boundary")
 

@@ -125,7 +125,7 @@ class _Board:
         """By the name that the board shows, or by the loss's name when it has one row only."""
         if name in self.losses:
             return self.losses[name]
-        rows = [row for row, runs in self.losses.items() if runs[0][1].loss.name == name]
+        rows = [row for row, runs in self.losses.items() if runs[0][1].method == name]
         if len(rows) > 1:
             raise UserError(
                 f"{name} has {len(rows)} rows on the board {self.folder}", f"name one of them: {'; '.join(rows)}"

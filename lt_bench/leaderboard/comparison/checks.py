@@ -37,7 +37,7 @@ def refuse_repeated_seeds(runs: Sequence[Recorded]) -> None:
     for path, record in runs:
         if record.seed in places:
             raise UserError(
-                f"seed {record.seed} of {record.loss.name} was given twice: {places[record.seed]} and {path}",
+                f"seed {record.seed} of {record.method} was given twice: {places[record.seed]} and {path}",
                 "leave one out, or tell the two apart by name: one=PATH other=PATH",
             )
         places[record.seed] = path

@@ -120,7 +120,7 @@ def _complete(arguments: Iterable[Named]) -> tuple[list[Named], list[str]]:
     for argument in arguments:
         left_out = without_evidence(argument)
         if left_out:
-            names = ", ".join(f"seed {record.seed} of {record.loss.name} ({path})" for path, record in left_out)
+            names = ", ".join(f"seed {record.seed} of {record.method} ({path})" for path, record in left_out)
             notes.append(f"without evidence, so left out: {names}")
         found.append(replace(argument, runs=tuple(one for one in argument.runs if one not in left_out)))
     return found, notes
@@ -152,8 +152,8 @@ def _groups(arguments: Iterable[Named]) -> dict[str, list[Recorded]]:
         for path, record in runs:
             if loss_key(record) != loss_key(runs[0][1]):
                 raise UserError(
-                    f"{key[1]} would mix losses: {runs[0][0]} is of {runs[0][1].loss.name}, {path} of "
-                    f"{record.loss.name} (or of other hyper-parameters)",
+                    f"{key[1]} would mix losses: {runs[0][0]} is of {runs[0][1].method}, {path} of "
+                    f"{record.method} (or of other hyper-parameters)",
                     "one name for the seeds of one loss",
                 )
     own = [runs[0][1] for key, runs in given.items() if key[0]]

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from lt_bench.leaderboard.not_known import ELSEWHERE
 from lt_bench.leaderboard.schema import ResultRecord
-from lt_bench.leaderboard.schema_run import Track
+from lt_bench.leaderboard.schema_run import Method, Track
 
 AnyRun = TypeVar("AnyRun")
 
@@ -42,10 +42,13 @@ def _training(record: ResultRecord) -> str:
 
 
 def loss_key(record: ResultRecord) -> tuple[str, ...]:
-    """Equal for two runs of one loss: name, distribution, its version, hyper-parameters."""
-    loss = record.loss
-    parameters = json.dumps(loss.hyper_parameters, sort_keys=True)
-    return loss.name, loss.distribution, loss.distribution_version, parameters
+    """Equal for two runs of one loss and calibration: of both name, distribution, its version, hyper-parameters."""
+    return *_method_key(record.loss), *(() if record.calibration is None else _method_key(record.calibration))
+
+
+def _method_key(method: Method) -> tuple[str, ...]:
+    parameters = json.dumps(method.hyper_parameters, sort_keys=True)
+    return method.name, method.distribution, method.distribution_version, parameters
 
 
 def newest(
@@ -97,28 +100,34 @@ def is_track(text: str, record: ResultRecord) -> bool:
 
 
 def names_of(losses: Sequence[ResultRecord]) -> list[str]:
-    """A name for each, unambiguous: the loss, with the hyper-parameters in which it differs from others of its name or
-    from its defaults, and with its distribution where the same name comes from two.
+    """A name for each, unambiguous: the loss, and its calibration after a plus, each with the hyper-parameters in which
+    it differs from others of its name or from its defaults, and with its distribution where the same name comes from
+    two.
     """
+    every = [method for record in losses for method in methods_of(record)]
     names = []
     for record in losses:
-        loss = record.loss
-        shown = telling_parameters(record, losses)
-        sources = {
-            (other.loss.distribution, other.loss.distribution_version)
-            for other in losses
-            if other.loss.name == loss.name
-        }
-        if len(sources) > 1:
-            shown.append(f"{loss.distribution} {loss.distribution_version}")
-        names.append(loss.name + (f" ({', '.join(shown)})" if shown else ""))
+        parts = []
+        for method in methods_of(record):
+            same = [other for other in every if type(other) is type(method) and other.name == method.name]
+            shown = telling_parameters(method, every)
+            if len({(other.distribution, other.distribution_version) for other in same}) > 1:
+                shown.append(f"{method.distribution} {method.distribution_version}")
+            parts.append(method.name + (f" ({', '.join(shown)})" if shown else ""))
+        names.append(" + ".join(parts))
     return names
 
 
-def telling_parameters(record: ResultRecord, losses: Sequence[ResultRecord]) -> list[str]:
-    """The hyper-parameters (name=value) that are not at their defaults or differ between the losses of that name."""
-    own = record.loss
-    others = [other.loss.hyper_parameters for other in losses if other.loss.name == own.name]
+def methods_of(record: ResultRecord) -> list[Method]:
+    """Its loss, and its calibration if it has one."""
+    return [record.loss] if record.calibration is None else [record.loss, record.calibration]
+
+
+def telling_parameters(own: Method, methods: Iterable[Method]) -> list[str]:
+    """The hyper-parameters (name=value) that are not at their defaults or differ between those of that name and kind,
+    losses or calibrations.
+    """
+    others = [other.hyper_parameters for other in methods if type(other) is type(own) and other.name == own.name]
     return [
         f"{name}={value}"
         for name, value in sorted(own.hyper_parameters.items())

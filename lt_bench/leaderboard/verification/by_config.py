@@ -12,6 +12,7 @@ from lt_bench.leaderboard.dumped_config import before_fitting, is_probe, read_co
 from lt_bench.leaderboard.fingerprint import box_heads, fingerprint, innermost_dataset
 from lt_bench.leaderboard.schema import ResultRecord
 from lt_bench.leaderboard.starting_weights import init_denied
+from lt_bench.leaderboard.verification.by_calibration import by_calibration
 from lt_bench.leaderboard.verification.by_overrides import by_overrides, parse_overrides
 from lt_bench.leaderboard.verification.by_probe import by_probe
 from lt_bench.leaderboard.verification.problem import ABSENT, Problem, differences, unreadable
@@ -40,6 +41,7 @@ def by_config(record: ResultRecord, path: Path) -> Iterator[Problem]:
         yield from _kinds(record, plain)
         yield from differences(_by_class(record), _stated(record, plain, overrides))
         yield from _hyper_parameters(record, plain)
+        yield from by_calibration(record, config)
         yield from _skipped(record, plain)
         yield from by_overrides(record, plain, overrides)
     except UserError as error:

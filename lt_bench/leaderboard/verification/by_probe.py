@@ -7,6 +7,7 @@ from typing import Any
 
 from lt_bench.leaderboard.fingerprint import probe_fingerprint
 from lt_bench.leaderboard.schema import ResultRecord
+from lt_bench.leaderboard.verification.by_calibration import by_calibration
 from lt_bench.leaderboard.verification.problem import ABSENT, Problem, differences
 
 
@@ -21,6 +22,7 @@ def by_probe(record: ResultRecord, config: Mapping[str, Any]) -> Iterator[Proble
     for name in sorted({*recorded, *given}):
         pair = recorded.get(name, ABSENT), given.get(name, ABSENT)
         yield from differences({name: pair[0]}, {name: pair[1]}, "loss.hyper_parameters.")
+    yield from by_calibration(record, config)
     if tuple(loss["non_default"]) != record.loss.non_default:
         yield Problem("loss.non_default", record.loss.non_default, tuple(loss["non_default"]))
     if (overrides := tuple(config.get("overrides", ()))) != record.overrides:

@@ -17,11 +17,11 @@ def by_sense(record: ResultRecord) -> Iterator[Problem]:
     installed = record.versions.get(evaluator)
     if installed is not None and installed != version:
         yield Problem("evaluator", record.evaluator, f"{evaluator} {installed}, as versions.{evaluator} says")
-    loss = record.loss
-    installed = record.versions.get(loss.distribution)
-    if installed is not None and installed != loss.distribution_version:
-        yield Problem(
-            "loss.distribution_version",
-            loss.distribution_version,
-            f"{installed}, as versions.{loss.distribution} says",
-        )
+    for field, method in (("loss", record.loss), ("calibration", record.calibration)):
+        installed = None if method is None else record.versions.get(method.distribution)
+        if method is not None and installed is not None and installed != method.distribution_version:
+            yield Problem(
+                f"{field}.distribution_version",
+                method.distribution_version,
+                f"{installed}, as versions.{method.distribution} says",
+            )
