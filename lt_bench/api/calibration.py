@@ -24,6 +24,10 @@ FORMS = {
 }
 
 
+class NotDefinedError(UserError):
+    """A calibration is not defined for the loss that a classifier was trained with."""
+
+
 @dataclass(frozen=True)
 class Base:
     """What is calibrated: a classifier that was trained with a loss.
@@ -53,7 +57,8 @@ class Calibration(nn.Module, ABC):
     the values that it is chosen from.
 
     Raises:
-        UserError: the base's logits are of another form, or what it needs is not known.
+        NotDefinedError: the base's logits are of another form.
+        UserError: what it needs is not known.
     """
 
     paper: ClassVar[str] = ""
@@ -69,7 +74,7 @@ class Calibration(nn.Module, ABC):
         if base.activation not in self.bases:
             expected = " or ".join(FORMS[one] for one in self.bases)
             found = "of another form" if base.activation is None else FORMS[base.activation]
-            raise UserError(
+            raise NotDefinedError(
                 f"{name} is defined for {expected}; those of the loss {base.loss!r} are {found}",
                 f"calibrate a classifier of a loss with {' or '.join(self.bases)} scores, such as "
                 + " or ".join("ce" if one == "softmax" else "focal" for one in self.bases),

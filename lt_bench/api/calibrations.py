@@ -86,6 +86,31 @@ def build_calibration(asked: Asked, base: Base) -> Calibration:
         ) from error
 
 
+def block_of(asked: Asked, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """What configs say of a calibration: its name, all its hyper-parameters, and which of them differ from `defaults`.
+
+    tuned: None; how a value was chosen on images is said by whoever chooses it.
+    """
+    every = {**defaults, **asked.hyper_parameters}
+    changed = sorted(name for name, value in every.items() if value != defaults.get(name))
+    return {"name": asked.name, "hyper_parameters": every, "non_default": changed, "tuned": None}
+
+
+def in_words(block: Mapping[str, Any]) -> str:
+    """Such as "norcal (gamma=0.4)": its name, and what of it is not the default. block: as `block_of` makes it."""
+    shown = ", ".join(f"{name}={block['hyper_parameters'][name]}" for name in block["non_default"])
+    return f"{block['name']} ({shown})" if shown else str(block["name"])
+
+
+def refuse_classifier(name: str, cls: type[Calibration], layer: str) -> None:
+    """Raises UserError for a calibration of a linear classifier's weights where the layer is of another type."""
+    if cls.changes_classifier and layer != "Linear":
+        raise UserError(
+            f"the calibration {name!r} changes the weights of a linear classifier, and this one is a {layer}",
+            "the recipe plain has a linear classifier; NormedLinear normalises its weights itself",
+        )
+
+
 def _parsed(text: str) -> Asked:
     name, colon, listed = text.strip().partition(":")
     pairs = [pair.partition("=") for pair in listed.split(",")] if colon else []

@@ -57,7 +57,8 @@ class FraCal(Calibration):
         fractal_l: exponent of the fractal dimension, at least 0.
 
     Raises:
-        UserError: the base's scores are neither softmax nor sigmoid, or the fractal dimension is not known.
+        NotDefinedError: the base's scores are neither softmax nor sigmoid.
+        UserError: the fractal dimension is not known.
         ValueError: a hyper-parameter is out of range.
     """
 

@@ -34,7 +34,7 @@ class LogitAdjustment(Calibration):
         background_prior: pi of background, above 0.
 
     Raises:
-        UserError: the base has no softmax scores.
+        NotDefinedError: the base has no softmax scores.
         ValueError: a hyper-parameter is out of range.
     """
 

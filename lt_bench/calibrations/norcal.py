@@ -45,7 +45,7 @@ class NorCal(Calibration):
         renorm: whether the scores are made to sum to 1.
 
     Raises:
-        UserError: the base has no softmax scores.
+        NotDefinedError: the base has no softmax scores.
         ValueError: a hyper-parameter is out of range.
     """
 

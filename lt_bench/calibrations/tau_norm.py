@@ -34,7 +34,7 @@ class TauNorm(Calibration):
         keep_bias: whether the bias stays.
 
     Raises:
-        UserError: the base's scores are neither softmax nor sigmoid.
+        NotDefinedError: the base's scores are neither softmax nor sigmoid.
         ValueError: tau is out of range.
     """
 

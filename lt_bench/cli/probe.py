@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 @click.option("--loss", help="Registered losses with commas, or `all` for every one that works.")
 @click.option("--loss-grid", metavar="LOSS:NAME=VALUES", help="Values of a hyper-parameter: seesaw:p=0.2,0.5,0.8.")
 @click.option("--loss-set", multiple=True, metavar="KEY=VALUE", help="A hyper-parameter of the loss.")
+@click.option("--calibrate", multiple=True, metavar="NAME:KEY=VALUE", help="A row more for each loss: its classifier's "
+              "scores calibrated (norcal:gamma=0.6). Several times for several.")  # fmt: skip
 @click.option("--seeds", default="1", show_default=True, help="10 for 0 to 9, or a list: 0,1,7. One: 5,")
 @click.option("--recipe", default="common", show_default=True, help="Sampler and classifier: common or plain.")
 @click.option("--steps", type=click.IntRange(1), default=2000, show_default=True, help="Of 16 images each.")
@@ -49,6 +51,7 @@ def probe(
     loss: str | None,
     loss_grid: str | None,
     loss_set: tuple[str, ...],
+    calibrate: tuple[str, ...],
     seeds: str,
     recipe: str,
     steps: int,
@@ -68,19 +71,23 @@ def probe(
     stands in a table of its own: `decoupled`. A finished run is not repeated, and one that fails keeps no other from
     running: the same command goes on where it was interrupted.
 
+    With --calibrate each trained classifier is evaluated once more for each calibration, which trains nothing. With
+    --loss all, losses that a calibration is not defined for are left out of it.
+
     With --evaluate held_out the training images that the features hold out are evaluated, and not trained on: to
     choose a hyper-parameter without looking at the validation images. Such runs go on no board.
 
     With --masks the images pass the detector again, for masks of the boxes that each run keeps; that takes longer than
     the run itself, and such runs have a table of their own.
     """
+    from lt_bench.api.calibrations import parse_calibrations
     from lt_bench.features.coverage import warning
     from lt_bench.features.store import open_features
     from lt_bench.probe.choice import ALL
     from lt_bench.probe.plan import Planner, folder_of_runs
     from lt_bench.probe.progress import RunsProgress
     from lt_bench.probe.settings import Settings
-    from lt_bench.probe.table import grouped
+    from lt_bench.probe.table import grouped, rows_of
     from lt_bench.probe.workers import run_all
     from lt_bench.run.folder import RunFolder
     from lt_bench.run.seeds import parse_seeds
@@ -88,7 +95,9 @@ def probe(
     from lt_bench.utils.threads import usable_cores
 
     choices, grid = _choose(loss, loss_grid, loss_set, plot)
-    chosen_seeds = parse_seeds(seeds)
+    calibrations, chosen_seeds = parse_calibrations(calibrate), parse_seeds(seeds)
+    if calibrations and grid is not None:
+        raise UserError("--calibrate and --loss-grid don't go together", "name the losses with --loss")
     settings = Settings(recipe, steps, rate, clip, evaluate, masks)
     opened = open_features(features)
     planner, manifest = Planner(opened, settings), opened.manifest
@@ -96,20 +105,20 @@ def probe(
     if loss == ALL:
         choices = _buildable(choices, planner)
     asked = [
-        (planner.run(one.loss, one.hyper_parameters, seed, runs_in), one.key)
+        (planner.run(one.loss, one.hyper_parameters, seed, runs_in, calibrations, where_defined=loss == ALL), one.key)
         for seed in chosen_seeds
         for one in choices
     ]
-    keys = {run.folder: key for run, key in asked}
-    if len(keys) < len(asked):
+    keys = rows_of(asked)
+    if len({run.folder for run, _ in asked}) < len(asked):
         raise UserError(f"--loss-grid {loss_grid}: two values are the same", "give each value once")
     runs = [run for run, _ in asked]
     _check_device(device)
     refuse_unwritable_folder(runs_in)
-    logger.info(f"probe: {len(runs)} runs on {manifest.name}, recipe {recipe}, {steps:,} steps; folders in {runs_in}")
+    logger.info(f"probe: {len(keys)} runs on {manifest.name}, recipe {recipe}, {steps:,} steps; folders in {runs_in}")
     if lacking := warning(opened):
         logger.warning(f"warning: {lacking}")
-    with RunsProgress(len(runs)) as progress:
+    with RunsProgress(len(keys)) as progress:
         outcomes = run_all(runs, parallel or (1 if device == "cuda" else usable_cores()), device, progress)
     about = f"features {manifest.name}, recipe {recipe}{'' if evaluate == 'val' else ', held-out training images'}"
     _show(grouped(outcomes, keys), grid, plot, about)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from lt_bench.api.calibration import Calibration
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.api.registry import build_loss
 from lt_bench.api.terms import terms_of
@@ -41,6 +43,7 @@ class LossAdapter(nn.Module):
         self.name = loss
         self.loss = build_loss(loss, stats, **dict(hyper_parameters or {}))
         self.loss_weight = loss_weight
+        self._calibrations: list[Calibration] = []  # no submodules: no checkpoint has them
 
     def get_cls_channels(self, num_classes: int) -> int:
         """The number of classifier outputs. Raises ValueError when the counts are of another class list."""
@@ -49,15 +52,25 @@ class LossAdapter(nn.Module):
         return self.loss.num_logits
 
     def get_activation(self, cls_score: Tensor) -> Tensor:
-        """Logits [N, K] to scores [N, C + 1].
+        """Logits [N, K] to scores [N, C + 1], those of the loss or, within `calibrated`, of the calibration.
 
         Raises RunFailedError for NaN among those of a prediction: no threshold lets such a detection through, and
         what is missing would look like what the detector did not find.
         """
-        scores = self.loss.scores(cls_score)
+        scores = (self._calibrations or [self.loss])[-1].scores(cls_score)
         if not self.training and bool(torch.isnan(scores).any()):
-            raise RunFailedError(f"scores of the loss {self.name!r} are NaN, of logits {_range(cls_score)}")
+            by = f", by {type(self._calibrations[-1]).__name__}," if self._calibrations else ""
+            raise RunFailedError(f"scores of the loss {self.name!r}{by} are NaN, of logits {_range(cls_score)}")
         return scores
+
+    @contextmanager
+    def calibrated(self, calibration: Calibration) -> Iterator[None]:
+        """Within it, scores are those of the calibration."""
+        self._calibrations.append(calibration)
+        try:
+            yield
+        finally:
+            self._calibrations.pop()
 
     def get_accuracy(self, cls_score: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Top-1 accuracy in percent over foreground RoIs, by score among the foreground classes."""

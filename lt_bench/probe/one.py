@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from lt_bench.api.calibration import Base
+from lt_bench.api.calibrations import Asked, build_calibration
 from lt_bench.errors import UserError
 from lt_bench.evaluation.evidence.file import write_evidence
 from lt_bench.evaluation.inputs.predictions import write_encoded
@@ -39,37 +42,76 @@ if TYPE_CHECKING:
 DeviceKind = Literal["cpu", "cuda"]
 Report = Callable[[float], None]
 
-_TRAINED, _PREDICTED = 0.7, 0.95  # of a run's time, about
+_TRAINED = 0.7  # of a run's time, about
+_PREDICTED = 0.85  # of the time that is left
 
 
 def run_probe(run: ProbeRun, device: DeviceKind = "cpu", report: Report = lambda share: None) -> ResultRecord:
-    """Do a run, unless it is finished, and return its record. report: told which share of it is done.
+    """Do a run and those of its calibrations, as far as they are not finished, and return the run's own record.
+
+    The classifier is trained once for all of them. report: told which share of it is done.
 
     On the CPU one thread computes: the result does not depend on how many there are.
     Raises UserError when the features were changed or another process is at the same run, RunFailedError when the loss
-    becomes NaN or infinite, and whatever a loss raises.
+    becomes NaN or infinite, and whatever a loss or a calibration raises.
     """
     torch.set_num_threads(1)
-    folder = RunFolder(run.folder)
-    with folder.claimed(restart=False):
-        if (finished := finished_record(run)) is not None:
-            return finished
-        started = datetime.now(timezone.utc)
-        features = _open(run)
-        head, training = _train(run, features, device, lambda share: report(_TRAINED * share))
-        evaluation = time.perf_counter()
-        _predict(run, features, head, device, lambda share: report(_TRAINED + (_PREDICTED - _TRAINED) * share))
-        kinds: tuple[BoxOrMask, ...] = ("bbox",) if run.masks is None else ("bbox", "segm")
-        measured = measure(run.annotations, folder.predictions, kinds=kinds, evidence=True)
-        assert measured.evidence is not None
-        evidence = write_evidence(measured.evidence, folder.evidence)
-        seconds = time.perf_counter() - evaluation
-        record = make_record(run, features.manifest, training, measured, evidence, seconds, started)
-        write_per_class(folder.per_class, (row.model_dump() for row in record.per_class))
-        write_atomic(folder.config, [config_text(run.config).encode()])
-        write(record, folder.result)
-        report(1.0)
-        return read(folder.result)
+    every = (run, *run.calibrations)
+    with ExitStack() as stack:
+        for one in every:
+            stack.enter_context(RunFolder(one.folder).claimed(restart=False))
+        unfinished = [one for one in every if finished_record(one) is None]
+        if unfinished:
+            started = datetime.now(timezone.utc)
+            features = _open(run)
+            head, training = _train(run, features, device, lambda share: report(_TRAINED * share))
+            masks = _masks(run, features, device)
+            for place, one in enumerate(unfinished):
+                told = _part(report, place, len(unfinished))
+                _evaluate(one, features, head, training, masks, started, told)
+        return read(RunFolder(run.folder).result)
+
+
+def _part(report: Report, place: int, parts: int) -> Report:
+    """Tells the shares of one of several evaluations as those of the whole run."""
+    return lambda share: report(_TRAINED + (1 - _TRAINED) * (place + share) / parts)
+
+
+def _evaluate(
+    run: ProbeRun,
+    features: FeatureSet,
+    head: LongTailBBoxHead,
+    training: Training,
+    masks: Masks | None,
+    started: datetime,
+    report: Report,
+) -> None:
+    """Predict with the trained head, and write what belongs to the run."""
+    folder, began = RunFolder(run.folder), time.perf_counter()
+    with _calibration(run, head):
+        _predict(run, features, head, masks, lambda share: report(_PREDICTED * share))
+    kinds: tuple[BoxOrMask, ...] = ("bbox",) if run.masks is None else ("bbox", "segm")
+    measured = measure(run.annotations, folder.predictions, kinds=kinds, evidence=True)
+    assert measured.evidence is not None
+    evidence = write_evidence(measured.evidence, folder.evidence)
+    seconds = time.perf_counter() - began
+    record = make_record(run, features.manifest, training, measured, evidence, seconds, started)
+    write_per_class(folder.per_class, (row.model_dump() for row in record.per_class))
+    write_atomic(folder.config, [config_text(run.config).encode()])
+    write(record, folder.result)
+    report(1.0)
+
+
+def _calibration(run: ProbeRun, head: LongTailBBoxHead) -> AbstractContextManager[None]:
+    """Within it, the head predicts as the run asks for."""
+    if run.calibration is None:
+        return nullcontext()
+    from lt_bench.detector.calibrated import calibrated
+
+    loss = head.loss_cls.loss
+    base = Base(run.loss, loss.activation, loss.stats, run.fractal_dimension)
+    asked = Asked(run.calibration["name"], run.calibration["hyper_parameters"])
+    return calibrated(head, build_calibration(asked, base))
 
 
 def finished_record(run: ProbeRun) -> ResultRecord | None:
@@ -153,13 +195,18 @@ def _batches(run: ProbeRun, features: FeatureSet) -> tuple[Batches, int]:
     return Batches(splits, order, samplers, run.seed), len(order)
 
 
-def _predict(run: ProbeRun, features: FeatureSet, head: LongTailBBoxHead, device: DeviceKind, report: Report) -> None:
+def _masks(run: ProbeRun, features: FeatureSet, device: DeviceKind) -> Masks | None:
+    if run.masks is None:
+        return None
+    return Masks(run.masks, features, run.config["probe"]["test"]["split"], torch.device(device))
+
+
+def _predict(run: ProbeRun, features: FeatureSet, head: LongTailBBoxHead, masks: Masks | None, report: Report) -> None:
     test = run.config["probe"]["test"]
     split = features.split(test["split"])
     head.eval()
     ids = [category.id for category in features.manifest.categories]
     images = max(1, len(split))
-    masks = None if run.masks is None else Masks(run.masks, features, test["split"], torch.device(device))
     batches = predict(head, split, test["rcnn"], ids, lambda done: report(done / images), masks)
     write_encoded(RunFolder(run.folder).predictions, batches)
 

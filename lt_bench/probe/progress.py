@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from lt_bench.api.calibrations import in_words
 from lt_bench.probe.workers import Outcome, Watcher
 
 if TYPE_CHECKING:
@@ -55,8 +56,10 @@ class RunsProgress(Watcher, AbstractContextManager["RunsProgress"]):
         self._shares[label(run)] = share
         self._draw()
 
+    def left(self, run: ProbeRun) -> None:
+        self._shares.pop(label(run), None)
+
     def ended(self, outcome: Outcome) -> None:
-        self._shares.pop(label(outcome.run), None)
         self._ended += 1
         self._draw()
         self._say(f"{self._ended}/{self._total} {label(outcome.run)}: {summary(outcome)}")
@@ -75,10 +78,11 @@ class RunsProgress(Watcher, AbstractContextManager["RunsProgress"]):
 
 
 def label(run: ProbeRun) -> str:
-    """A run as people call it: the loss, what of it is not the default, the seed."""
+    """A run as people call it: the loss, what of it is not the default, any calibration, the seed."""
     values = run.config["loss"]["hyper_parameters"]
     settings = ", ".join(f"{name}={values[name]}" for name in run.config["loss"]["non_default"])
-    return f"{run.loss}{f' ({settings})' if settings else ''} seed {run.seed}"
+    calibration = "" if run.calibration is None else f" + {in_words(run.calibration)}"
+    return f"{run.loss}{f' ({settings})' if settings else ''}{calibration} seed {run.seed}"
 
 
 def summary(outcome: Outcome) -> str:

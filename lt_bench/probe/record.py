@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from lt_bench.api.calibrations import calibration_info
 from lt_bench.api.registry import get_info
 from lt_bench.evaluation.metrics import Measured
 from lt_bench.evaluation.report import class_rows
@@ -60,6 +61,7 @@ def make_record(
                 "distribution": info.distribution,
                 "distribution_version": info.version,
             },
+            "calibration": _calibration(run),
             "track": {**probe["track"], "schedule": PROBE, "features": features["name"]},
             "fingerprint": probe_fingerprint(run.config),
             "seed": run.seed,
@@ -92,3 +94,10 @@ def make_record(
             "evidence": evidence,
         }
     )
+
+
+def _calibration(run: ProbeRun) -> dict[str, Any] | None:
+    if run.calibration is None:
+        return None
+    info = calibration_info(run.calibration["name"])
+    return {**run.calibration, "distribution": info.distribution, "distribution_version": info.version}

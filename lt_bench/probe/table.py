@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tabulate import tabulate
 
+from lt_bench.api.calibrations import in_words
 from lt_bench.evaluation.terms import BoxOrMask
 from lt_bench.leaderboard.over_seeds import Spread, over_seeds
 from lt_bench.leaderboard.schema import ResultRecord
+from lt_bench.probe.plan import ProbeRun
 from lt_bench.probe.workers import Outcome
 
 METRICS = ("AP", "APr", "APc", "APf")
@@ -44,6 +46,19 @@ def _cell(spread: Spread) -> str:
         return "-"
     deviation = "" if spread.deviation is None else f" ± {100 * spread.deviation:.2f}"
     return f"{100 * spread.mean:.2f}{deviation}"
+
+
+def rows_of(asked: Iterable[tuple[ProbeRun, Any]]) -> dict[Path, Any]:
+    """What the row of a run is called, by its folder: the key beside it, and of a calibrated run also the calibration,
+    "ce + norcal".
+    """
+    keys: dict[Path, Any] = {}
+    for run, key in asked:
+        keys[run.folder] = key
+        for one in run.calibrations:
+            assert one.calibration is not None
+            keys[one.folder] = f"{key} + {in_words(one.calibration)}"
+    return keys
 
 
 def grouped(outcomes: Sequence[Outcome], keys: Mapping[Path, Any]) -> dict[Any, list[ResultRecord]]:

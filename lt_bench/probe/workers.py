@@ -67,6 +67,9 @@ class Watcher:
 
     def went_on(self, run: ProbeRun, share: float) -> None: ...
 
+    def left(self, run: ProbeRun) -> None:
+        """The process of a run, and of its calibrations, has ended."""
+
     def ended(self, outcome: Outcome) -> None: ...
 
 
@@ -77,7 +80,8 @@ def run_all(
     watcher: Watcher | None = None,
     start_method: str | None = None,
 ) -> list[Outcome]:
-    """Do all runs, at most `parallel` at a time, and return what came of them, in their order.
+    """Do all runs, at most `parallel` at a time, and return what came of them, in their order; after each run what came
+    of its calibrations, which are done in the same process.
 
     A signal that asks to stop ends those that are going on and raises StoppedError; when this process is killed they
     end as well. Finished runs stay.
@@ -90,15 +94,16 @@ def run_all(
         context.set_forkserver_preload(list(PRELOADED))
         _start_fork_server()
     outcomes: dict[Path, Outcome] = {}
+    wanted = sum(len(_every(run)) for run in runs)
 
     def end(outcome: Outcome) -> None:
         outcomes[outcome.run.folder] = outcome
         watcher.ended(outcome)
 
     for run in runs:
-        if (earlier := _result(run)) is not None:
+        for earlier in _results(run):
             end(earlier)
-    waiting = [run for run in reversed(runs) if run.folder not in outcomes]
+    waiting = [run for run in reversed(runs) if any(one.folder not in outcomes for one in _every(run))]
     workers: list[_Worker] = []
     try:
         with stoppable():
@@ -113,16 +118,19 @@ def run_all(
                     _hear(worker, watcher)  # after looking whether it has ended: it tells nothing after that
                     if has_ended:
                         workers.remove(worker)
-                        end(_outcome(worker))
+                        watcher.left(worker.run)
+                        for outcome in _outcomes(worker):
+                            if outcome.run.folder not in outcomes:
+                                end(outcome)
     except BaseException:
         finished = sum(outcome.record is not None for outcome in outcomes.values())
-        logger.info(f"stopped; {finished} of {len(runs)} runs are finished; given again, the command goes on from here")
+        logger.info(f"stopped; {finished} of {wanted} runs are finished; given again, the command goes on from here")
         raise
     finally:
         for worker in workers:
             worker.process.kill()
             worker.process.join()
-    return [outcomes[run.folder] for run in runs]
+    return [outcomes[one.folder] for run in runs for one in _every(run)]
 
 
 def _start_fork_server() -> None:
@@ -155,24 +163,32 @@ def _hear(worker: _Worker, watcher: Watcher) -> None:
                 watcher.went_on(worker.run, answer)
 
 
-def _outcome(worker: _Worker) -> Outcome:
-    """What came of a run whose process has ended."""
+def _outcomes(worker: _Worker) -> list[Outcome]:
+    """What came of a run, and of its calibrations, whose process has ended."""
     worker.process.join()
     worker.answers.close()
-    if worker.reason is not None:
-        return Outcome(worker.run, None, worker.reason)
-    return _result(worker.run) or Outcome(worker.run, None, describe_exit(worker.process.exitcode or 0))
+    there = {outcome.run.folder: outcome for outcome in _results(worker.run)}
+    reason = worker.reason or describe_exit(worker.process.exitcode or 0)
+    return [there.get(one.folder) or Outcome(one, None, reason) for one in _every(worker.run)]
 
 
-def _result(run: ProbeRun) -> Outcome | None:
-    """What is there of a run: None if it is not finished, a failure if its record can't be trusted."""
+def _every(run: ProbeRun) -> tuple[ProbeRun, ...]:
+    return run, *run.calibrations
+
+
+def _results(run: ProbeRun) -> list[Outcome]:
+    """What is there of a run and of its calibrations: a failure where a record can't be trusted."""
     from lt_bench.probe.one import finished_record
 
-    try:
-        record = finished_record(run)
-    except UserError as error:
-        return Outcome(run, None, str(error))
-    return None if record is None else Outcome(run, record)
+    found = []
+    for one in _every(run):
+        try:
+            record = finished_record(one)
+        except UserError as error:
+            found.append(Outcome(one, None, str(error)))
+        else:
+            found += [] if record is None else [Outcome(one, record)]
+    return found
 
 
 def _work(run: ProbeRun, device: DeviceKind, answers: Connection, environment: Mapping[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -105,6 +106,31 @@ def test_the_same_command_goes_on(done: CompletedProcess[str], probe: Probe, fol
     assert len(list((folder / "runs").glob("*/result.json"))) == 6
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert probe("--loss", "mine", "--loss-set", "mode=raise", "--work-dir", "runs").returncode == 1
+
+
+def test_a_calibration_is_a_row_of_its_own(done: CompletedProcess[str], probe: Probe, folder: Path) -> None:
+    asked = ("--calibrate", "norcal:gamma=0.4", "--calibrate", "fracal", "--seeds", "2", "--work-dir", "runs")
+    calibrated = probe("--loss", "ce,focal", "--parallel", "2", *asked)
+    assert calibrated.returncode == 2
+    assert "NorCal is defined for K = C + 1 logits" in calibrated.stderr and "'focal'" in calibrated.stderr
+    calibrated = probe("--loss", "ce", *asked)
+    assert calibrated.returncode == 0, calibrated.stderr
+    rows = [re.split(r"\s{2,}", line)[0] for line in calibrated.stdout.splitlines()]
+    assert [row for row in rows if row.startswith("ce")] == ["ce", "ce + norcal (gamma=0.4)", "ce + fracal"]
+    assert "ce + norcal (gamma=0.4) seed 1: AP" in calibrated.stderr
+    page = (folder / "boards" / "glyphs-lt.md").read_text()
+    assert "ce + norcal (gamma=0.4)" in page and "ce + fracal" in page and "**Calibrated:**" in page
+    stored = probe("boards/results", verb="verify")
+    assert stored.returncode == 0 and "0 unverified, 0 wrong" in stored.stdout, stored.stdout
+    compared = probe("ce", "ce + norcal", "--leaderboards", "boards", "--resamples", "100", verb="compare")
+    assert compared.returncode == 0 and "ce + norcal (gamma=0.4)" in compared.stdout, compared.stderr
+
+
+def test_all_losses_without_those_that_a_calibration_is_not_defined_for(probe: Probe) -> None:
+    done = probe("--loss", "all", "--calibrate", "norcal", "--steps", "3", "--parallel", "2", "--work-dir", "all")
+    for loss in ("ecm", "focal", "seesaw"):
+        assert f"left out: {loss} + norcal: NorCal is defined for" in done.stderr
+    assert "\nce + norcal " in done.stdout and "ecm + norcal" not in done.stdout
 
 
 def test_a_grid_ends_in_a_table_and_a_plot(probe: Probe, folder: Path) -> None:
