@@ -57,9 +57,10 @@ class LossAdapter(nn.Module):
         Raises RunFailedError for NaN among those of a prediction: no threshold lets such a detection through, and
         what is missing would look like what the detector did not find.
         """
-        scores = (self._calibrations or [self.loss])[-1].scores(cls_score)
+        calibration = self._calibrations[-1] if self._calibrations else None
+        scores = (calibration or self.loss).scores(cls_score)
         if not self.training and bool(torch.isnan(scores).any()):
-            by = f", by {type(self._calibrations[-1]).__name__}," if self._calibrations else ""
+            by = f", by {type(calibration).__name__}," if calibration is not None else ""
             raise RunFailedError(f"scores of the loss {self.name!r}{by} are NaN, of logits {_range(cls_score)}")
         return scores
 

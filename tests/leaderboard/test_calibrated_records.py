@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ from lt_bench.leaderboard.store import read, record_path, write
 from lt_bench.leaderboard.tables import tables
 from lt_bench.leaderboard.verify import verify
 
+MakeRecord = Callable[..., ResultRecord]
+
 
 def calibrated(**changed: Any) -> dict[str, Any]:
     return {**CALIBRATION, **changed}
@@ -33,7 +37,7 @@ def calibrated(**changed: Any) -> dict[str, Any]:
 DEFAULT = calibrated(hyper_parameters={"gamma": 0.6, "method": "gamma"}, non_default=())
 
 
-def test_a_calibration_is_another_row_of_the_same_table_and_no_baseline(make_record) -> None:
+def test_a_calibration_is_another_row_of_the_same_table_and_no_baseline(make_record: MakeRecord) -> None:
     plain, own = make_record("ce", ap=0.2), make_record("ce", ap=0.3, calibration=DEFAULT)
     other = make_record("ecm", ap=0.1, calibration=calibrated())
     ((*rows,),), problems = in_tables(map(Run, (plain, own, other)))
@@ -45,18 +49,16 @@ def test_a_calibration_is_another_row_of_the_same_table_and_no_baseline(make_rec
     assert plain.fingerprint == own.fingerprint and plain.identity() != own.identity()
 
 
-def test_a_record_without_one_has_the_identity_that_it_had(make_record) -> None:
+def test_a_record_without_one_has_the_identity_that_it_had(make_record: MakeRecord) -> None:
     """The names of stored files are made of it: what is absent is not in it."""
     record = make_record("ce")
     fields = {"loss", "track", "fingerprint", "seed", "init", "data", "overrides", "amp"}
-    import hashlib
-
     before = json.dumps(record.model_dump(mode="json", include=fields), sort_keys=True)
     assert record.identity() == hashlib.sha256(before.encode()).hexdigest()
     assert "calibration" not in json.loads(record.model_dump_json())
 
 
-def test_its_file_names_both(make_record, tmp_path: Path) -> None:
+def test_its_file_names_both(make_record: MakeRecord, tmp_path: Path) -> None:
     record = make_record("ce", calibration=calibrated(tuned="gamma: the best of 11 on 20 held-out images"))
     assert record_path(record).name.startswith("ce+norcal_seed0_")
     assert record_path(record).parent == record_path(make_record("ce")).parent
@@ -74,13 +76,13 @@ def test_its_file_names_both(make_record, tmp_path: Path) -> None:
         ({"calibration": {"name": "norcal"}}, "distribution"),
     ],
 )
-def test_what_is_no_valid_record(changed: dict[str, Any], message: str, make_record) -> None:
+def test_what_is_no_valid_record(changed: dict[str, Any], message: str, make_record: MakeRecord) -> None:
     content = json.loads(make_record("ce", calibration=calibrated()).model_dump_json())
     with pytest.raises(ValidationError, match=message):
         ResultRecord.model_validate({**content, **changed})
 
 
-def test_the_page_says_what_a_calibrated_row_is(make_record) -> None:
+def test_the_page_says_what_a_calibrated_row_is(make_record: MakeRecord) -> None:
     tuned = make_record("ce", ap=0.3, calibration=calibrated(tuned="gamma=0.4, the best AP of 11 values"))
     (table,), _ = tables(map(Run, (make_record("ce"), tuned)))
     text = "\n".join(caption(table))
@@ -89,7 +91,7 @@ def test_the_page_says_what_a_calibrated_row_is(make_record) -> None:
     assert "Calibrated" not in "\n".join(caption(plain))
 
 
-def test_compare_takes_a_calibrated_row_by_its_name(make_record, tmp_path: Path) -> None:
+def test_compare_takes_a_calibrated_row_by_its_name(make_record: MakeRecord, tmp_path: Path) -> None:
     for record in (make_record("ce"), make_record("ce", calibration=DEFAULT), make_record("ecm")):
         path = tmp_path / "results" / record_path(record)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +102,7 @@ def test_compare_takes_a_calibrated_row_by_its_name(make_record, tmp_path: Path)
         resolve(["norcal"], tmp_path, None)
 
 
-def test_no_published_number_of_the_loss_alone_stands_beside_it(make_record) -> None:
+def test_no_published_number_of_the_loss_alone_stands_beside_it(make_record: MakeRecord) -> None:
     track = {"dataset": "lvis_v1", "detector": "mask_rcnn", "backbone": "r50", "schedule": "2x", "recipe": "common"}
     assert not matches(make_record("seesaw", track=track)).empty
     assert matches(make_record("seesaw", track=track, calibration=DEFAULT)).empty

@@ -101,7 +101,7 @@ def test_the_classifier_is_changed_for_tau_norm_alone(features: FeatureSet, tmp_
     run = planner.run("ce", {}, 1, tmp_path, [Asked("tau_norm", {"tau": 1.0}), Asked("norcal", {"gamma": 0.0})])
     own = run_probe(run)
 
-    def normalised(head: Any, x: torch.Tensor) -> torch.Tensor:
+    def normalised(head: Any, x: torch.Tensor) -> Any:
         weight = head.fc_cls.weight.detach().clone()
         weight[:-1] /= weight[:-1].norm(dim=1, keepdim=True)
         return x @ weight.T + head.fc_cls.bias.detach()
@@ -116,7 +116,12 @@ def test_one_training_serves_all_and_what_is_finished_is_not_repeated(
 ) -> None:
     trained = []
     train = one._train
-    monkeypatch.setattr(one, "_train", lambda *arguments: trained.append(1) or train(*arguments))
+
+    def counted(*arguments: Any) -> Any:
+        trained.append(1)
+        return train(*arguments)
+
+    monkeypatch.setattr(one, "_train", counted)
     alone = run_probe(planner.run("ce", {}, 1, tmp_path))
     both = planner.run("ce", {}, 1, tmp_path, [NORCAL])
     assert both.folder == planner.run("ce", {}, 1, tmp_path).folder
