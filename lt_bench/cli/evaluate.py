@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import click
 
 from lt_bench.cli.common import METRICS_HELP, PATH
+from lt_bench.cli.evaluate_calibrated import calibrations_asked_for, run_to_record, show_calibrated
 from lt_bench.cli.evaluate_record import record_asked_for, record_folder, write_record
-from lt_bench.cli.evaluate_targets import annotations_of, kinds_of_checkpoint, measured_on, predict
+from lt_bench.cli.evaluate_targets import annotations_of, kinds_of_checkpoint, loss_of, measured_on, predict
 from lt_bench.cli.own_data import asked_of_conversion, known_truth, refuse_of_known, truth_in_lvis_form
 from lt_bench.data.convert.options import Crowds, parse_options
 from lt_bench.data.known import KNOWN
@@ -36,6 +37,8 @@ logger = logging.getLogger(__name__)
 @click.option("--config", type=PATH, help="Config of a checkpoint. Default: config.py beside it.")
 @click.option("--out", type=PATH, help="Folder for a checkpoint's predictions (default: eval/ beside it), or for the "
               "record of --as record (default: below work_dirs/elsewhere/).")  # fmt: skip
+@click.option("--calibrate", multiple=True, metavar="NAME:KEY=VALUE", help="Of a checkpoint: a row with calibrated "
+              "scores too (norcal:gamma=0.6), in the same pass. Several times for several.")  # fmt: skip
 @click.option("--evaluator", type=click.Choice(["vernier", "lvis"]), default="vernier", show_default=True)
 @click.option("--box-only", is_flag=True, help="Only boxes. Without, whatever the predictions have.")
 @click.option("--mask-only", is_flag=True, help="Only masks.")
@@ -64,6 +67,7 @@ def evaluate(
     crowds: Crowds | None,
     config: Path | None,
     out: Path | None,
+    calibrate: tuple[str, ...],
     evaluator: Evaluator,
     box_only: bool,
     mask_only: bool,
@@ -86,6 +90,10 @@ def evaluate(
     With --as record they can be verified and stand on a board, in a table of their own.
 
     Annotations in COCO's form are taken for exhaustive and evaluated by LVIS's rules.
+
+    With --calibrate a checkpoint's scores are calibrated as well: backbone, proposals and box features are computed
+    once for all. Of the last checkpoint of a finished run that leaves records, which `verify` and `leaderboard --add`
+    take.
     """
     from lt_bench.evaluation.evidence.file import write_evidence
     from lt_bench.evaluation.inputs.reading import Reading
@@ -106,6 +114,8 @@ def evaluate(
         if evidence.suffix != ".parquet":
             raise UserError(f"--evidence {evidence}: evidence is a Parquet file", "give a name that ends in .parquet")
     target, predicted = targets[0], out or targets[0].parent / "eval"
+    calibrations = calibrations_asked_for(calibrate, targets, predicted)
+    as_run = kinds is None and annotations is None and dataset is None
     inputs = dict(zip(("TARGET", "MASKS"), targets, strict=False))
     if target.suffix == ".pth":
         inputs["--config"] = config = config or RunFolder(target.parent).config
@@ -139,7 +149,7 @@ def evaluate(
         logger.warning(f"note: {line.strip()}")
     folder = None if named is None else record_folder(named, out)
     if config is not None and target.suffix == ".pth":
-        targets = (predict(target, config, predicted, detections_per_image(asked) or 0),)
+        targets = (predict(target, config, predicted, detections_per_image(asked) or 0, calibrations),)
     reading = Reading(image_ids, category_ids)
     started = time.perf_counter()
     measured = measured_on(
@@ -157,6 +167,11 @@ def evaluate(
     for warning in measured.warnings():
         logger.warning(f"warning: {warning}")
     click.echo(results_table(measured.blocks()))
+    if calibrations and config is not None:
+        run_folder = run_to_record(target, config, as_run, asked)
+        loss = loss_of(config)
+        options = {"metrics": asked, "reading": reading}
+        show_calibrated(measured, calibrations, annotations, kinds, evaluator, run_folder, loss, **options)
     if csv is not None:
         write_per_class(csv, class_rows(measured.categories, measured.per_class()))
         logger.info(f"AP by class: {csv}")

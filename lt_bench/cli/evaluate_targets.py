@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from lt_bench.errors import UserError
 if TYPE_CHECKING:
     from lt_bench.evaluation.metrics import Measured
     from lt_bench.evaluation.terms import BoxOrMask
+    from lt_bench.run.calibrated import Calibrated
 
 logger = logging.getLogger(__name__)
 
@@ -69,10 +71,25 @@ def annotations_of(config: Path) -> Path:
     return Path(Config.fromfile(str(config)).test_dataloader.dataset.ann_file)
 
 
-def predict(checkpoint: Path, config: Path, out: Path, detections_per_image: int) -> Path:
-    """The predictions of a checkpoint, written to the folder `out`."""
+def loss_of(config: Path) -> str:
+    """The name of the loss that a config trains with, as far as it has one of ours."""
+    from mmengine.config import Config
+
+    heads = Config.fromfile(str(config)).model.roi_head.bbox_head
+    block = (heads[-1] if isinstance(heads, list | tuple) else heads).loss_cls
+    return str(block.get("loss", block.type))
+
+
+def predict(
+    checkpoint: Path,
+    config: Path,
+    out: Path,
+    detections_per_image: int,
+    calibrations: Sequence[Calibrated] = (),
+) -> Path:
+    """The predictions of a checkpoint, written to the folder `out`; with each calibration, to its own."""
     from lt_bench.run import train
     from lt_bench.run.folder import RunFolder
 
-    train.predict(config, checkpoint, out, detections_per_image)
+    train.predict(config, checkpoint, out, detections_per_image, calibrations)
     return RunFolder(out).predictions

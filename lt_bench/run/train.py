@@ -10,7 +10,7 @@ import pickle
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mmengine.config import Config
     from mmengine.runner import Runner
 
+    from lt_bench.run.calibrated import Calibrated
 
 PREDICTING = "Predicting needs a device with more memory, or one that is free."
 TRAINED = f"{PREDICTING} What was trained is saved."
@@ -81,12 +82,20 @@ def train_and_predict(config: Path) -> None:
             distributed.destroy_process_group()
 
 
-def predict(config: Path, checkpoint: Path, folder: Path, detections_per_image: int = 0) -> None:
-    """Predict the validation set with a checkpoint; writes predictions.json into `folder`.
+def predict(
+    config: Path,
+    checkpoint: Path,
+    folder: Path,
+    detections_per_image: int = 0,
+    calibrations: Sequence[Calibrated] = (),
+) -> None:
+    """Predict the validation set with a checkpoint; writes predictions.json into `folder`, and those with calibrations
+    into their own folders, all in one pass over the images.
 
     detections_per_image: ask the model for at least so many, where the config asks for fewer.
 
-    Raises UserError when the checkpoint can't be loaded or is of another model, RunFailedError for lack of memory.
+    Raises UserError when the checkpoint can't be loaded or is of another model, or a calibration is not defined for it,
+    RunFailedError for lack of memory.
     """
     from mmengine.config import Config
     from mmengine.runner import CheckpointLoader
@@ -96,6 +105,7 @@ def predict(config: Path, checkpoint: Path, folder: Path, detections_per_image: 
     cfg.test_evaluator.folder = str(folder)
     cfg.model.test_cfg.rcnn.max_per_img = max(cfg.model.test_cfg.rcnn.max_per_img, detections_per_image)
     cfg.pop("model_wrapper_cfg", None)
+    stated = {"train_dataloader": cfg.train_dataloader}
     for key in ("train_cfg", "train_dataloader", "optim_wrapper", "param_scheduler"):
         cfg[key] = None
     runner = _build_runner(cfg, RunFolder(folder))
@@ -109,6 +119,12 @@ def predict(config: Path, checkpoint: Path, folder: Path, detections_per_image: 
         raise UserError(f"{checkpoint} can't be loaded: {error}", f"is it a checkpoint of {config}?") from error
     if missing:
         raise UserError(f"{checkpoint} lacks {len(missing)} weights", f"is it a checkpoint of {config}?")
+    if calibrations:
+        from lt_bench.detector.calibrated_predictions import CalibratedPredictionsHook
+        from lt_bench.run.calibrated import build
+
+        roi_head = runner.model.roi_head
+        runner.register_hook(CalibratedPredictionsHook(roi_head, build(calibrations, roi_head, stated)))
     with memory.explained(PREDICTING):
         runner.test()
 
