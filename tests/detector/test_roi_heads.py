@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -12,11 +11,9 @@ import torch
 from experiments import resolved
 from mask_cases import register
 from mmdet.registry import MODELS
-from mmdet.structures import DetDataSample
-from mmdet.structures.mask import BitmapMasks
 from mmengine.config import ConfigDict
-from mmengine.structures import InstanceData
 from torch import Tensor
+from whole_detectors import images, narrow
 
 from lt_bench.detector.mask_head import LongTailMaskHead
 from lt_bench.run.fingerprint import EXACT_REPLACEMENTS
@@ -37,16 +34,6 @@ def _stock_types(node: Any) -> Any:
     return [_stock_types(value) for value in node] if isinstance(node, list | tuple) else node
 
 
-def _narrow(node: Any) -> Any:
-    """A config with 16 channels instead of 256 and more."""
-    if isinstance(node, dict):
-        return {
-            key: 16 if key.endswith("_channels") and isinstance(value, int) else _narrow(value)
-            for key, value in node.items()
-        }
-    return [_narrow(value) for value in node] if isinstance(node, list) else node
-
-
 Detectors = tuple[Any, Any]
 
 
@@ -54,7 +41,7 @@ Detectors = tuple[Any, Any]
 def detectors(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Detectors:
     """Stock mmdet's and ours, with the same weights."""
     cfg, _ = resolved(tmp_path_factory.mktemp("data"), classes=40, dataset="glyphs", detector=request.param, loss="ce")
-    model = _narrow(cfg.model.to_dict())
+    model = narrow(cfg.model.to_dict())
     model["backbone"].update(depth=18, base_channels=16, norm_eval=True)
     model["neck"]["in_channels"] = [16, 32, 64, 128]
     torch.manual_seed(0)
@@ -73,24 +60,6 @@ def detectors(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     return stock, ours
 
 
-def _images(objects: Sequence[int]) -> tuple[Tensor, list[DetDataSample]]:
-    """Noise of 64 x 80 pixels, with so many objects per image."""
-    rng = np.random.default_rng(0)
-    samples = []
-    for number in objects:
-        corners = torch.from_numpy(rng.uniform(0, 30, (number, 4)).astype(np.float32))
-        corners[:, 2:] += corners[:, :2] + 8
-        shapes = {"img_shape": (64, 80), "pad_shape": (64, 80), "ori_shape": (96, 120), "scale_factor": (2 / 3, 2 / 3)}
-        sample = DetDataSample(metainfo=shapes)
-        sample.gt_instances = InstanceData(
-            bboxes=corners,
-            labels=torch.from_numpy(rng.integers(0, 40, number)),
-            masks=BitmapMasks(rng.integers(0, 2, (number, 64, 80), dtype=np.uint8), 64, 80),
-        )
-        samples.append(sample)
-    return torch.from_numpy(rng.normal(size=(len(objects), 3, 64, 80)).astype(np.float32)), samples
-
-
 @pytest.mark.parametrize("objects", [(3, 5), (0, 4), (0, 0)])
 def test_a_training_step_equals_stock(detectors: Detectors, objects: tuple[int, int]) -> None:
     losses: list[dict[str, Tensor]] = []
@@ -100,7 +69,7 @@ def test_a_training_step_equals_stock(detectors: Detectors, objects: tuple[int, 
         model.zero_grad()
         torch.manual_seed(3)
         np.random.seed(3)
-        found = model.loss(*_images(objects))
+        found = model.loss(*images(objects))
         terms = [term for name, value in found.items() if "loss" in name for term in _terms(value)]
         sum(terms, torch.zeros(())).backward()
         losses.append({name: sum(_terms(value), torch.zeros(())).detach() for name, value in found.items()})
@@ -126,7 +95,7 @@ def test_predictions_equal_stock(detectors: Detectors, rescale: bool) -> None:
     for model in detectors:
         model.eval()
         with torch.no_grad():
-            found.append(model.predict(*_images((0, 0)), rescale=rescale))
+            found.append(model.predict(*images((0, 0)), rescale=rescale))
     for stock, ours in zip(*found, strict=True):
         mine, other = ours.pred_instances, stock.pred_instances
         assert len(other) > 10
@@ -141,7 +110,7 @@ def test_raw_outputs_equal_stock(detectors: Detectors) -> None:
     for model in detectors:
         model.eval()
         with torch.no_grad():
-            outputs.append(_flat(model(*_images((0, 0)), mode="tensor")))
+            outputs.append(_flat(model(*images((0, 0)), mode="tensor")))
     assert [value.shape for value in outputs[0]] == [value.shape for value in outputs[1]]
     assert all(torch.equal(value, other) for value, other in zip(*outputs, strict=True))
 
@@ -161,10 +130,10 @@ def test_no_mask_of_another_class_is_computed(detectors: Detectors) -> None:
 
     hooks = [head.conv_logits.register_forward_pre_hook(refuse) for head in mask_heads]
     try:
-        model.loss(*_images((3, 5)))
+        model.loss(*images((3, 5)))
         model.eval()
         with torch.no_grad():
-            model.predict(*_images((0, 0)))
+            model.predict(*images((0, 0)))
     finally:
         for hook in hooks:
             hook.remove()
