@@ -6,6 +6,7 @@ import click
 
 from lt_bench import __version__
 from lt_bench.cli import (
+    calibrations,
     check,
     compare,
     data,
@@ -32,6 +33,14 @@ def main() -> None:
 
 for command in (
     *(run.run, evaluate.evaluate, losses.losses, check.check, leaderboard.leaderboard, data.data, doctor.doctor),
-    *(selftest.selftest, verify.verify, compare.compare, features.features, probe.probe, sweep.sweep),
+    *(
+        calibrations.calibrations,
+        selftest.selftest,
+        verify.verify,
+        compare.compare,
+        features.features,
+        probe.probe,
+        sweep.sweep,
+    ),
 ):
     main.add_command(command)

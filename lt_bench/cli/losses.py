@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from lt_bench.cli.common import PATH, Group
+
+if TYPE_CHECKING:
+    from lt_bench.api.plugins import PluginInfo
 
 
 @click.group(cls=Group, invoke_without_command=True)
@@ -20,8 +25,13 @@ def losses(ctx: click.Context, check: bool) -> None:
 
     from lt_bench.api.registry import list_losses
 
+    show_plugins(list_losses(load=check), check)
+
+
+def show_plugins(infos: Sequence[PluginInfo], check: bool) -> None:
+    """Each with where it comes from, its paper and hyper-parameters. check: exit with 1 if one is broken."""
     broken = False
-    for info in list_losses(load=check):
+    for info in infos:
         broken |= info.problem is not None
         click.echo(f"{info.name}  ({info.distribution} {info.version})".rstrip())
         if info.problem is not None:

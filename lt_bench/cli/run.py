@@ -14,6 +14,7 @@ from lt_bench.cli.common import METRICS_HELP, PATH, verbose
 from lt_bench.cli.dry_run import show
 from lt_bench.cli.experiments import experiment_of, on_data, paths_of
 from lt_bench.cli.own_data import DATASETS_HELP, own_data
+from lt_bench.cli.run_calibrated import calibrate_run, calibrations_of_run
 from lt_bench.cli.seeds import choose_seeds, run_each
 from lt_bench.errors import UserError
 from lt_bench.utils.stopping import stoppable
@@ -60,6 +61,8 @@ WORK_DIRS = Path("work_dirs")
 @click.option("--max-iters", type=int, help="Optimizer steps instead of the schedule's epochs.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any config key; +KEY=VALUE adds one.")
 @click.option("--loss-set", multiple=True, metavar="KEY=VALUE", help="A hyper-parameter of the loss.")
+@click.option("--calibrate", multiple=True, metavar="NAME:KEY=VALUE", help="Afterwards, a row with calibrated scores "
+              "(norcal:gamma=0.6), which trains nothing. Several times for several.")  # fmt: skip
 @click.option("--exclude-images", type=PATH, help="File of images to leave out, train:ID or val:ID per line.")
 @click.option("--work-dir", type=PATH, help="Folder of the run. Default: work_dirs/, by digest of the arguments.")
 @click.option("--resume", is_flag=True, help="Fail unless there is a checkpoint to continue from.")
@@ -94,6 +97,7 @@ def run(
     gpus: int | None,
     images_per_device: int | None,
     loss_set: tuple[str, ...],
+    calibrate: tuple[str, ...],
     work_dir: Path | None,
     resume: bool,
     restart: bool,
@@ -122,6 +126,9 @@ def run(
     With --seeds each seed is a run in the folder that it has with --seed (with --work-dir: seed_0 and so on below it).
     Finished ones are not repeated, one that fails keeps no other from running, and mean and standard deviation over the
     seeds are shown at the end.
+
+    With --calibrate the last checkpoint predicts once more, with all calibrations in one pass; a finished run is not
+    trained again for them.
     """
     from lt_bench.data import dataset as datasets
     from lt_bench.evaluation.metrics import check_metrics, parse_metrics
@@ -165,6 +172,7 @@ def run(
             evaluator=evaluator,
             metrics=asked,
         )
+        calibrations = calibrations_of_run(calibrate, experiment, data)
         if dry_run or print_config:
             return show(experiment, data, options, folders, dry_run, print_config)
         datasets.verify(data, experiment.exclude, experiment.has_masks)
@@ -174,8 +182,11 @@ def run(
         record = run_experiment(experiment, data, options)
         tables = leaderboards or WORK_DIRS / "leaderboards"
         result = RunFolder(options.folder).result
-        publish([result], tables)
+        calibrated = calibrate_run(options.folder, calibrations, experiment, data, evaluator)
+        publish([result, *calibrated], tables)
     _print_result(record)
+    for path in calibrated:
+        logger.info(f"record: {path}")
     logger.info(f"record: {result}; table: {tables / (experiment.dataset + '.md')}")
 
 

@@ -32,7 +32,7 @@ class CalibratedPredictionsHook(Hook):
     def __init__(self, roi_head: Any, calibrations: Mapping[Path, Calibration]) -> None:
         self._roi_head = roi_head
         heads = roi_head.bbox_head
-        self._heads: list[LongTailBBoxHead] = list(heads) if isinstance(heads, nn.ModuleList) else [heads]
+        self._heads: list[Any] = list(heads) if isinstance(heads, nn.ModuleList) else [heads]
         self._writers = [(one, PredictionWriter(str(folder))) for folder, one in calibrations.items()]
         self._call: dict[str, Any] | None = None  # what the last box head was given
         self._features: dict[int, Tensor] = {}  # of each stage, what its classifier was given
@@ -95,7 +95,8 @@ class CalibratedPredictionsHook(Hook):
             return list(deepcopy(found))
         given = {**self._call}
         if calibration.changes_classifier:
-            given["cls_scores"] = self._logits(calibration).split([len(one) for one in given["cls_scores"]])
+            logits: Any = self._logits(calibration)
+            given["cls_scores"] = logits.split([len(one) for one in given["cls_scores"]])
         head = self._heads[-1]
         with head.loss_cls.calibrated(calibration):
             results: list[Any] = LongTailBBoxHead.predict_by_feat(head, **given)

@@ -20,6 +20,8 @@ from lt_bench.api.calibrations import (
     load_calibration,
     refuse_classifier,
 )
+from lt_bench.api.class_stats import ClassStats
+from lt_bench.api.registry import build_loss
 from lt_bench.data.cache import cache_folder
 from lt_bench.data.fractal_dimension import of_file
 from lt_bench.data.lvis import load
@@ -27,7 +29,7 @@ from lt_bench.errors import UserError
 from lt_bench.evaluation.evidence.file import write_evidence
 from lt_bench.evaluation.metrics import Measured
 from lt_bench.evaluation.report import write_per_class
-from lt_bench.leaderboard.fingerprint import innermost_dataset
+from lt_bench.leaderboard.fingerprint import box_heads, innermost_dataset
 from lt_bench.leaderboard.schema import CURRENT, ResultRecord
 from lt_bench.leaderboard.store import read, write
 from lt_bench.run.environment import git_state, versions
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 
     from lt_bench.evaluation.ap.average_precision import Evaluator
 
-FOLDER = "calibrated"  # beside a checkpoint, holds a folder for each calibration
+FOLDER = "calibrated"  # in that of a run, holds a folder for each calibration
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,31 @@ def build(asked: Sequence[Calibrated], roi_head: Any, config: Mapping[str, Any])
 
 def _on_device(calibration: Calibration, head: nn.Module) -> Calibration:
     return calibration.to(next(head.parameters()).device)
+
+
+def refuse_undefined(asked: Sequence[Asked], config: Mapping[str, Any]) -> None:
+    """Raises UserError for a calibration that is not defined for the loss or the classifier of a run's config."""
+    head = box_heads(config)[-1]
+    block = head["loss_cls"]
+    stats = ClassStats(block["image_count"], block["instance_count"], block["num_images"])
+    loss = build_loss(block["loss"], stats, **block["hyper_parameters"])
+    for one in asked:
+        cls = load_calibration(one.name)
+        refuse_classifier(one.name, cls, (head.get("cls_predictor_cfg") or {"type": "Linear"})["type"])
+        assumed = (
+            [1.0] * stats.num_classes if "fractal_dimension" in cls.needs else None
+        )  # not known before it's needed
+        build_calibration(one, Base(block["loss"], loss.activation, stats, assumed))
+
+
+def finished(one: Calibrated) -> bool:
+    """Whether its record is there, with its evidence. Raises UserError for one that was changed by hand."""
+    folder = RunFolder(one.folder)
+    if not folder.result.is_file():
+        return False
+    record = read(folder.result)
+    refuse_altered(record, folder.result)
+    return folder.has_evidence(record.evidence)
 
 
 def run_of(checkpoint: Path) -> RunFolder | None:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from lt_bench.api.calibration import Base
 from lt_bench.api.calibrations import Asked, build_calibration, list_calibrations, parse_calibrations
@@ -86,3 +87,19 @@ def test_a_broken_plugin_harms_no_other(
         assert parse_calibrations(["norcal"])
     finally:
         sys.modules.pop("mine_module", None)
+
+
+def test_the_example_of_the_documentation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "calibrations.md").read_text(encoding="utf-8")
+    (tmp_path / "sharper.py").write_text(page.partition("```python\n")[2].partition("```")[0])
+    info = tmp_path / "lt_sharper-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: lt-sharper\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[lt_bench.calibrations]\nsharper = sharper:Sharper\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    try:
+        (asked,) = parse_calibrations(["sharper:temperature=0.25"])
+        logits = torch.tensor([[0.5, 0.0, -0.5, 0.25]])
+        torch.testing.assert_close(build_calibration(asked, BASE).scores(logits), (4 * logits).softmax(dim=1))
+    finally:
+        sys.modules.pop("sharper", None)

@@ -31,7 +31,15 @@ KNOWN = st.sampled_from(
         *("faster_rcnn", "glyphs", "lvis_v1", "coco_lt", "yolo", "common", "paper", "plain", "pretrained", "random"),
         *("ap", "ap,ap_fixed", "ap_boundary", "tensorboard", "30min", "500", "0h", "0,1,7", "3", "1000000", "-1"),
         *("train:missing", "name=run", "=", "a=b", "seesaw:p=0.6,0.8", "ce:p=1", "seesaw:p=", "10,100", "10"),
-        "my_data",
+        *(
+            "my_data",
+            "norcal",
+            "norcal:gamma=0.4",
+            "norcal:with=probs",
+            "fracal:gamma=1",
+            "tau_norm:",
+            "norcal:gamma=nan",
+        ),
         *("model.roi_head=1", "+x.y=[1", "model.backbone.depth=18", "p=nan", "q=auto", "../../x", "$(touch x)", "a;b"),
         *("operators", "losses", "gradient", "Übung", "\udcff", "<b>", "%s", "{}", "[red]", "\x1b[31m", "a\nb"),
     ]

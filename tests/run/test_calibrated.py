@@ -11,7 +11,7 @@ import pytest
 import torch
 from command_line import forked
 from lt_bench.losses.ce import CrossEntropy
-from run_fixtures import run, without_lvis
+from run_fixtures import command, run, without_lvis
 
 from lt_bench.api.calibrations import parse_calibrations
 from lt_bench.leaderboard.dumped_config import read_config
@@ -32,7 +32,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def evaluated(trained: Path) -> str:
+def evaluated(trained: Path) -> Any:
     """What is said of the checkpoint with all calibrations, which lie in work/eval."""
     options = [word for text in ASKED for word in ("--calibrate", text)]
     done = forked("eval", "work/iter_2.pth", *options, cwd=trained, env=without_lvis(trained))
@@ -50,7 +50,7 @@ def folder_of(trained: Path, name: str) -> Path:
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_a_row_each_and_records_that_verify_and_stand_on_a_board(trained: Path, evaluated: str) -> None:
     lines = [line.split("  ")[0] for line in evaluated.splitlines()]
     for label in ("ce", "ce + norcal (gamma=0.5)", "ce + tau_norm (tau=1.0)", "ce + fracal"):
@@ -67,12 +67,12 @@ def test_a_row_each_and_records_that_verify_and_stand_on_a_board(trained: Path, 
     assert "ce + norcal (gamma=0.5)" in page and "ce + fracal" in page and "**Calibrated:**" in page
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_the_detector_s_own_predictions_stay_as_they_were(trained: Path, evaluated: str) -> None:
     assert (trained / "work/eval/predictions.json").read_bytes() == (trained / "work/predictions.json").read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_predictions_are_those_of_the_formula_in_one_pass(
     trained: Path, evaluated: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -109,3 +109,30 @@ def test_predictions_are_those_of_the_formula_in_one_pass(
         assert one["bbox"] == pytest.approx(other["bbox"], abs=1e-3)
         assert one["segmentation"]["size"] == other["segmentation"]["size"]
     assert rows_of(asked[0].folder) == found
+
+
+@pytest.mark.extra
+def test_a_finished_run_is_calibrated_without_training_again(trained: Path) -> None:
+    before = (trained / "work" / "result.json").read_bytes()
+    words = ("ce", "--max-iters", "2", "--recipe", "plain", "--work-dir", "work", "--leaderboards", "both")
+    said = run(trained, *words, "--calibrate", "norcal:gamma=0.5", "--calibrate", "logit_adjustment").stderr
+    assert "this run is finished" in said and "calibrating: norcal, logit_adjustment" in said
+    assert (trained / "work" / "result.json").read_bytes() == before
+    page = (trained / "both" / "glyphs.md").read_text(encoding="utf-8")
+    assert "ce + norcal (gamma=0.5)" in page and "ce + logit\\_adjustment" in page
+    verified = forked("verify", "both/results", "work/calibrated", cwd=trained, env=without_lvis(trained))
+    assert "5 verified, 0 unverified, 0 wrong" in verified.stdout, verified.stdout
+    again = run(trained, *words, "--calibrate", "norcal:gamma=0.5").stderr
+    assert "calibrating" not in again
+
+
+@pytest.mark.slow
+def test_what_is_not_defined_is_refused_before_training(tmp_path: Path) -> None:
+    for words, message in (
+        (("seesaw", "--calibrate", "norcal"), "'seesaw' are of another form"),
+        (("ce", "--calibrate", "tau_norm"), "this one is a NormedLinear"),
+        (("ce", "--calibrate", "norcal:gamma=-1"), "gamma is -1"),
+    ):
+        done = forked(*command(words[0], *words[1:], "--work-dir", "work"), cwd=tmp_path, env=without_lvis(tmp_path))
+        assert done.returncode == 2 and message in done.stderr, done.stderr
+        assert not (tmp_path / "work" / "config.py").exists()
