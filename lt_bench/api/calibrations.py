@@ -89,7 +89,7 @@ def build_calibration(asked: Asked, base: Base) -> Calibration:
 def block_of(asked: Asked, defaults: Mapping[str, Any]) -> dict[str, Any]:
     """What configs say of a calibration: its name, all its hyper-parameters, and which of them differ from `defaults`.
 
-    tuned: None; how a value was chosen on images is said by whoever chooses it.
+    tuned: None; whoever chooses a value on images says there which and how: {"hyper_parameter": ..., "rule": ...}.
     """
     every = {**defaults, **asked.hyper_parameters}
     changed = sorted(name for name, value in every.items() if value != defaults.get(name))
@@ -98,8 +98,10 @@ def block_of(asked: Asked, defaults: Mapping[str, Any]) -> dict[str, Any]:
 
 def in_words(block: Mapping[str, Any]) -> str:
     """Such as "norcal (gamma=0.4)": its name, and what of it is not the default. block: as `block_of` makes it."""
-    shown = ", ".join(f"{name}={block['hyper_parameters'][name]}" for name in block["non_default"])
-    return f"{block['name']} ({shown})" if shown else str(block["name"])
+    tuned = (block["tuned"] or {}).get("hyper_parameter")
+    shown = [f"{name}={block['hyper_parameters'][name]}" for name in block["non_default"] if name != tuned]
+    shown += [] if tuned is None else [f"{tuned} tuned"]
+    return f"{block['name']} ({', '.join(shown)})" if shown else str(block["name"])
 
 
 def refuse_classifier(name: str, cls: type[Calibration], layer: str) -> None:

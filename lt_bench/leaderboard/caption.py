@@ -71,7 +71,12 @@ def _calibrated(table: Table) -> Iterator[str]:
     calibrations = [record.calibration for record in table.records if record.calibration is not None]
     if not calibrations:
         return
-    tuned = sorted({f"{one.name}: {one.tuned}" for one in calibrations if one.tuned})
+    chosen: dict[str, set[str]] = {}
+    for one in calibrations:
+        if one.tuned is not None:
+            value = str(one.hyper_parameters[one.tuned.hyper_parameter])
+            chosen.setdefault(f"{one.tuned.hyper_parameter} of {one.name} by {one.tuned.rule}", set()).add(value)
+    tuned = [f"{what} (found: {', '.join(sorted(values))})" for what, values in chosen.items()]
     yield (
         "**Calibrated:** a row LOSS + CALIBRATION has other scores of a classifier that was trained with the loss; "
         "nothing was trained for it, and its training time and memory are those of the classifier."

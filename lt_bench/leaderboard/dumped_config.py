@@ -12,14 +12,14 @@ The config of a classifier that was trained alone, on stored features, has these
         ...,                            # classifier, sampler, optimizer
     )
     loss = dict(loss, hyper_parameters, non_default, image_count, instance_count, num_images)
-    calibration = dict(name, hyper_parameters, non_default, tuned)  # where its scores were calibrated; tuned: in words
+    calibration = dict(name, hyper_parameters, non_default, tuned)  # of calibrated scores
     seed = 0
     overrides = [...]                   # as the record has them; it may be missing
     ann_file = ...                      # of the annotations that it was evaluated on; it may be missing
     features_folder = ...               # it may be missing
 
-hyper_parameters: all that the loss or the calibration has. tuned: None where no value was chosen on images. image_count
-and instance_count: in the order of the record's classes.
+hyper_parameters: all that the loss or the calibration has. tuned: None, or dict(hyper_parameter, rule). image_count and
+instance_count: in the order of the record's classes.
 """
 
 from __future__ import annotations

@@ -33,12 +33,25 @@ class Loss(Method):
     """The loss that was trained with."""
 
 
+class Tuned(Model):
+    """A hyper-parameter that was chosen on training images. rule: how, in words that are the same for every seed."""
+
+    hyper_parameter: Name
+    rule: Text
+
+
 class Calibration(Method):
-    """What made other scores of the trained classifier. tuned: how a hyper-parameter of it was chosen on training
-    images, in words; absent where all were given, or are the defaults.
+    """What made other scores of the trained classifier. tuned: absent where all hyper-parameters were given, or are the
+    defaults.
     """
 
-    tuned: Text | None = None
+    tuned: Tuned | None = None
+
+    @model_validator(mode="after")
+    def _tuned_exists(self) -> Calibration:
+        if self.tuned is not None and self.tuned.hyper_parameter not in self.hyper_parameters:
+            raise ValueError(f"tuned names what hyper_parameters lacks: {self.tuned.hyper_parameter}")
+        return self
 
 
 class Track(Extended):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
 
@@ -31,6 +33,7 @@ from lt_bench.probe.record import Training, make_record
 from lt_bench.probe.sampling import ImageOrder, RoISampler, repeats
 from lt_bench.probe.schedule import Schedule
 from lt_bench.probe.train import Batches, Optimizer, train
+from lt_bench.probe.tune import best, on_held_out, with_value
 from lt_bench.run.environment import processor
 from lt_bench.run.folder import RunFolder
 from lt_bench.utils.files import write_atomic
@@ -42,6 +45,8 @@ if TYPE_CHECKING:
 DeviceKind = Literal["cpu", "cuda"]
 Report = Callable[[float], None]
 
+BOXES: tuple[BoxOrMask, ...] = ("bbox",)
+TUNING = "tuning"  # folder of predictions that a value is chosen by, for a while
 _TRAINED = 0.7  # of a run's time, about
 _PREDICTED = 0.85  # of the time that is left
 
@@ -64,12 +69,36 @@ def run_probe(run: ProbeRun, device: DeviceKind = "cpu", report: Report = lambda
         if unfinished:
             started = datetime.now(timezone.utc)
             features = _open(run)
+            unfinished = _tuned(run, unfinished, features, device)
             head, training = _train(run, features, device, lambda share: report(_TRAINED * share))
             masks = _masks(run, features, device)
             for place, one in enumerate(unfinished):
                 told = _part(report, place, len(unfinished))
                 _evaluate(one, features, head, training, masks, started, told)
         return read(RunFolder(run.folder).result)
+
+
+def _tuned(run: ProbeRun, unfinished: Sequence[ProbeRun], features: FeatureSet, device: DeviceKind) -> list[ProbeRun]:
+    """The runs with values for what is to be tuned of their calibrations."""
+    annotations = next((one.tuning.annotations for one in unfinished if one.tuning is not None), None)
+    if annotations is None:
+        return list(unfinished)
+    own = on_held_out(run, annotations)
+    head, _ = _train(own, features, device, lambda share: None)
+
+    def ap(one: ProbeRun) -> float:
+        folder = RunFolder(one.folder / TUNING)
+        folder.path.mkdir(exist_ok=True)
+        with _calibration(one, head):
+            _predict(replace(own, folder=folder.path), features, head, None, lambda share: None)
+        found: float = measure(annotations, folder.predictions, kinds=BOXES).blocks()["metrics"]["bbox"]["AP"]
+        shutil.rmtree(folder.path)
+        return found
+
+    def chosen(one: ProbeRun, values: Sequence[float]) -> ProbeRun:
+        return with_value(one, best(values, lambda value: ap(with_value(one, value))))
+
+    return [one if one.tuning is None else chosen(one, one.tuning.values) for one in unfinished]
 
 
 def _part(report: Report, place: int, parts: int) -> Report:
@@ -90,7 +119,7 @@ def _evaluate(
     folder, began = RunFolder(run.folder), time.perf_counter()
     with _calibration(run, head):
         _predict(run, features, head, masks, lambda share: report(_PREDICTED * share))
-    kinds: tuple[BoxOrMask, ...] = ("bbox",) if run.masks is None else ("bbox", "segm")
+    kinds: tuple[BoxOrMask, ...] = BOXES if run.masks is None else (*BOXES, "segm")
     measured = measure(run.annotations, folder.predictions, kinds=kinds, evidence=True)
     assert measured.evidence is not None
     evidence = write_evidence(measured.evidence, folder.evidence)

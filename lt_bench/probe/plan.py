@@ -27,9 +27,11 @@ from lt_bench.data.cache import cache_folder
 from lt_bench.data.fractal_dimension import of_file
 from lt_bench.data.lvis import load
 from lt_bench.errors import UserError
+from lt_bench.features.manifest import HELD_OUT
 from lt_bench.leaderboard.store import slug
 from lt_bench.probe.masks import detector_of
 from lt_bench.probe.settings import Recipe, Settings, resolve
+from lt_bench.probe.tune import Tuning, tuning_of
 from lt_bench.run.record import non_default, plain_value
 from lt_bench.utils.names import is_plain_name
 
@@ -49,6 +51,7 @@ class ProbeRun:
     the record. given: the hyper-parameters that are set, as the loss takes them. folder: of the run.
     masks: the detector whose mask head is used, None for boxes alone. calibrations: runs of the same trained
     classifier, each with a calibration in its config. fractal_dimension: of the classes, where a calibration needs it.
+    tuning: what is still to be chosen of the calibration.
     """
 
     features: Path
@@ -60,6 +63,7 @@ class ProbeRun:
     masks: Path | None = None
     calibrations: tuple[ProbeRun, ...] = ()
     fractal_dimension: tuple[float, ...] | None = None
+    tuning: Tuning | None = None
 
     @property
     def calibration(self) -> Mapping[str, Any] | None:
@@ -105,9 +109,11 @@ class Planner:
         runs: Path,
         calibrations: Sequence[Asked] = (),
         where_defined: bool = False,
+        tune: bool = False,
     ) -> ProbeRun:
         """hyper_parameters: as the user gave them. runs: the folder that the runs' folders are in. where_defined:
-        whether calibrations that are not defined for the loss are left out.
+        whether calibrations that are not defined for the loss are left out. tune: whether one hyper-parameter of each
+        calibration is chosen on held-out training images, which the features must have.
 
         Raises UserError for a loss or a calibration that is not there, or that can't be built with these
         hyper-parameters, and for a calibration that is not defined for the loss or the classifier.
@@ -142,28 +148,40 @@ class Planner:
         }
         folder = runs / f"{loss}_seed{seed}_{digest(config, f'{info.distribution} {info.version}')[:12]}"
         run = ProbeRun(self.features, self.annotations, config, given, folder.resolve(), self.notes, self.masks)
-        return replace(run, calibrations=tuple(self._calibrated(run, activation, calibrations, where_defined)))
+        return replace(run, calibrations=tuple(self._calibrated(run, activation, calibrations, where_defined, tune)))
 
     def _calibrated(
-        self, run: ProbeRun, activation: Activation | None, asked: Sequence[Asked], where_defined: bool
+        self, run: ProbeRun, activation: Activation | None, asked: Sequence[Asked], where_defined: bool, tune: bool
     ) -> Iterator[ProbeRun]:
         for one in asked:
             cls, info = load_calibration(one.name), calibration_info(one.name)
             refuse_classifier(one.name, cls, self.recipe.probe["classifier"]["type"])
             dimension = self.fractal_dimension if "fractal_dimension" in cls.needs else None
+            base = Base(run.loss, activation, self.stats, dimension)
             try:
-                build_calibration(one, Base(run.loss, activation, self.stats, dimension))
+                build_calibration(one, base)
             except NotDefinedError as error:
                 if not where_defined:
                     raise
                 logger.info(f"left out: {run.loss} + {one.name}: {error.message}")
                 continue
             defaults = {name: plain_value(value) for name, value in info.hyper_parameters.items()}
-            config = {**run.config, "calibration": block_of(one, defaults)}
+            block, tuning = block_of(one, defaults), None
+            if tune:
+                tuning = tuning_of(one, base, self.held_out)
+                block["tuned"] = tuning.block(len(self._features.split(HELD_OUT)))
+            config = {**run.config, "calibration": block}
             loss = get_info(run.loss)
             own = digest(config, f"{loss.distribution} {loss.version}, {info.distribution} {info.version}")
             folder = run.folder.parent / f"{run.loss}+{one.name}_seed{run.seed}_{own[:12]}"
-            yield replace(run, config=config, folder=folder, fractal_dimension=dimension)
+            yield replace(run, config=config, folder=folder, fractal_dimension=dimension, tuning=tuning)
+
+    @cached_property
+    def held_out(self) -> Path:
+        """The annotations of the held-out training images. Raises UserError when they are evaluated already."""
+        if self.recipe.probe["test"]["split"] == HELD_OUT:
+            raise UserError("--tune and --evaluate held_out would choose and measure on the same images", "give one")
+        return self._features.annotations("held_out").resolve()
 
     @cached_property
     def fractal_dimension(self) -> tuple[float, ...]:

@@ -126,6 +126,13 @@ def test_a_calibration_is_a_row_of_its_own(done: CompletedProcess[str], probe: P
     assert compared.returncode == 0 and "ce + norcal (gamma=0.4)" in compared.stdout, compared.stderr
 
 
+def test_a_calibration_is_tuned(probe: Probe) -> None:
+    done = probe("--loss", "ce", "--calibrate", "norcal", "--tune", "--steps", "3", "--work-dir", "tuned")
+    assert done.returncode == 0 and "\nce + norcal (gamma tuned) " in done.stdout, done.stderr
+    refused = probe("--loss", "ce", "--tune")
+    assert refused.returncode == 2 and "--tune is of calibrations" in refused.stderr
+
+
 def test_all_losses_without_those_that_a_calibration_is_not_defined_for(probe: Probe) -> None:
     done = probe("--loss", "all", "--calibrate", "norcal", "--steps", "3", "--parallel", "2", "--work-dir", "all")
     for loss in ("ecm", "focal", "seesaw"):

@@ -34,6 +34,8 @@ def calibrated(**changed: Any) -> dict[str, Any]:
     return {**CALIBRATION, **changed}
 
 
+TUNED = {"hyper_parameter": "gamma", "rule": "the best AP of 11 values"}
+OTHER = {**TUNED, "rule": "another rule"}
 DEFAULT = calibrated(hyper_parameters={"gamma": 0.6, "method": "gamma"}, non_default=())
 
 
@@ -49,6 +51,21 @@ def test_a_calibration_is_another_row_of_the_same_table_and_no_baseline(make_rec
     assert plain.fingerprint == own.fingerprint and plain.identity() != own.identity()
 
 
+def test_what_is_chosen_for_each_seed_by_one_rule_is_one_row(make_record: MakeRecord) -> None:
+    records = [
+        make_record("ce", seed=seed, calibration=calibrated(hyper_parameters={"gamma": gamma}, tuned=TUNED))
+        for seed, gamma in enumerate((0.3, 0.4, 0.6))
+    ]
+    fixed = make_record("ce", seed=0, calibration=calibrated(hyper_parameters={"gamma": 0.6}, non_default=()))
+    other = make_record("ce", seed=0, calibration=calibrated(hyper_parameters={"gamma": 0.4}, tuned=OTHER))
+    ((*rows,),), _ = in_tables(map(Run, (*records, fixed, other)))
+    assert sorted((row.label, row.seeds) for row in rows) == [
+        ("ce + norcal (gamma tuned by another rule)", (0,)),
+        ("ce + norcal (gamma tuned by the best AP of 11 values)", (0, 1, 2)),
+        ("ce + norcal (gamma=0.6)", (0,)),
+    ]
+
+
 def test_a_record_without_one_has_the_identity_that_it_had(make_record: MakeRecord) -> None:
     """The names of stored files are made of it: what is absent is not in it."""
     record = make_record("ce")
@@ -59,7 +76,7 @@ def test_a_record_without_one_has_the_identity_that_it_had(make_record: MakeReco
 
 
 def test_its_file_names_both(make_record: MakeRecord, tmp_path: Path) -> None:
-    record = make_record("ce", calibration=calibrated(tuned="gamma: the best of 11 on 20 held-out images"))
+    record = make_record("ce", calibration=calibrated(tuned=TUNED))
     assert record_path(record).name.startswith("ce+norcal_seed0_")
     assert record_path(record).parent == record_path(make_record("ce")).parent
     write(record, tmp_path / "r.json")
@@ -74,6 +91,7 @@ def test_its_file_names_both(make_record: MakeRecord, tmp_path: Path) -> None:
         ({"calibration": calibrated(non_default=("tau",))}, "non_default names what hyper_parameters lacks"),
         ({"calibration": calibrated(surprise=1)}, "surprise"),
         ({"calibration": {"name": "norcal"}}, "distribution"),
+        ({"calibration": calibrated(tuned={**TUNED, "hyper_parameter": "tau"})}, "tuned names what"),
     ],
 )
 def test_what_is_no_valid_record(changed: dict[str, Any], message: str, make_record: MakeRecord) -> None:
@@ -83,10 +101,13 @@ def test_what_is_no_valid_record(changed: dict[str, Any], message: str, make_rec
 
 
 def test_the_page_says_what_a_calibrated_row_is(make_record: MakeRecord) -> None:
-    tuned = make_record("ce", ap=0.3, calibration=calibrated(tuned="gamma=0.4, the best AP of 11 values"))
+    tuned = make_record("ce", ap=0.3, calibration=calibrated(tuned=TUNED))
     (table,), _ = tables(map(Run, (make_record("ce"), tuned)))
     text = "\n".join(caption(table))
-    assert "**Calibrated:** a row LOSS + CALIBRATION" in text and "the best AP of 11 values" in text
+    assert (
+        "**Calibrated:** a row LOSS + CALIBRATION" in text
+        and "gamma of norcal by the best AP of 11 values (found: 0.4)" in text
+    )
     (plain,), _ = tables([Run(make_record("ce"))])
     assert "Calibrated" not in "\n".join(caption(plain))
 
@@ -130,8 +151,11 @@ def test_record_and_config_must_name_the_same_calibration(finish: Any, tmp_path:
     assert problems(calibrated(), other) == ["calibration.hyper_parameters.gamma: recorded 0.4, found 0.5"]
     fewer = {**block, "hyper_parameters": {"gamma": 0.4}}
     assert problems(calibrated(), fewer) == ["calibration.hyper_parameters.method: recorded gamma, found nothing"]
-    tuned = {**block, "tuned": "on images"}
-    assert problems(calibrated(), tuned) == ["calibration.tuned: recorded None, found on images"]
+    assert problems(calibrated(tuned=TUNED), {**block, "tuned": TUNED}) == []
+    (problem,) = problems(calibrated(tuned=TUNED), {**block, "tuned": {**TUNED, "rule": "another"}})
+    assert problem.startswith("calibration.tuned.rule")
+    (problem,) = problems(calibrated(), {**block, "tuned": TUNED})
+    assert problem.startswith("calibration.tuned: recorded None")
 
 
 def test_the_fingerprint_is_of_the_table(tmp_path: Path) -> None:

@@ -162,3 +162,36 @@ def test_workers_tell_of_each_run_and_name_the_one_that_fails(planner: Planner, 
     assert "nowhere.json" in outcomes[2].reason
     again = run_all([run], 1)
     assert all(outcome.record is not None for outcome in again)
+
+
+def test_a_value_is_tuned_on_held_out_training_images_alone(features: FeatureSet, tmp_path: Path) -> None:
+    planner = Planner(features, Settings(steps=30))
+    run = planner.run("ce", {}, 1, tmp_path, [Asked("norcal", {"with_": "probs"})], tune=True)
+    own = run_probe(run)
+    assert own == run_probe(planner.run("ce", {}, 1, tmp_path))  # trained on all images, and so are the others
+    record = one.finished_record(run.calibrations[0])
+    assert record is not None and record.calibration is not None and record.calibration.tuned is not None
+    assert "box AP on 8 held-out training images, of 11 values from 0 to 1" in record.calibration.tuned.rule
+    assert verify(RunFolder(run.calibrations[0].folder).result).status == "verified"
+    assert not (run.calibrations[0].folder / "tuning").exists()
+    # Each value as a run of its own on the held-out images, which are not trained on then.
+    held_out = Planner(features, Settings(steps=30, evaluate="held_out"))
+    values = [round(0.1 * step, 1) for step in range(11)]
+    asked = [Asked("norcal", {"with_": "probs", "gamma": value}) for value in values]
+    each = held_out.run("ce", {}, 1, tmp_path / "each", asked)
+    run_probe(each)
+    measured = [found.metrics.of("bbox").AP for found in map(one.finished_record, each.calibrations) if found]
+    assert len(set(measured)) > 1
+    assert record.calibration.hyper_parameters["gamma"] == values[int(np.argmax(measured))]
+
+
+def test_what_can_not_be_tuned(planner: Planner, features: FeatureSet, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--tune chooses gamma of norcal, and --calibrate gives it"):
+        planner.run("ce", {}, 0, tmp_path, [NORCAL], tune=True)
+    again = Planner(features, Settings(steps=30, evaluate="held_out"))
+    with pytest.raises(UserError, match="choose and measure on the same images"):
+        again.run("ce", {}, 0, tmp_path, [Asked("norcal")], tune=True)
+    run = planner.run("ce", {}, 0, tmp_path, [Asked("norcal", {"method": "cb", "gamma": 0.5})])
+    assert run.calibrations[0].tuning is None
+    tuned = planner.run("ce", {}, 0, tmp_path, [Asked("norcal", {"method": "cb"})], tune=True).calibrations[0].tuning
+    assert tuned is not None and tuned.values == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)

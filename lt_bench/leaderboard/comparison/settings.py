@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from lt_bench.leaderboard.not_known import ELSEWHERE
 from lt_bench.leaderboard.schema import ResultRecord
-from lt_bench.leaderboard.schema_run import Method, Track
+from lt_bench.leaderboard.schema_run import Calibration, Method, Track
 
 AnyRun = TypeVar("AnyRun")
 
@@ -47,8 +47,17 @@ def loss_key(record: ResultRecord) -> tuple[str, ...]:
 
 
 def _method_key(method: Method) -> tuple[str, ...]:
-    parameters = json.dumps(method.hyper_parameters, sort_keys=True)
+    """What is chosen for each seed by one rule is that rule, whatever comes out."""
+    tuned = _tuned(method)
+    given = {name: value for name, value in method.hyper_parameters.items() if tuned is None or name not in tuned}
+    parameters = json.dumps(given | ({} if tuned is None else {"tuned": tuned}), sort_keys=True)
     return method.name, method.distribution, method.distribution_version, parameters
+
+
+def _tuned(method: Method) -> dict[str, str] | None:
+    """The hyper-parameter that was chosen on training images, with the rule."""
+    found = method.tuned if isinstance(method, Calibration) else None
+    return None if found is None else {found.hyper_parameter: found.rule}
 
 
 def newest(
@@ -125,14 +134,18 @@ def methods_of(record: ResultRecord) -> list[Method]:
 
 def telling_parameters(own: Method, methods: Iterable[Method]) -> list[str]:
     """The hyper-parameters (name=value) that are not at their defaults or differ between those of that name and kind,
-    losses or calibrations.
+    losses or calibrations; of one that was chosen on training images "name tuned".
     """
-    others = [other.hyper_parameters for other in methods if type(other) is type(own) and other.name == own.name]
-    return [
+    same = [other for other in methods if type(other) is type(own) and other.name == own.name]
+    tuned = _tuned(own) or {}
+    given = [
         f"{name}={value}"
         for name, value in sorted(own.hyper_parameters.items())
-        if name in own.non_default or any(_differ(value, other.get(name)) for other in others)
+        if name not in tuned
+        and (name in own.non_default or any(_differ(value, other.hyper_parameters.get(name)) for other in same))
     ]
+    rules = {rule for other in same for rule in (_tuned(other) or {}).values()}
+    return [*given, *(f"{name} tuned" + (f" by {rule}" if len(rules) > 1 else "") for name, rule in tuned.items())]
 
 
 def missing_seeds(seeds: Mapping[str, Collection[int]]) -> dict[str, list[int]]:

@@ -23,7 +23,7 @@ def by_calibration(record: ResultRecord, config: Mapping[str, Any]) -> Iterator[
         return
     stated = {field: given.get(field) for field in FIELDS}
     stated["non_default"] = tuple(stated["non_default"] or ())
-    own = {field: getattr(recorded, field) for field in stated}
+    own = {field: recorded.model_dump().get(field) for field in stated}
     yield from differences(own, stated, "calibration.")
     theirs = dict(given.get("hyper_parameters") or {})
     for name in sorted({*recorded.hyper_parameters, *theirs}):
