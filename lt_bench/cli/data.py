@@ -148,6 +148,7 @@ def data_check(
     """
     from lt_bench.data import dataset as datasets
     from lt_bench.data.cache import cache_folder
+    from lt_bench.data.convert.in_place import copies_named
     from lt_bench.data.lvis import load
     from lt_bench.data.problem import summary
     from lt_bench.data.verify import check_both
@@ -171,7 +172,10 @@ def data_check(
     paths, assumed = datasets.in_lvis_form(given, masks)
     for line in assumed:
         click.echo(line)
-    train, val = of_every(lambda path: load(path, cache_folder(), rehash=False, masks=masks), (paths.train, paths.val))
+    with copies_named({paths.train: given.train, paths.val: given.val}):
+        train, val = of_every(
+            lambda path: load(path, cache_folder(), rehash=False, masks=masks), (paths.train, paths.val)
+        )
     found = check_both(train, val, paths.image_root, not no_images, lambda name: progress(f"checking {name}"), masks)
     for split, path, file in (("train", given.train, train), ("val", given.val, val)):
         click.echo(

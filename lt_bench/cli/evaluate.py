@@ -16,6 +16,7 @@ from lt_bench.cli.evaluate_calibrated import calibrations_asked_for, run_to_reco
 from lt_bench.cli.evaluate_record import record_asked_for, record_folder, write_record
 from lt_bench.cli.evaluate_targets import annotations_of, kinds_of_checkpoint, loss_of, measured_on, predict
 from lt_bench.cli.own_data import asked_of_conversion, known_truth, refuse_of_known, truth_in_lvis_form
+from lt_bench.data.convert.in_place import copies_named
 from lt_bench.data.convert.options import Crowds, parse_options
 from lt_bench.data.known import KNOWN
 from lt_bench.errors import UserError
@@ -144,6 +145,7 @@ def evaluate(
     if train_annotations is not None:
         inputs["--train-annotations"] = train_annotations
     _check_outputs(csv, evidence, inputs)
+    given = annotations
     annotations, assumed = truth_in_lvis_form(annotations, train_annotations, known, of_conversion)
     for line in assumed:
         logger.warning(f"note: {line.strip()}")
@@ -152,15 +154,16 @@ def evaluate(
         targets = (predict(target, config, predicted, detections_per_image(asked) or 0, calibrations),)
     reading = Reading(image_ids, category_ids)
     started = time.perf_counter()
-    measured = measured_on(
-        annotations,
-        targets,
-        kinds,
-        metrics=asked,
-        evaluator=evaluator,
-        evidence=evidence is not None or named is not None,
-        reading=reading,
-    )
+    with copies_named({annotations: given}):
+        measured = measured_on(
+            annotations,
+            targets,
+            kinds,
+            metrics=asked,
+            evaluator=evaluator,
+            evidence=evidence is not None or named is not None,
+            reading=reading,
+        )
     seconds = time.perf_counter() - started
     for note in measured.notes:
         logger.warning(f"note: {note}")

@@ -49,14 +49,17 @@ def measured_on(
     if len(targets) == 2:
         return measure_two(annotations, *boxes_and_masks((targets[0], targets[1])), **options)
     found = kinds or kinds_in(targets[0]) or _annotated(annotations)
-    if not kinds and len(found) == 1:
+    if not kinds and found == ("bbox", "segm") and "segm" not in _annotated(annotations):
+        logger.warning("note: no annotation has a mask: boxes alone are measured")
+        found = ("bbox",)
+    elif not kinds and len(found) == 1:
         other = "masks" if found == ("bbox",) else "boxes"
         logger.warning(f"note: {targets[0]} has no {other}: {PLURALS[found[0]]} alone are measured")
     return measure(annotations, targets[0], kinds=found, **options)
 
 
 def _annotated(annotations: Path) -> tuple[BoxOrMask, ...]:
-    """What predictions without a detection are measured by: boxes, and masks where there are any to be found."""
+    """What can be measured by annotations: boxes, and masks where there are any to be found."""
     from lt_bench.data.cache import cache_folder
     from lt_bench.data.content import has_masks
     from lt_bench.data.lvis import read

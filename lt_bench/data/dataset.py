@@ -107,6 +107,7 @@ def load(paths: DataPaths, masks: bool = True) -> Dataset:
     """
     from lt_bench.data import lvis
     from lt_bench.data.agreement import disagreements, frequencies
+    from lt_bench.data.convert.in_place import copies_named
     from lt_bench.data.problem import REMEDIES, described
 
     if masks:
@@ -114,9 +115,10 @@ def load(paths: DataPaths, masks: bool = True) -> Dataset:
     given, (paths, assumed) = paths, in_lvis_form(paths, masks)
     for line in assumed:
         logger.info(line)
-    train, val = of_every(
-        lambda path: lvis.load(path, cache_folder(), rehash=False, masks=masks), (paths.train, paths.val)
-    )
+    with copies_named({paths.train: given.train, paths.val: given.val}):
+        train, val = of_every(
+            lambda path: lvis.load(path, cache_folder(), rehash=False, masks=masks), (paths.train, paths.val)
+        )
     wrong = list(disagreements(train, val))
     if wrong:
         raise UserError(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from coco_form import small_set
 from command_line import forked, lt_bench
 from experiments import write_annotations
+from pycocotools.mask import encode
 
 from lt_bench.cli import main
 from lt_bench.evaluation.evidence.file import read_evidence
@@ -84,3 +87,40 @@ def test_a_checkpoint_of_something_else_is_refused_in_words(tmp_path: Path) -> N
     assert done.exit_code == 2
     assert f"there is no config for {tmp_path / 'instances_predictions.pth'}" in done.stderr
     assert "--config" in done.stderr and "detectron2" in done.stderr
+
+
+def test_annotations_of_boxes_alone_measure_boxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Predictions with masks too; what is wrong is said of the user's file, not of its copy in LVIS's form."""
+    monkeypatch.setenv("LT_BENCH_CACHE", str(tmp_path / "cache"))
+    content = small_set()["val"]
+    truth = content["annotations"][0]
+    keys = ("image_id", "category_id", "bbox")
+    size = next([one["height"], one["width"]] for one in content["images"] if one["id"] == truth["image_id"])
+    mask = {"size": size, "counts": encode(np.ones(size, dtype=np.uint8, order="F"))["counts"].decode()}
+    rows = [{key: truth[key] for key in keys} | {"score": 0.9, "segmentation": mask}]
+    for each in content["annotations"]:
+        each.pop("segmentation")
+    annotations, predictions = tmp_path / "val.json", tmp_path / "predictions.json"
+    annotations.write_text(json.dumps(content), encoding="utf-8")
+    predictions.write_text(json.dumps(rows), encoding="utf-8")
+    done = lt_bench("eval", str(predictions), "--annotations", str(annotations))
+    assert done.returncode == 0, done.stderr
+    assert "no annotation has a mask: boxes alone are measured" in done.stderr and "segm" not in done.stdout
+    done = lt_bench("eval", str(predictions), "--annotations", str(annotations), "--mask-only")
+    assert done.returncode == 2 and f"{annotations}: " in done.stderr and str(tmp_path / "cache") not in done.stderr
+
+
+def test_groups_that_the_file_has_are_not_said_to_be_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LT_BENCH_CACHE", str(tmp_path / "cache"))
+    paths = write_annotations(tmp_path / "annotations")
+    content = json.loads(paths.val.read_text(encoding="utf-8"))
+    predictions = tmp_path / "predictions.json"
+    predictions.write_text("[]", encoding="utf-8")
+    for field, said in (("not_exhaustive_category_ids", False), ("frequency", True)):
+        for each in content["categories" if said else "images"]:
+            del each[field]
+        paths.val.write_text(json.dumps(content), encoding="utf-8")
+        done = lt_bench("eval", str(predictions), "--annotations", str(paths.val))
+        assert done.returncode == 0, done.stderr
+        assert ("APf go by this file's own counts" in done.stderr) is said
+        assert ("frequency: kept" in done.stderr) is not said

@@ -6,8 +6,8 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -90,6 +90,19 @@ def in_lvis_form(
     mark_used(report)
     _drop_unused(folder.parent)
     return InLVISForm(paths, tuple(lines), why)
+
+
+@contextmanager
+def copies_named(given: Mapping[Path, Path]) -> Iterator[None]:
+    """Within it, a UserError of a copy speaks of the file that the user has. given: by the path of its copy."""
+    try:
+        yield
+    except UserError as error:
+        for copy, path in given.items():
+            error.message = error.message.replace(str(copy), str(path))
+            error.remedy = error.remedy.replace(str(copy), str(path))
+        error.args = (error.message,)
+        raise
 
 
 def _why(given: Mapping[Split, Path], missed: Mapping[Split, Sequence[str]]) -> str:

@@ -129,6 +129,10 @@ class Ids:
                     f"the annotations' ids{shifted}, or give --category-ids from-{first}."
                 )
                 return
+        yield (
+            f"The annotations list {classes} categories. Of a model that was trained on more, leave the others out, or "
+            "name its training annotations with --train-annotations: annotations in COCO's form get its categories."
+        )
 
     def _hint_of_images(self) -> Iterator[str]:
         count, seen = len(self._images.ids), self._seen_images
