@@ -175,7 +175,7 @@ def run(
         calibrations = calibrations_of_run(calibrate, experiment, data)
         if dry_run or print_config:
             return show(experiment, data, options, folders, dry_run, print_config)
-        datasets.verify(data, experiment.exclude, experiment.has_masks)
+        data = datasets.verify(data, experiment.exclude, experiment.has_masks)
         if seeds is not None:
             make_plan(experiment, data, gpus, images_per_device)  # a mistake shows before anything is trained
             return run_each(context, folders, experiment.dataset)

@@ -30,7 +30,8 @@ class Dataset:
     """A data set, found and read. val: the validation annotations; train: those of the training set.
 
     paths: of the files that were read. given: of those that the user has; others where they were converted. assumed:
-    what that changed and took for granted, in words.
+    what that changed and took for granted, in words. image_files: a digest of all image files, None where `verify` did
+    not give one.
     """
 
     paths: DataPaths
@@ -38,6 +39,7 @@ class Dataset:
     val: LVISFile
     given: DataPaths | None = None
     assumed: tuple[str, ...] = ()
+    image_files: str | None = None
 
     def digests(self) -> dict[str, str]:
         """Annotation file (resolved path) to the SHA-256 of its content."""
@@ -184,20 +186,22 @@ def in_lvis_form(paths: DataPaths, masks: bool = True) -> tuple[DataPaths, tuple
     return replace(paths, train=found.paths["train"], val=found.paths["val"]), (head, *found.lines)
 
 
-def verify(dataset: Dataset, exclude: Collection[Excluded] = (), masks: bool = True) -> None:
+def verify(dataset: Dataset, exclude: Collection[Excluded] = (), masks: bool = True) -> Dataset:
     """Refuse a data set that fails its check, unless the images at fault are left out. A pass is remembered.
 
     masks: whether they are to be trained and evaluated, beside boxes; without, nothing is asked of segmentations.
 
+    Returns it with the digest of its image files, which a record holds; those of an embedded one follow from its name.
     Logs what may not be as it was meant. Raises UserError with a table of the problems.
     """
+    from lt_bench.data import glyphs
     from lt_bench.data.exclusion import refuse_nothing_left
     from lt_bench.data.problem import summary
     from lt_bench.data.verify import check_both
 
     mark = cache_folder() / "checked" / f"{_state(dataset, masks)}.json"
-    notes = _noted(mark)
-    if notes is None:
+    noted = _noted(mark)
+    if noted is None:
         logger.info(f"checking {len(dataset.train.images)} training and {len(dataset.val.images)} validation images")
         found = check_both(
             dataset.train,
@@ -206,10 +210,11 @@ def verify(dataset: Dataset, exclude: Collection[Excluded] = (), masks: bool = T
             show=lambda name: progress(f"checking {name}"),
             with_masks=masks,
         )
-        notes = found.notes
+        noted = found.notes, found.image_files
         if not found.all():
             with suppress(OSError):  # a cache that can't be written costs the next start a check, and this run nothing
-                write_atomic(mark, [json.dumps({"digests": dataset.digests(), "notes": notes}).encode()])
+                content = {"digests": dataset.digests(), "notes": found.notes, "image_files": found.image_files}
+                write_atomic(mark, [json.dumps(content).encode()])
         left = [
             problem
             for split, problems in found.problems.items()
@@ -224,14 +229,17 @@ def verify(dataset: Dataset, exclude: Collection[Excluded] = (), masks: bool = T
                 "train:ID or val:ID.",
             )
     refuse_nothing_left(dataset.train, dataset.val, exclude)
+    notes, image_files = noted
     for note in notes:
         logger.warning(f"note: {note}")
+    return dataset if dataset.paths.dataset in glyphs.PRESETS else replace(dataset, image_files=image_files)
 
 
-def _noted(mark: Path) -> list[str] | None:
-    """The notes of a check that was passed; None where there was none."""
+def _noted(mark: Path) -> tuple[list[str], str] | None:
+    """The notes of a check that was passed, and the digest of the image files; None where there was none."""
     try:
-        return [str(note) for note in json.loads(mark.read_text(encoding="utf-8"))["notes"]]
+        content = json.loads(mark.read_text(encoding="utf-8"))
+        return [str(note) for note in content["notes"]], str(content["image_files"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

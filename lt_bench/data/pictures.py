@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,15 @@ def check_pictures(
                     progress(done, len(images))
     finally:
         pool.shutdown(cancel_futures=True)  # an interrupted check stops at once, not after 100,000 images
+
+
+def digest_of_pictures(contents: Iterable[Contents]) -> str:
+    """SHA-256 (hex) of which image shows which picture. contents: of each split, by the digests of the files."""
+    digest = hashlib.sha256()
+    for own in contents:
+        shown = sorted((image_id, content) for content, images in own.items() for image_id, _ in images)
+        digest.update(json.dumps(shown).encode())
+    return digest.hexdigest()
 
 
 def _not_found(image_id: int, names: Mapping[str, Any], finder: ImageFinder) -> Problem:

@@ -11,7 +11,7 @@ from lt_bench.data import content, notes
 from lt_bench.data.agreement import disagreements, frequencies, repeated_pictures
 from lt_bench.data.image_files import ImageFinder, Split
 from lt_bench.data.lvis import LVISFile
-from lt_bench.data.pictures import Contents, Progress, check_pictures
+from lt_bench.data.pictures import Contents, Progress, check_pictures, digest_of_pictures
 from lt_bench.data.problem import Problem
 
 RULES = 4  # raise it when more is checked: a pass under other rules is not remembered
@@ -21,10 +21,11 @@ Shown = Callable[[str], AbstractContextManager[Progress | None]]
 @dataclass(frozen=True)
 class Findings:
     """Of the two files of a data set. problems: by "train" and "val", and by "both" what concerns both. notes: what may
-    not be as it was meant, in words."""
+    not be as it was meant, in words. image_files: a digest of all image files; "" where they were not read."""
 
     problems: dict[str, list[Problem]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    image_files: str = ""
 
     def all(self) -> list[Problem]:
         return [problem for problems in self.problems.values() for problem in problems]
@@ -71,4 +72,4 @@ def check_both(
             found.problems[split] = check(file, finder, read_images, progress, split == "train", own, with_masks)
         found.notes.extend(notes.on_file(file, split == "train"))
     found.notes.extend(repeated_pictures(contents))
-    return found
+    return replace(found, image_files=digest_of_pictures(contents.values()) if read_images else "")

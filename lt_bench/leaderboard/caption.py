@@ -26,6 +26,7 @@ def caption(table: Table) -> list[str]:
         f"data: {escape(track.dataset)}, {data.classes:,} categories, {data.train_images:,} training images "
         f"(annotations `{data.train_annotations[:12]}`), {data.val_images:,} validation images "
         f"(annotations `{data.val_annotations[:12]}`)",
+        *([f"image files: `{data.image_files[:12]}`"] if data.image_files else []),
         *_training(table),
         f"device: {_listed(f'{r.device.count} x {r.device.name}' for r in table.records)}",
         f"evaluator: {_listed(record.evaluator for record in table.records)}",

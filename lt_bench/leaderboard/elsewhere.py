@@ -31,6 +31,7 @@ def elsewhere(dataset: str, table: Table) -> list[str]:
         f"evaluator: {'; '.join(sorted({escape(record.evaluator) for record in table.records}))}",
         *_sources(table),
         *_repeated(table),
+        *_notes(table),
     ]
     if len(kinds := table.records[0].kinds) == 1:
         alone = PLURALS[kinds[0]]
@@ -60,6 +61,16 @@ def _sources(table: Table) -> list[str]:
                 f"`{record.predictions[:12]}`)"
             )
     return found
+
+
+def _notes(table: Table) -> list[str]:
+    """What was seen when they were measured, such as images without a detection; the same of several runs once."""
+    runs: dict[str, list[str]] = {}
+    for row in table.rows:
+        for record in row.records:
+            for note in record.notes:
+                runs.setdefault(note, []).append(f"{escape(record.loss.name)}, run {record.seed}")
+    return [f"**note** on {'; '.join(of)}: {escape(note)}" for note, of in runs.items()]
 
 
 def _repeated(table: Table) -> list[str]:

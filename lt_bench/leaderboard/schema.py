@@ -4,8 +4,8 @@ The schema is closed (an unknown field is an error), bounded (no string or list 
 that is added, removed or read differently makes a new `schema_version`. Version 2 added the metrics on request,
 version 3 the evidence and the seal, version 4 runs of a classifier alone on stored features, and records of boxes
 without masks, version 5 predictions that were made elsewhere, version 6 records of masks without boxes, version 7
-optimizer steps that were skipped, version 8 calibrations; a record of an earlier version has none of them and is read
-and written as ever.
+optimizer steps that were skipped, version 8 calibrations, version 9 the digest of the image files; a record of an
+earlier version has none of them and is read and written as ever.
 The blocks are in `schema_run` and `schema_metrics`; here is what they have to do with each other.
 """
 
@@ -31,7 +31,7 @@ from lt_bench.leaderboard.schema_base import Count, Extended, Flag, Model, Name,
 from lt_bench.leaderboard.schema_metrics import BoxAndMask, BoxAndMaskErrors, ClassResult, Metrics
 from lt_bench.leaderboard.schema_run import Calibration, Data, Device, Elsewhere, Git, Init, Loss, Memory, Track
 
-CURRENT: Final = 8  # version
+CURRENT: Final = 9  # version
 WITHOUT_SINCE: dict[BoxOrMask, int] = {"segm": 4, "bbox": 6}  # the version that may lack what was there always
 PROBE = "probe"  # the schedule of a classifier that is trained alone
 
@@ -49,7 +49,7 @@ class ResultRecord(Extended):
     writing (see `lt_bench.leaderboard.seal`).
     """
 
-    schema_version: Literal[1, 2, 3, 4, 5, 6, 7, 8] = CURRENT
+    schema_version: Literal[1, 2, 3, 4, 5, 6, 7, 8, 9] = CURRENT
     loss: Loss
     track: Track
     fingerprint: Sha256
@@ -97,7 +97,7 @@ class ResultRecord(Extended):
 
     @model_validator(mode="after")
     def _consistent(self) -> ResultRecord:
-        new = [key for model in (self, self.track, *self.per_class) for key in model.extensions()]
+        new = [key for model in (self, self.track, self.data, *self.per_class) for key in model.extensions()]
         for key in new:
             if self.schema_version < since(key):
                 raise ValueError(f"schema_version {self.schema_version} has no {key}")

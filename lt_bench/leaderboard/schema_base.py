@@ -28,7 +28,7 @@ HyperParameter = Flag | Annotated[int, Field(strict=True)] | Annotated[float, Fi
 # the start; masks may be absent since version 4, boxes since version 6.
 SINCE = {
     **{"bbox": 1, "segm": 1, "evidence": 3, "seal": 3, "features": 4, "elsewhere": 5},
-    **{"skipped_steps": 7, "calibration": 8},
+    **{"skipped_steps": 7, "calibration": 8, "image_files": 9},
 }
 
 

@@ -98,14 +98,18 @@ class Git(Model):
     dirty: Flag
 
 
-class Data(Model):
-    """Digests of the two annotation files; images: how many were trained on, and evaluated on."""
+class Data(Extended):
+    """Digests of the two annotation files; images: how many were trained on, and evaluated on. image_files: one digest
+    of all their files (see `lt_bench.data.pictures.digest_of_pictures`), absent where the data set is made by the
+    package, and where the files were not seen.
+    """
 
     train_annotations: Sha256
     val_annotations: Sha256
     classes: Annotated[int, Field(strict=True, ge=1)]
     train_images: Count
     val_images: Count
+    image_files: Sha256 | None = None
 
 
 class Elsewhere(Extended):

@@ -24,7 +24,8 @@ class RunManifest(Note):
 
     digest: of the experiment's arguments. distribution: the package that brought the loss, and its version.
     hyper_parameters: the loss's, as the recipe and the user set them. batch: how the devices share it.
-    detections_per_image: how many the model was asked for, where the experiment says so. started: the first time.
+    detections_per_image: how many the model was asked for, where the experiment says so. image_files: see `Data` of
+    the record. started: the first time.
     """
 
     experiment: Experiment
@@ -35,6 +36,7 @@ class RunManifest(Note):
     init: Init
     batch: str
     detections_per_image: Annotated[int, Field(ge=1)] | None = None
+    image_files: str | None = None
     notes: tuple[str, ...]
     started: AwareDatetime
 
@@ -47,6 +49,8 @@ class RunManifest(Note):
         content = self.model_dump()
         if self.detections_per_image is None:
             del content["detections_per_image"]
+        if self.image_files is None:
+            del content["image_files"]
         if not self.experiment.own_data:
             del content["experiment"]["own_data"]
         return content

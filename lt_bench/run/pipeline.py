@@ -211,6 +211,8 @@ def refuse_another_run(folder: RunFolder, manifest: RunManifest, same: dict[str,
     for name, what in same.items():
         if getattr(earlier, name) != getattr(manifest, name):
             raise UserError(f"{folder.path} holds a run with {what}", remedy)
+    if None not in (earlier.image_files, manifest.image_files) and earlier.image_files != manifest.image_files:
+        raise UserError(f"{folder.path} holds a run on other image files: some were changed since it began", remedy)
 
 
 def _train_here(folder: RunFolder, experiment: Experiment) -> None:

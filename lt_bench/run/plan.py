@@ -105,6 +105,7 @@ def make_plan(
             init=init,
             batch=batch,
             detections_per_image=None if experiment.detections_per_image is None else per_image,
+            image_files=dataset.image_files,
             notes=tuple(note[:NOTE_LENGTH] for note in (*notes, f"batch: {batch}")),
             started=datetime.now(timezone.utc),
         )

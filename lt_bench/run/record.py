@@ -91,6 +91,7 @@ def make_record(
                 "classes": len(dataset.train.categories),
                 "train_images": _chosen(folder, _without(dataset.train, excluded(experiment.exclude, "train"))),
                 "val_images": _without(dataset.val, excluded(experiment.exclude, "val")),
+                "image_files": run.image_files,
             },
             "predictions": measured.evidence.predictions if measured.evidence else sha256_of(folder.predictions),
             "started": run.started,

@@ -98,7 +98,7 @@ def test_masks_alone_become_a_verified_row_in_a_table_of_their_own(tmp_path: Pat
     assert done.exit_code == 0, done.output
     path = tmp_path / "record" / "result.json"
     record = read(path)
-    assert (record.kinds, record.kind, record.schema_version) == (("segm",), "segm", 8)
+    assert (record.kinds, record.kind, record.schema_version) == (("segm",), "segm", 9)
     assert f"{100 * record.metrics.of('segm').AP:.2f}" == "63.49"  # lvis-api 0.5.3
     assert "bbox" not in path.read_text(encoding="utf-8")
     found = load_results(tmp_path / "record")

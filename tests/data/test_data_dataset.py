@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -69,6 +70,25 @@ def test_a_pass_is_remembered_until_an_image_changes(data: Dataset, monkeypatch:
     for _ in range(2):  # a failure is not remembered
         with pytest.raises(UserError, match="fails its check"):
             datasets.verify(data, ())
+
+
+def test_which_image_shows_which_picture_is_known(data: Dataset) -> None:
+    """SHA-256 over the ids of each split with those of their files, whether the check is remembered or not."""
+    own = hashlib.sha256()
+    for file in (data.train, data.val):
+        shown = [[one, hashlib.sha256(image(data, one).read_bytes()).hexdigest()] for one in sorted(file.image_ids)]
+        own.update(json.dumps(sorted(shown)).encode())
+    assert data.image_files is None
+    assert [datasets.verify(data).image_files for _ in range(2)] == [own.hexdigest()] * 2
+    first, second = (image(data, number) for number in (11, 12))
+    white = Image.new("RGB", Image.open(first).size, "white")
+    found = {own.hexdigest()}
+    for changed in (first, second):  # at the end both images are white
+        white.save(changed)
+        found.add(datasets.verify(data).image_files or "")
+    Image.new("RGB", white.size).save(first)  # as after the first change, with the two exchanged
+    found.add(datasets.verify(data).image_files or "")
+    assert len(found) == 4 and "" not in found
 
 
 def test_images_at_fault_can_be_left_out(data: Dataset) -> None:

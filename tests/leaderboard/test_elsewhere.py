@@ -63,6 +63,17 @@ def test_they_stand_in_a_table_of_their_own_at_the_end(board: Path) -> None:
     assert "p.json" in own and "unknown" not in own
 
 
+def test_what_was_noted_when_they_were_measured_is_on_the_page(board: Path) -> None:
+    note = "there are detections in 2 of 4 images; the other 2, <b>, count as images without a detection"
+    for run in (0, 1):
+        add_elsewhere(board, "theirs", "ecm", run, notes=[note])
+    add_elsewhere(board, "others", "ce")
+    page = pages(board)[0][board / "made.md"]
+    (line,) = (line for line in page.splitlines() if "**note** on" in line)
+    assert line.startswith("- **note** on theirs, run 0; theirs, run 1: there are detections in 2 of 4 images")
+    assert "<b>" not in line
+
+
 def test_a_page_of_these_alone_says_that_nothing_was_trained(board: Path) -> None:
     add_elsewhere(board, "theirs", "ecm")
     for path, record in read_all(board / "results")[0]:

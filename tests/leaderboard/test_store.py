@@ -44,7 +44,7 @@ def test_the_file_is_stable_json(tmp_path: Path, make_record) -> None:
     content = json.loads(text)
     assert text.endswith("}\n")
     assert list(content) == sorted(content)
-    assert content["schema_version"] == 8
+    assert content["schema_version"] == 9
     assert content["started"] == "2025-03-01T12:30:00Z"
 
 
@@ -83,7 +83,7 @@ INVALID = [
     ("seed", 1.5),
     ("seed", True),
     ("seed", None),
-    ("schema_version", 9),
+    ("schema_version", 10),
     ("evidence", "e" * 63),
     ("seal", {"seed": "e" * 15}),
     ("schema_version", "1"),

@@ -9,6 +9,7 @@ import pytest
 from coco_form import small_set, write_set
 from command_line import forked, small_model
 from experiments import resolved
+from PIL import Image
 
 from lt_bench.errors import UserError
 from lt_bench.leaderboard.schema import ResultRecord
@@ -40,6 +41,10 @@ def boxes_alone(**segmentation: Any) -> dict[str, dict[str, Any]]:
 
 def files(paths: dict[str, Path]) -> tuple[str, ...]:
     return tuple(word for split in ("train", "val") for word in (f"--{split}-annotations", str(paths[split])))
+
+
+def annotations_in(root: Path) -> dict[str, Path]:
+    return {split: root / "annotations" / f"instances_{split}2017.json" for split in ("train", "val")}
 
 
 def call(cwd: Path, *arguments: str, code: int = 0) -> str:
@@ -128,3 +133,17 @@ def test_a_record_that_leaves_its_masks_out_is_denied_by_the_config(trained: Pat
     other = tmp_path / "config.py"
     other.write_text(text.replace("bbox_roi_extractor=", "mask_head=dict(type='FCNMaskHead'), bbox_roi_extractor=", 1))
     assert "metrics.segm" in {problem.field for problem in by_config(record, other)}
+
+
+@pytest.mark.slow
+def test_the_same_command_on_other_pictures_is_another_run(trained: Path) -> None:
+    """The last of this file: it changes a picture."""
+    record: ResultRecord = read(trained / "work" / "result.json")
+    assert record.data.image_files is not None
+    assert f"image files: `{record.data.image_files[:12]}`" in (trained / "boards" / "my_data.md").read_text("utf-8")
+    picture = sorted(path for path in (trained / "coco").rglob("*") if path.suffix in (".jpg", ".png"))[0]
+    with Image.open(picture) as before:
+        Image.new("RGB", before.size, "gray").save(picture)
+    words = ("run", "--loss", "ecm", *FASTER, *TINY, *files(annotations_in(trained / "coco")), *OWN)
+    said = call(trained, *words, "--work-dir", "work", "--leaderboards", "boards", code=2)
+    assert "other image files" in said and read(trained / "work" / "result.json") == record

@@ -31,7 +31,7 @@ def without_evidence(cwd: Path, name: str, **changed: Any) -> Path:
 
 def test_the_evidence_gives_what_the_record_says(small: Path) -> None:
     record, evidence = read(small / "work" / "result.json"), read_evidence(small / "work" / "evidence.parquet")
-    assert (record.schema_version, record.evidence) == (8, sha256_of(small / "work" / "evidence.parquet"))
+    assert (record.schema_version, record.evidence) == (9, sha256_of(small / "work" / "evidence.parquet"))
     assert (evidence.annotations, evidence.predictions) == (record.data.val_annotations, record.predictions)
     for kind in ("bbox", "segm"):
         metrics, per_class = evidence_metrics(evidence, kind)  # type: ignore[arg-type]

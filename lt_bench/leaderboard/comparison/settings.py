@@ -29,6 +29,7 @@ def setting(record: ResultRecord, digits: int | None = 12) -> dict[str, str]:
         "validation annotations": data.val_annotations[:digits],
         "training images": f"{data.train_images:,}",
         "validation images": f"{data.val_images:,}",
+        "image files": data.image_files[:digits] if data.image_files else "not known",
         "initialisation": record.init.kind,
         "mixed precision": "yes" if record.amp else "no",
     }
