@@ -45,7 +45,7 @@ def repeated_pictures(contents: Mapping[str, Contents]) -> Iterator[str]:
     for name, own in contents.items():
         twice = [images for images in own.values() if len(images) > 1]
         if twice:
-            (first, path), (second, other) = twice[0][:2]
+            (first, path, _), (second, other, _) = twice[0][:2]
             files = path if path == other else f"{path} and {other}"
             yield (
                 f"{name}: pictures that are listed more than once: {len(twice)}, e.g. images {first} and {second} "
@@ -54,7 +54,7 @@ def repeated_pictures(contents: Mapping[str, Contents]) -> Iterator[str]:
     (train, shown), (val, evaluated) = contents.items()
     common = [(shown[key][0], evaluated[key][0]) for key in shown.keys() & evaluated.keys()]
     if common:
-        (first, path), (second, other) = min(common)
+        (first, path, _), (second, other, _) = min(common)
         yield (
             f"pictures that {train} and {val} have in common: {len(common)}, e.g. images {first} ({path}) and {second} "
             f"({other}); evaluated on what it was trained on, a detector looks better than it is"

@@ -40,7 +40,8 @@ from lt_bench.data.problem import (
 # LVIS's coordinates are rounded to two decimals and COCO-style tools disagree on whether the last pixel column lies at
 # `width` or `width - 1`: less than a pixel outside is rounding, clipped by every detector, and no mistake in the data.
 BOX_TOLERANCE = 1.0
-LONGEST_SIDE, MOST_PIXELS = 1 << 20, 1 << 30  # of an image that OpenCV, which loads images for the detector, takes
+LONGEST_SIDE = 1 << 20  # of an image that OpenCV, which loads images for the detector, takes
+MOST_PIXELS = (1 << 29) - 1  # longest run of a mask that `rle` reads; OpenCV takes twice as many
 SMALLEST_SIDE = 32  # pixels of an image that LVIS's recipe trains on (configs/_base_/datasets)
 NARROWEST = 2 * 1333  # longer side by the shorter: the recipe's longest side is 1333, and half a pixel rounds to one
 LARGEST_AREA = 1e10  # px^2; lvis-api's widest area range ends here

@@ -11,17 +11,21 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # those that begin a JPEG's frame, with its size
 
+_TIFF = (b"II*\0", b"MM\0*")
+
 
 class Picture(NamedTuple):
-    """width, height: pixels, as loaded. digest: SHA-256 (hex) of the file."""
+    """width, height: pixels, as loaded. digest: SHA-256 (hex) of the file. turned: by its EXIF orientation, into a
+    picture of the size that it has in the file, so that the size doesn't tell."""
 
     width: int
     height: int
     digest: str
+    turned: bool
 
 
 class UndecodableError(ValueError):
@@ -36,7 +40,7 @@ def decode(path: Path) -> Picture:
     """
     content = path.read_bytes()
     width, height = _size(content)
-    return Picture(width, height, hashlib.sha256(content).hexdigest())
+    return Picture(width, height, hashlib.sha256(content).hexdigest(), _is_turned(content, width == height))
 
 
 def _size(content: bytes) -> tuple[int, int]:
@@ -48,6 +52,18 @@ def _size(content: bytes) -> tuple[int, int]:
                 return size
     height, width = _shape(content, cv2.IMREAD_COLOR)
     return width, height
+
+
+def _is_turned(content: bytes, square: bool) -> bool:
+    """Orientations 2 to 4 mirror a picture or turn it by 180 degrees, 5 to 8 exchange its sides as well."""
+    if not content.startswith(_TIFF) and not any(mark in content for mark in (b"Exif", b"eXIf")):
+        return False
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # decoders raise many kinds of exceptions on damaged bytes
+        return False
+    return orientation in (2, 3, 4) or (orientation in (5, 6, 7, 8) and square)
 
 
 def _shape(content: bytes, flags: int) -> tuple[int, int]:

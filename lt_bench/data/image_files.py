@@ -3,7 +3,9 @@
 LVIS, COCO           train2017/ and val2017/, also below images/
 Ultralytics, YOLO    images/train/ and images/val/
 Roboflow             train/ and valid/, also with images/ below
-CVAT, Label Studio   images/, or the folder itself, with subfolders that file_name names
+FiftyOne             train/data/ and validation/data/
+CVAT                 images/Train/ and images/Validation/
+Label Studio         images/, or the folder itself, with subfolders that file_name names
 """
 
 from __future__ import annotations
@@ -23,11 +25,11 @@ Split = Literal["train", "val"]
 Place = tuple[str, str]  # folder below the root, "" for the root itself, and name
 
 NAMES: Mapping[Split, tuple[str, ...]] = {
-    "train": ("train2017", "train", "training"),
-    "val": ("val2017", "val", "valid", "validation"),
+    "train": ("train2017", "train", "training", "Train", "Training"),
+    "val": ("val2017", "val", "valid", "validation", "Val", "Valid", "Validation"),
 }
 FOLDERS: Mapping[Split, tuple[str, ...]] = {
-    split: tuple(folder for name in names for folder in (name, f"images/{name}", f"{name}/images"))
+    split: tuple(folder for name in names for folder in (name, f"images/{name}", f"{name}/images", f"{name}/data"))
     for split, names in NAMES.items()
 }
 CONVERSION = "conversion.json"  # the report that `data convert` writes

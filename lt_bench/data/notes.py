@@ -15,6 +15,7 @@ from lt_bench.data.boxes_of_masks import areas_elsewhere, boxes_elsewhere
 from lt_bench.data.content import LARGEST_AREA, SMALLEST_SIDE, measured_on
 from lt_bench.data.lvis import LVISFile
 from lt_bench.data.mask_sample import sample_masks
+from lt_bench.data.pictures import Contents
 from lt_bench.data.row_keys import row_keys
 
 NAMES_SHOWN = 5  # of categories, in notes
@@ -49,6 +50,16 @@ def on_evaluation(file: LVISFile) -> Iterator[str]:
             f"{name}: neg_category_ids is empty in all {len(file.images)} images, so that no detection of a class that "
             "an image does not show counts against a detector; where the annotations are exhaustive, as COCO's are, "
             "list all absent categories (`lt_bench data convert` does)"
+        )
+
+
+def on_pictures(name: str, contents: Contents) -> Iterator[str]:
+    """What there is to say of the files of its images. name: of the annotation file."""
+    turned = sorted(image.image_id for images in contents.values() for image in images if image.turned)
+    if turned:
+        yield (
+            f"{name}: {len(turned):,} images are mirrored or turned by their EXIF orientation as they are loaded, "
+            f"e.g. image {turned[0]}: boxes and masks must be those of the picture as a viewer shows it"
         )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from experiments import write_annotations
-from PIL import Image
+from PIL import ExifTags, Image
 
 from lt_bench.data import dataset as datasets
 from lt_bench.data import verify as checks
@@ -89,6 +89,15 @@ def test_which_image_shows_which_picture_is_known(data: Dataset) -> None:
     Image.new("RGB", white.size).save(first)  # as after the first change, with the two exchanged
     found.add(datasets.verify(data).image_files or "")
     assert len(found) == 4 and "" not in found
+
+
+def test_pictures_that_are_turned_within_their_size_are_said(data: Dataset) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 3
+    Image.open(image(data, 12)).save(image(data, 12), exif=exif)
+    notes = checks.check_both(data.train, data.val, data.paths.image_root).notes
+    (note,) = (note for note in notes if "EXIF" in note)
+    assert note.startswith(f"{data.paths.val.name}: 1 images") and "image 12:" in note
 
 
 def test_images_at_fault_can_be_left_out(data: Dataset) -> None:

@@ -54,6 +54,19 @@ def sized(path: Path, content: bytes) -> tuple[int, int]:
     return picture.width, picture.height
 
 
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("size", [(40, 40), (40, 30)])
+def test_a_picture_that_is_turned_within_its_size_is_known(
+    tmp_path: Path, form: str, orientation: int, size: tuple[int, int]
+) -> None:
+    plain, content = (encoded(*size, form, orientation=turn) for turn in (None, orientation))
+    before, after = (mmcv.imfrombytes(one, flag="color", backend="cv2").astype(int) for one in (plain, content))
+    turned = before.shape == after.shape and abs(before - after).mean() > 20  # noise, so all else is far from itself
+    (tmp_path / "image").write_bytes(content)
+    assert decode(tmp_path / "image").turned == turned
+
+
 def test_a_jpeg_that_ends_in_its_header_is_refused_in_words(tmp_path: Path) -> None:
     content = encoded(40, 30)
     starts = [content[:length] for length in range(1, 200)]

@@ -104,6 +104,8 @@ def test_each_folder_is_listed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ("files", "train", "val"),
     [
         (["train2017/1.jpg", "val2017/1.jpg"], "train2017/1.jpg", "val2017/1.jpg"),
+        (["train/data/1.jpg", "validation/data/1.jpg"], "train/data/1.jpg", "validation/data/1.jpg"),  # FiftyOne
+        (["images/Train/1.jpg", "images/Validation/1.jpg"], "images/Train/1.jpg", "images/Validation/1.jpg"),  # CVAT
         (["images/train/1.jpg", "images/val/1.jpg"], "images/train/1.jpg", "images/val/1.jpg"),
         (["images/train2017/1.jpg", "images/val2017/1.jpg"], "images/train2017/1.jpg", "images/val2017/1.jpg"),
         (["train/1.jpg", "valid/1.jpg"], "train/1.jpg", "valid/1.jpg"),
