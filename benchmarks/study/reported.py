@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lt_bench.leaderboard.published import SHARED, published, reported_settings
+from lt_bench.leaderboard.published_list import SHARED, extras, published, reported_settings
 
 SCHEDULES = {"1x": "12ep", "2x": "24ep"}
 
@@ -30,13 +30,14 @@ def reported(recipe: str, schedule: str, metric: str) -> Reported:
         & (frame["backbone"] == "r50")
         & (frame["schedule"] == schedule)
         & (frame["epochs_or_iters"] == SCHEDULES[schedule])
-        & ~frame["source"].str.contains("NMS")
     ]
     values: dict[str, float] = {}
     sources: dict[str, str] = {}
     column = "AP_mask" if metric == "AP" else metric
     for _, entry in same.iterrows():
-        if reported_settings(entry) == SHARED.get(recipe) and entry[column] and entry["loss"] not in values:
+        if extras(entry) or reported_settings(entry) != SHARED.get(recipe):
+            continue
+        if entry[column] and entry["loss"] not in values:
             values[str(entry["loss"])] = float(entry[column])
             sources[str(entry["loss"])] = str(entry["source"])
     return Reported(schedule, values, sources)

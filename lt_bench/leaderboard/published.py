@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 
 import pandas as pd
 
 from lt_bench.data.known import KNOWN
 from lt_bench.leaderboard.cells import ABSENT, mean_and_deviation, number_of_runs, points
 from lt_bench.leaderboard.markdown import escape, table
+from lt_bench.leaderboard.published_list import (
+    PAPER,
+    SHARED,
+    UNKNOWN,
+    Settings,
+    differences,
+    extras,
+    matches,
+    on_track,
+    own_settings,
+    published,
+    reported_settings,
+    unlike,
+)
 from lt_bench.leaderboard.rows import Row, values
 from lt_bench.leaderboard.schema import ResultRecord
 
@@ -33,97 +43,6 @@ EXPLANATION = (
 )
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What moves AP as much as a loss does. An empty text: not stated."""
-
-    sampler: str
-    classifier: str
-    mask_head: str
-
-
-UNKNOWN = Settings("", "", "")
-COMMON = Settings("rfs", "normed", "normed")  # RFS at 1e-3, NormedLinear and NormedConv2d with T = 20
-SHARED = {"common": COMMON, "plain": Settings("random", "linear", "plain")}  # recipes that are the same for all losses
-PAPER = {
-    "ce": Settings("rfs", "linear", "plain"),
-    "ecm": COMMON,
-    "eql": Settings("random", "linear", "plain"),
-    "eqlv2": Settings("random", "linear", "plain"),
-    "federated": Settings("rfs", "linear", "plain"),
-    "focal": Settings("random", "linear", "plain"),
-    "seesaw": Settings("random", "normed", "plain"),
-}
-# The list has no column for the classifier. These are of official configs; other sources do not state theirs.
-CLASSIFIERS = {
-    "janghyuncho/ECM-Loss README": "normed",
-    "mmdetection configs/seesaw_loss README": "normed",
-    "mmdetection configs/lvis README": "linear",
-    "tztztztztz/eqlv2 README": "linear",
-}
-
-
-@cache
-def published() -> pd.DataFrame:
-    """The list of published numbers, as text; an empty cell is not stated."""
-    with resources.as_file(resources.files("lt_bench.leaderboard").joinpath("published_lvis_v1.csv")) as path:
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
-
-
-def own_settings(record: ResultRecord) -> Settings:
-    """The sampler, classifier and mask head that a run's recipe has."""
-    recipe = record.track.recipe
-    return SHARED[recipe] if recipe in SHARED else PAPER.get(record.loss.name, UNKNOWN)
-
-
-def reported_settings(entry: pd.Series[str]) -> Settings:
-    source = str(entry["source"]).partition(" (")[0]
-    return Settings(
-        sampler=str(entry["sampler"]),
-        classifier=CLASSIFIERS.get(source, ""),
-        mask_head={"yes": "normed", "no": "plain"}.get(str(entry["normed_mask"]), ""),
-    )
-
-
-def matches(record: ResultRecord) -> pd.DataFrame:
-    """The published numbers of a record's detector, backbone, schedule and loss."""
-    found, track = published(), record.track
-    wanted = {
-        "detector": track.detector,
-        "backbone": track.backbone,
-        "schedule": track.schedule,
-        "loss": record.method,
-    }
-    for column, value in wanted.items():
-        found = found[found[column] == value]
-    return found
-
-
-def differences(records: Sequence[ResultRecord], entry: pd.Series[str]) -> tuple[list[str], list[str]]:
-    """What the runs of a loss and a published number do not have in common, and what is not stated for sure."""
-    first = records[0]
-    own, reported = own_settings(first), reported_settings(entry)
-    differ, unknown = [], []
-    for name, mine, theirs in (
-        ("sampler", own.sampler, reported.sampler),
-        ("classifier", own.classifier, reported.classifier),
-        ("mask head", own.mask_head, reported.mask_head),
-    ):
-        if not mine or not theirs or theirs.endswith("?"):
-            unknown.append(name)
-        elif mine != theirs:
-            differ.append(name)
-    epochs = re.fullmatch(r"(\d+)ep", str(entry["epochs_or_iters"]))
-    others = {
-        "schedule": epochs is None or any(record.epochs != int(epochs[1]) for record in records),
-        "NMS": "NMS" in str(entry["source"]),
-        "weights (random here)": first.init.kind != "pretrained",
-        "hyper-parameters": bool(first.loss.non_default) or bool(first.calibration and first.calibration.non_default),
-        "what was changed by hand": any(record.overrides for record in records),
-    }
-    return [*differ, *(name for name, found in others.items() if found)], unknown
-
-
 def beside_measured(rows: Sequence[Row]) -> list[str]:
     """Paragraphs with measured and reported numbers of a table; none for a data set without published numbers, nor for
     a classifier that was trained alone.
@@ -137,10 +56,38 @@ def beside_measured(rows: Sequence[Row]) -> list[str]:
     lines = [line for row in rows for line in _lines(row)]
     if lines:
         parts += [table(pd.DataFrame(lines), left=LEFT), EXPLANATION]
+    parts += _best(first)
     without = [row.label for row in rows if matches(row.records[0]).empty]
     if without:
         parts.append(f"Without a published number of this detector, backbone and schedule: {', '.join(without)}.")
     return parts
+
+
+def _best(record: ResultRecord) -> list[str]:
+    """Of each loss the best number that was reported on the track of a record, whether the loss was measured or not."""
+    recipe = record.track.recipe
+    lines: dict[str, dict[str, str]] = {}
+    for _, entry in on_track(record).sort_values("AP_mask", key=pd.to_numeric, ascending=False).iterrows():
+        own = SHARED.get(recipe) or PAPER.get(str(entry["loss"]), UNKNOWN)
+        differ, unknown = unlike(own, reported_settings(entry))
+        if differ or entry["loss"] in lines:
+            continue
+        lines[str(entry["loss"])] = {
+            "loss": escape(entry["loss"]),
+            **{name: escape(entry[column]) or ABSENT for name, (_, column) in NUMBERS.items()},
+            "schedule": escape(entry["epochs_or_iters"]),
+            "beside that": ", ".join(extras(entry)) or ABSENT,
+            "not known": ", ".join(unknown) or ABSENT,
+            "source": escape(entry["source"]),
+            "grade": escape(entry["grade"]),
+        }
+    if not lines:
+        return []
+    return [
+        "**The best that was reported of each loss** with this detector, backbone and schedule, where sampler, "
+        "classifier and mask head are those of this table as far as they are stated, whether it was measured or not:",
+        table(pd.DataFrame(lines.values()), left={"loss", "schedule", "beside that", "not known", "source", "grade"}),
+    ]
 
 
 def _lines(row: Row) -> Iterator[dict[str, str]]:

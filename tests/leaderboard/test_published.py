@@ -11,7 +11,8 @@ from record_values import boxes_alone
 
 from lt_bench.leaderboard import ResultRecord
 from lt_bench.leaderboard import published as module
-from lt_bench.leaderboard.published import PAPER, SHARED, beside_measured, differences, matches, own_settings
+from lt_bench.leaderboard.published import beside_measured
+from lt_bench.leaderboard.published_list import PAPER, SHARED, differences, matches, own_settings
 from lt_bench.leaderboard.rows import Row, Run
 from lt_bench.run.experiment import RECIPES, layer_path
 
@@ -86,6 +87,7 @@ def test_every_published_number_of_the_loss_stands_with_what_differs(full) -> No
     assert [line["mask AP"] for line in reported] == [entry["AP_mask"] for entry in entries]
     assert [(line["sampler"], line["differs in"], line["Δ AP"]) for line in reported] == [
         ("random", "sampler, classifier, mask head", "-"),
+        ("random", "sampler, mask head; not known: classifier", "-"),
         ("rfs", "classifier, mask head", "-"),
         ("rfs", "classifier, mask head", "-"),
         ("rfs", "mask head, schedule; not known: classifier", "-"),
@@ -122,13 +124,29 @@ def test_a_guess_is_not_knowledge(full) -> None:
 
 @pytest.mark.parametrize("field", ["detector", "backbone", "schedule"])
 def test_other_tracks_have_other_numbers(full, field) -> None:
-    assert len(matches(full("ce"))) == 4
+    assert len(matches(full("ce"))) == 5
     assert matches(full("ce", track={**TRACK, field: "other"})).empty
+
+
+def test_the_best_number_of_each_loss_on_the_track_stands_there(full) -> None:
+    """Of those whose stated settings are the recipe's, whichever losses were measured."""
+    track = {**TRACK, "recipe": "plain"}
+    paragraphs = beside_measured([Row("ecm", (Run(full("ecm", track=track)),))])
+    (place,) = (
+        n for n, text in enumerate(paragraphs) if text.startswith("**The best that was reported of each loss**")
+    )
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in paragraphs[place + 1].splitlines()]
+    found = {row[0]: row[1] for row in rows[2:]}
+    expected = {"eqlv2": "23.7", "bags": "23.1", r"gumbel\_ce": "19.0", "eql": "18.6", "bce": "16.4", "ce": "16.1"}
+    assert list(found.items()) == list(expected.items())  # the highest first
+    common = "\n".join(beside_measured([Row("ecm", (Run(full("ecm", track={**TRACK, "schedule": "2x"})),))]))
+    (line,) = (line for line in common.splitlines() if line.startswith("| ce + fracal"))
+    assert "28.5" in line and "CARAFE" in line.split("|")[8]
 
 
 def test_losses_without_a_number_are_named(full) -> None:
     paragraphs = beside_measured([Row("focal", (Run(full("focal")),))])
-    assert paragraphs[1:] == ["Without a published number of this detector, backbone and schedule: focal."]
+    assert paragraphs[3:] == ["Without a published number of this detector, backbone and schedule: focal."]
 
 
 def test_no_number_stands_beside_other_data(full, make_record) -> None:
