@@ -10,7 +10,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +22,7 @@ from lt_bench.probe import one, workers
 from lt_bench.probe.plan import Planner, ProbeRun
 from lt_bench.probe.workers import Outcome, Watcher, run_all
 from lt_bench.run.folder import RunFolder
+from lt_bench.utils.stopping import stoppable
 
 ALONE = one.run_probe
 
@@ -100,7 +104,7 @@ def stay(run: ProbeRun, *arguments: object) -> object:
     if run.seed == 0:
         return ALONE(run)
     (run.folder / "pid").write_text(str(os.getpid()))
-    time.sleep(60)
+    time.sleep(600)
     return None
 
 
@@ -112,7 +116,7 @@ def pid_in(run: ProbeRun) -> int:
 
 
 def has_ended(pid: int) -> bool:
-    for _ in range(500):
+    for _ in range(6000):
         try:
             if Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z":
                 return True
@@ -136,11 +140,38 @@ def test_an_interrupt_loses_unfinished_runs_only(
     threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(StoppedError) as stopped:
         run_all(runs, 2, start_method="fork")
+    assert len(pids) == 2, "it was stopped from elsewhere: by a `timeout` around the tests?"
     assert stopped.value.code == code
     assert all(map(has_ended, pids))
     assert [RunFolder(run.folder).result.is_file() for run in runs] == [True, True, False, False]
     swap(monkeypatch, ALONE)
     assert all(outcome.record for outcome in run_all(runs, 2, start_method="fork"))
+
+
+def test_no_process_is_left_by_signals_that_come_at_a_bad_time(
+    runs: list[ProbeRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One while a process has started and is not yet in the list, one while the processes are being killed."""
+    swap(monkeypatch, stay)
+    start, started = workers._start, []
+
+    def kill_disturbed(process: BaseProcess) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        type(process).kill(process)
+
+    def start_disturbed(*arguments: Any) -> object:
+        worker = start(*arguments)
+        monkeypatch.setattr(worker.process, "kill", partial(kill_disturbed, worker.process))
+        started.append(worker.process)
+        if len(started) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return worker
+
+    monkeypatch.setattr(workers, "_start", start_disturbed)
+    with stoppable(), pytest.raises(StoppedError) as stopped:
+        run_all(runs[2:], 2, start_method="fork")
+    assert stopped.value.code == 75
+    assert [process.exitcode for process in started] == [-signal.SIGKILL] * 2
 
 
 def test_runs_end_with_the_process_that_started_them(runs: list[ProbeRun], monkeypatch: pytest.MonkeyPatch) -> None:
