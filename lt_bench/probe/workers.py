@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from lt_bench.errors import RunFailedError, UserError
 from lt_bench.run.folder import RunFolder
 from lt_bench.run.seeds import describe_exit
+from lt_bench.utils.leaving import called, seen_to_leave
 from lt_bench.utils.stopping import leave_if_requested, stoppable, undisturbed
 from lt_bench.utils.terminal import shown
 
@@ -213,13 +214,15 @@ def _work(run: ProbeRun, device: DeviceKind, answers: Connection, environment: M
     folder = RunFolder(run.folder)
     try:
         _log_to(folder)
-        run_probe(run, device, _sparingly(answers.send))
+        with seen_to_leave():
+            run_probe(run, device, _sparingly(answers.send))
     except (UserError, RunFailedError) as error:
         answers.send(str(error))
     except (Exception, SystemExit) as error:  # a loss may fail in any way
         with suppress(OSError), folder.log.open("a", encoding="utf-8") as log:
             traceback.print_exc(file=log)
-        answers.send(f"{type(error).__name__}: {error} (log: {shown(folder.log)})")
+        kind = called(error) if isinstance(error, SystemExit) else f"{type(error).__name__}: {error}"
+        answers.send(f"{kind} (log: {shown(folder.log)})")
     sys.stdout.flush()
     sys.stderr.flush()
 
