@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import signal
@@ -32,6 +33,13 @@ def swap(monkeypatch: pytest.MonkeyPatch, instead: Callable[..., object]) -> Non
     monkeypatch.setattr(one, "run_probe", instead)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def imported() -> None:
+    """As in the process that runs are forked from. Each would import it anew, and fail where a file changes meanwhile."""
+    for name in workers.PRELOADED:
+        importlib.import_module(name)
+
+
 @pytest.fixture
 def runs(planner: Planner, tmp_path: Path) -> list[ProbeRun]:
     return [planner.run(loss, {}, seed, tmp_path / "side") for seed in (0, 1) for loss in ("eqlv2", "federated")]
@@ -40,6 +48,7 @@ def runs(planner: Planner, tmp_path: Path) -> list[ProbeRun]:
 class Told(Watcher):
     def __init__(self) -> None:
         self.lines: list[tuple[str, Path, float]] = []
+        self.reasons: list[str] = []
 
     def began(self, run: ProbeRun) -> None:
         self.lines.append(("began", run.folder, 0))
@@ -49,6 +58,7 @@ class Told(Watcher):
 
     def ended(self, outcome: Outcome) -> None:
         self.lines.append(("ended", outcome.run.folder, 1))
+        self.reasons.append(outcome.reason)
 
 
 def test_side_by_side_as_alone(runs: list[ProbeRun], planner: Planner, tmp_path: Path) -> None:
@@ -140,9 +150,11 @@ def test_an_interrupt_loses_unfinished_runs_only(
         os.kill(os.getpid(), number)
 
     threading.Thread(target=interrupt, daemon=True).start()
+    told = Told()
     with pytest.raises(StoppedError) as stopped:
-        run_all(runs, 2, start_method="fork")
+        run_all(runs, 2, watcher=told, start_method="fork")
     assert len(pids) == 2, "it was stopped from elsewhere: by a `timeout` around the tests?"
+    assert told.reasons == ["", ""], "other runs failed"
     assert stopped.value.code == code
     assert all(map(has_ended, pids))
     assert [RunFolder(run.folder).result.is_file() for run in runs] == [True, True, False, False]
