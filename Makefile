@@ -82,8 +82,8 @@ test-long: venv
 
 # 5,000 small data sets with odd values anywhere in their annotations, new ones each time: what passes `data check` is
 # trained on and evaluated as lvis-api does, and all else is reported. Then 10,000 damaged records, evidence files,
-# configs, predictions and checkpoints each, and as many names: what can't be read is refused in words. And 10,000 command
-# lines, of which nothing is trained. Minutes of one core.
+# configs, predictions, annotation files and checkpoints each, and as many names: what can't be read is refused in words.
+# And 10,000 command lines, of which nothing is trained. Minutes of one core.
 fuzz: venv
 	$(VENV) -m pytest tests/test_sound_data.py tests/test_untrusted_files.py tests/cli/test_odd_words.py \
 		--hypothesis-profile fuzz

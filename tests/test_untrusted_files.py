@@ -1,4 +1,5 @@
-"""Records, evidence, configs, predictions and checkpoints of others, damaged or made to harm: read or refused in words.
+"""Records, evidence, configs, predictions, annotations and checkpoints of others, damaged or made to harm: read, or
+refused in words.
 
 `make fuzz` draws 10,000 of each anew.
 """
@@ -15,7 +16,9 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from odd_files import sound_content
 
+from lt_bench.data import lvis
 from lt_bench.errors import UserError
 from lt_bench.evaluation.evidence.file import read_evidence
 from lt_bench.evaluation.inputs.predictions import read_predictions
@@ -56,6 +59,11 @@ def read_all_predictions(path: Path) -> int:
     return sum(1 for _ in read_predictions(path))
 
 
+def read_all_annotations(path: Path) -> int:
+    file = lvis.load(path)
+    return sum(1 for entries in (file.images, file.annotations) for _ in entries)
+
+
 @st.composite
 def damages(draw: st.DrawFn, content: bytes) -> bytes:
     """Up to four places where bytes are cut out, put in, or doubled; or the file's beginning alone."""
@@ -77,6 +85,7 @@ READERS: dict[str, tuple[Callable[[Path], Any], Callable[[Path], bytes]]] = {
     "evidence": (read_evidence, lambda folder: EVIDENCE.read_bytes()),
     "config": (read_config, lambda folder: CONFIG.read_bytes()),
     "predictions": (read_all_predictions, lambda folder: json.dumps([DETECTION] * 3).encode()),
+    "annotations": (read_all_annotations, lambda folder: json.dumps(sound_content("val")).encode()),
     "checkpoint": (read_weights, checkpoint),
 }
 

@@ -16,6 +16,7 @@ import click
 
 from lt_bench.errors import RunFailedError, StoppedError, UserError, did_you_mean
 from lt_bench.evaluation.metrics import METRICS
+from lt_bench.utils.leaving import OSExit, called, seen_to_leave
 
 logger = logging.getLogger(__name__)
 
@@ -61,12 +62,17 @@ class Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         try:
-            return super().invoke(ctx)
+            with seen_to_leave():
+                return super().invoke(ctx)
         except UserError as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(2)
         except RunFailedError as error:
             click.echo(f"failed: {error}", err=True)
+            ctx.exit(1)
+        except OSExit as error:
+            logger.debug("where it happened:", exc_info=True)
+            click.echo(f"failed: something that was loaded called {called(error)}\n-v shows where", err=True)
             ctx.exit(1)
         except StoppedError as error:
             click.echo(f"{error}\nThe same command goes on from there.", err=True)

@@ -91,7 +91,7 @@ def start(context: click.Context, /, **options: Any) -> None:
     from lt_bench.sweep.job import Settings, Sweep, sweep_name
     from lt_bench.sweep.slurm import check_words
 
-    jobs, detectors, images = _jobs(context, options)
+    jobs, detectors, images, epochs = _jobs(context, options)
     slurm = {name: options[name] for name in SLURM_OPTIONS if options[name] is not None}
     check_words(slurm)
     slurm |= {"time": options["minutes"]} if options["minutes"] else {}
@@ -107,7 +107,7 @@ def start(context: click.Context, /, **options: Any) -> None:
     if options["name"] is not None and not _is_name(options["name"]):
         raise UserError(f"--name {options['name']!r} is no name", "letters, digits, - and _ make one")
     sweep = Sweep(path=(SWEEPS / (options["name"] or sweep_name(jobs))).resolve(), jobs=jobs, settings=settings)
-    bytes_needed = needed(jobs, detectors, images)
+    bytes_needed = needed(jobs, detectors, images, kept=epochs if options["keep_epochs"] else 0)
     if options["launcher"] == "dry-run":
         return _show(jobs, bytes_needed)
     if not options["no_disk_check"]:
@@ -116,14 +116,16 @@ def start(context: click.Context, /, **options: Any) -> None:
     launch(sweep, jobs)
 
 
-def _jobs(context: click.Context, options: dict[str, Any]) -> tuple[tuple[Job, ...], dict[str, tuple[str, str]], int]:
-    """The jobs, the detector and backbone of each, and how many images are predicted.
+def _jobs(
+    context: click.Context, options: dict[str, Any]
+) -> tuple[tuple[Job, ...], dict[str, tuple[str, str]], int, int]:
+    """The jobs, the detector and backbone of each, how many images are predicted, and the epochs of the longest job.
 
     Raises UserError for a mistake in any of them, so that it shows before anything is trained.
     """
     from lt_bench.data import dataset as datasets
     from lt_bench.evaluation.metrics import check_metrics, parse_metrics
-    from lt_bench.run.experiment import kinds_of
+    from lt_bench.run.experiment import EPOCHS, kinds_of
     from lt_bench.run.seeds import parse_seeds
     from lt_bench.sweep.job import Job
     from lt_bench.sweep.matrix import cells, loss_names, names, parse_grid
@@ -154,7 +156,8 @@ def _jobs(context: click.Context, options: dict[str, Any]) -> tuple[tuple[Job, .
         name = one.digest()[:12]
         jobs[name] = Job(name=name, label=cell.label(), folder=folder, words=words, metrics=asked)
         kinds[name] = (cell.detector, cell.backbone)
-    return tuple(jobs.values()), kinds, len(data.val.image_ids)
+    epochs = 0 if options["max_iters"] else max(EPOCHS[one.schedule] for one in experiments)
+    return tuple(jobs.values()), kinds, len(data.val.image_ids), epochs
 
 
 def _own_words(cell: Cell, dataset: str, folder: Path, options: dict[str, Any]) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any
 from lt_bench.errors import RunFailedError, UserError
 from lt_bench.run.folder import RunFolder
 from lt_bench.run.seeds import describe_exit
-from lt_bench.utils.stopping import leave_if_requested, stoppable
+from lt_bench.utils.leaving import called, seen_to_leave
+from lt_bench.utils.stopping import leave_if_requested, stoppable, undisturbed
 from lt_bench.utils.terminal import shown
 
 if TYPE_CHECKING:
@@ -106,10 +107,12 @@ def run_all(
     waiting = [run for run in reversed(runs) if any(one.folder not in outcomes for one in _every(run))]
     workers: list[_Worker] = []
     try:
-        with stoppable():
+        with stoppable(), _ending(workers):
             while waiting or workers:
                 while waiting and len(workers) < parallel:
-                    workers.append(_start(context, waiting.pop(), device))
+                    with undisturbed():  # a process that has started is in the list of those to end
+                        workers.append(_start(context, waiting.pop(), device))
+                    leave_if_requested()
                     watcher.began(workers[-1].run)
                 wait([handle for worker in workers for handle in (worker.answers, worker.process.sentinel)], POLL)
                 leave_if_requested()
@@ -126,10 +129,6 @@ def run_all(
         finished = sum(outcome.record is not None for outcome in outcomes.values())
         logger.info(f"stopped; {finished} of {wanted} runs are finished; given again, the command goes on from here")
         raise
-    finally:
-        for worker in workers:
-            worker.process.kill()
-            worker.process.join()
     return [outcomes[one.folder] for run in runs for one in _every(run)]
 
 
@@ -142,6 +141,19 @@ def _start_fork_server() -> None:
         forkserver.ensure_running()
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _ending(workers: Sequence[_Worker]) -> Iterator[None]:
+    """At its end, all of them are killed, also when another signal comes meanwhile: `timeout` sends two."""
+    try:
+        yield
+    finally:
+        with undisturbed():
+            for worker in workers:
+                worker.process.kill()
+            for worker in workers:
+                worker.process.join()
 
 
 def _start(context: Any, run: ProbeRun, device: DeviceKind) -> _Worker:
@@ -202,13 +214,15 @@ def _work(run: ProbeRun, device: DeviceKind, answers: Connection, environment: M
     folder = RunFolder(run.folder)
     try:
         _log_to(folder)
-        run_probe(run, device, _sparingly(answers.send))
+        with seen_to_leave():
+            run_probe(run, device, _sparingly(answers.send))
     except (UserError, RunFailedError) as error:
         answers.send(str(error))
     except (Exception, SystemExit) as error:  # a loss may fail in any way
         with suppress(OSError), folder.log.open("a", encoding="utf-8") as log:
             traceback.print_exc(file=log)
-        answers.send(f"{type(error).__name__}: {error} (log: {shown(folder.log)})")
+        kind = called(error) if isinstance(error, SystemExit) else f"{type(error).__name__}: {error}"
+        answers.send(f"{kind} (log: {shown(folder.log)})")
     sys.stdout.flush()
     sys.stderr.flush()
 

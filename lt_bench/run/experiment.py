@@ -24,7 +24,8 @@ from lt_bench.leaderboard.schema_run import Track
 DETECTORS = ("mask_rcnn", "cascade_mask_rcnn", "faster_rcnn")
 BOXES_ALONE = ("faster_rcnn",)  # of these, the detectors without a mask head
 BACKBONES = ("r50", "r101", "x101_32x4d", "x101_64x4d")
-SCHEDULES = ("1x", "2x")
+EPOCHS = {"1x": 12, "2x": 24}
+SCHEDULES = tuple(EPOCHS)
 RECIPES = ("common", "plain", "paper")
 INITS = ("pretrained", "random")
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lt_bench.errors import UserError
+from lt_bench.utils.leaving import called
 
 if TYPE_CHECKING:
     from lt_bench.api.loss import LongTailLoss
@@ -77,7 +78,8 @@ def explained(name: str, what: str) -> Iterator[None]:
         remedy = f"python -m lt_bench check {name} says more; -v shows where"
         if "cuda" in reason.lower():
             remedy = f"a loss works where its logits are (logits.device), and keeps tensors as buffers\n{remedy}"
-        raise UserError(f"the loss {name!r} {what}: {type(error).__name__}: {reason}", remedy) from error
+        kind = called(error) if isinstance(error, SystemExit) else f"{type(error).__name__}: {reason}"
+        raise UserError(f"the loss {name!r} {what}: {kind}", remedy) from error
 
 
 @contextmanager

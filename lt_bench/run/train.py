@@ -21,6 +21,7 @@ from lt_bench.run.environment import processor
 from lt_bench.run.folder import RunFolder
 from lt_bench.run.manifest import TrainingSummary
 from lt_bench.utils import memory, stopping, streams, threads
+from lt_bench.utils.leaving import called, seen_to_leave
 from lt_bench.utils.locks import locked
 from lt_bench.utils.system import end_with_parent
 from lt_bench.utils.weights_only import weights_only
@@ -75,7 +76,7 @@ def train_and_predict(config: Path) -> None:
             raise of_worker(error) from error
         except SystemExit as error:  # of a plugin: it would look like a run that has ended well
             logging.getLogger(__name__).debug("where it happened:", exc_info=True)
-            raise RunFailedError(f"something in the run called sys.exit({error.code!r})\n-v shows where") from error
+            raise RunFailedError(f"something in the run called {called(error)}\n-v shows where") from error
         finally:
             logging.captureWarnings(False)  # what is said of the evaluation is for the terminal again
             stopping.dismiss()  # loader workers that would be waited for
@@ -244,7 +245,7 @@ if __name__ == "__main__":
     streams.prepare()
     warnings.simplefilter("ignore")
     try:
-        with stopping.stoppable():
+        with stopping.stoppable(), seen_to_leave():
             end_with_parent()
             train_and_predict(Path(sys.argv[1]))
     except (RunFailedError, UserError) as error:

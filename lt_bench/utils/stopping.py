@@ -26,6 +26,7 @@ _SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1", "SIGIN
 _owner = 0  # the process that listens: those that it forks inherit its handlers
 _noted: list[int] = []  # the signals that came, in order
 _saving: list[str] = []  # what is going on that can be saved
+_undisturbed: list[bool] = []  # one for each `undisturbed` that has begun
 
 
 def requested() -> str | None:
@@ -51,11 +52,21 @@ def stoppable() -> Iterator[None]:
 
 
 def leave_if_requested() -> None:
-    """Raises StoppedError for a request that was noted. To be called now and then by whoever waits long: Python drops
-    what a signal's handler raises while it runs a finalizer.
+    """Raises StoppedError for a request that was noted. To be called now and then by whoever waits long, since Python
+    drops what a signal's handler raises while it runs a finalizer, and after `undisturbed`.
     """
-    if _noted and not _saving:
+    if _noted and not _saving and not _undisturbed:
         raise StoppedError(signal.Signals(_noted[0]).name)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Within it, a request is only noted: for what takes no time and must not be left half done."""
+    _undisturbed.append(True)
+    try:
+        yield
+    finally:
+        _undisturbed.pop()
 
 
 @contextmanager
@@ -78,6 +89,8 @@ def _note(number: int, frame: FrameType | None) -> None:
     _noted.append(number)
     if again:
         raise KeyboardInterrupt
+    if _undisturbed:
+        return
     if not _saving:
         raise StoppedError(signal.Signals(number).name)
     logger.warning(f"{signal.Signals(number).name}: saving {_saving[-1]} (Ctrl-C, again, leaves at once)")

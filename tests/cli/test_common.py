@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,6 +136,20 @@ def test_a_full_disk_is_told_without_a_traceback() -> None:
     done = CliRunner().invoke(main, ["verb"])
     assert done.exit_code == 2
     assert "can't be written: No space left on device" in done.stderr
+
+
+def test_what_ends_the_process_is_told_and_is_no_success() -> None:
+    @click.group(cls=Group)
+    def main() -> None:
+        pass
+
+    @main.command()
+    def verb() -> None:
+        os._exit(0)
+
+    done = CliRunner().invoke(main, ["verb"])
+    assert done.exit_code == 1
+    assert done.stderr.startswith("failed: something that was loaded called os._exit(0)")
 
 
 def commands(command: click.Command) -> Iterator[click.Command]:

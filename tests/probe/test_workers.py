@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import signal
@@ -10,7 +11,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +23,7 @@ from lt_bench.probe import one, workers
 from lt_bench.probe.plan import Planner, ProbeRun
 from lt_bench.probe.workers import Outcome, Watcher, run_all
 from lt_bench.run.folder import RunFolder
+from lt_bench.utils.stopping import stoppable
 
 ALONE = one.run_probe
 
@@ -26,6 +31,13 @@ ALONE = one.run_probe
 def swap(monkeypatch: pytest.MonkeyPatch, instead: Callable[..., object]) -> None:
     """In the processes of runs too: they are forked from this one."""
     monkeypatch.setattr(one, "run_probe", instead)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def imported() -> None:
+    """As in the process that runs are forked from. Each would import it anew, and fail where a file changes meanwhile."""
+    for name in workers.PRELOADED:
+        importlib.import_module(name)
 
 
 @pytest.fixture
@@ -36,6 +48,7 @@ def runs(planner: Planner, tmp_path: Path) -> list[ProbeRun]:
 class Told(Watcher):
     def __init__(self) -> None:
         self.lines: list[tuple[str, Path, float]] = []
+        self.reasons: list[str] = []
 
     def began(self, run: ProbeRun) -> None:
         self.lines.append(("began", run.folder, 0))
@@ -45,6 +58,7 @@ class Told(Watcher):
 
     def ended(self, outcome: Outcome) -> None:
         self.lines.append(("ended", outcome.run.folder, 1))
+        self.reasons.append(outcome.reason)
 
 
 def test_side_by_side_as_alone(runs: list[ProbeRun], planner: Planner, tmp_path: Path) -> None:
@@ -87,20 +101,22 @@ def test_failed_ones_are_named_and_lose_no_other(runs: list[ProbeRun], monkeypat
 
 
 def leave(run: ProbeRun, *arguments: object) -> object:
+    if run.loss == "federated":
+        os._exit(0)
     raise SystemExit(0)
 
 
 def test_a_loss_that_leaves_has_failed(runs: list[ProbeRun], monkeypatch: pytest.MonkeyPatch) -> None:
     swap(monkeypatch, leave)
-    outcome = run_all(runs[:1], 1, start_method="fork")[0]
-    assert outcome.record is None and "SystemExit" in outcome.reason
+    for outcome, said in zip(run_all(runs[:2], 2, start_method="fork"), ("sys.exit(0)", "os._exit(0)"), strict=True):
+        assert outcome.record is None and outcome.reason.startswith(f"{said} (log: ")
 
 
 def stay(run: ProbeRun, *arguments: object) -> object:
     if run.seed == 0:
         return ALONE(run)
     (run.folder / "pid").write_text(str(os.getpid()))
-    time.sleep(60)
+    time.sleep(600)
     return None
 
 
@@ -112,7 +128,7 @@ def pid_in(run: ProbeRun) -> int:
 
 
 def has_ended(pid: int) -> bool:
-    for _ in range(500):
+    for _ in range(6000):
         try:
             if Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z":
                 return True
@@ -134,13 +150,42 @@ def test_an_interrupt_loses_unfinished_runs_only(
         os.kill(os.getpid(), number)
 
     threading.Thread(target=interrupt, daemon=True).start()
+    told = Told()
     with pytest.raises(StoppedError) as stopped:
-        run_all(runs, 2, start_method="fork")
+        run_all(runs, 2, watcher=told, start_method="fork")
+    assert len(pids) == 2, "it was stopped from elsewhere: by a `timeout` around the tests?"
+    assert told.reasons == ["", ""], "other runs failed"
     assert stopped.value.code == code
     assert all(map(has_ended, pids))
     assert [RunFolder(run.folder).result.is_file() for run in runs] == [True, True, False, False]
     swap(monkeypatch, ALONE)
     assert all(outcome.record for outcome in run_all(runs, 2, start_method="fork"))
+
+
+def test_no_process_is_left_by_signals_that_come_at_a_bad_time(
+    runs: list[ProbeRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One while a process has started and is not yet in the list, one while the processes are being killed."""
+    swap(monkeypatch, stay)
+    start, started = workers._start, []
+
+    def kill_disturbed(process: BaseProcess) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        type(process).kill(process)
+
+    def start_disturbed(*arguments: Any) -> object:
+        worker = start(*arguments)
+        monkeypatch.setattr(worker.process, "kill", partial(kill_disturbed, worker.process))
+        started.append(worker.process)
+        if len(started) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return worker
+
+    monkeypatch.setattr(workers, "_start", start_disturbed)
+    with stoppable(), pytest.raises(StoppedError) as stopped:
+        run_all(runs[2:], 2, start_method="fork")
+    assert stopped.value.code == 75
+    assert [process.exitcode for process in started] == [-signal.SIGKILL] * 2
 
 
 def test_runs_end_with_the_process_that_started_them(runs: list[ProbeRun], monkeypatch: pytest.MonkeyPatch) -> None:

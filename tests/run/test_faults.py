@@ -28,6 +28,7 @@ if self.calls == 3 and not os.path.exists("once"):
 FAILS_AT_THREE = {
     "raises": ("raise ZeroDivisionError('in the plugin')", "ZeroDivisionError: in the plugin"),
     "leaves": ("sys.exit(0)", "failed: something in the run called sys.exit(0)"),
+    "ends the process": ("os._exit(0)", "failed: something in the run called os._exit(0)"),
 }
 NAN_AT_TWO = "loss = loss * (float('nan') if self.calls == 2 else 1.0)"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -57,6 +58,8 @@ def test_killed_warned_and_interrupted(tmp_path: Path) -> None:
         assert f"iter_{list_of(folder)[-1]}.pth has what was done" in said or "epoch_1.pth" in said
         assert "Traceback" not in said
     finish(folder, arguments)
+    cost = r"checkpoint (iter|epoch)_\d+\.pth: \d+\.\d s, \d+\.\d% of the time since the last one"
+    assert re.search(cost, (folder / "run.log").read_text(encoding="utf-8"))
     whole = state_of(tmp_path / "whole")
     assert len(whole) > 1000
     assert differences(whole, state_of(folder)) == []

@@ -21,6 +21,7 @@ def test_finished_jobs_need_nothing_and_a_written_checkpoint_is_believed(tmp_pat
         job.folder.mkdir()
     estimate = disk.needed(jobs, kinds, images=10)
     assert estimate == 3 * (3 * 8 * 47_000_000 + of_predictions)
+    assert disk.needed(jobs, kinds, images=10, kept=12) == 3 * (15 * 8 * 47_000_000 + of_predictions)
     (jobs[0].folder / "iter_1.pth").write_bytes(bytes(1000))
     assert disk.needed(jobs, kinds, images=10) == 3 * (3 * 1000 + of_predictions) - 1000
     shutil.copyfile(RECORD, jobs[0].folder / "result.json")

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from lt_bench.errors import StoppedError
-from lt_bench.utils.stopping import asked_for, leave_if_requested, requested, stoppable
+from lt_bench.utils.stopping import asked_for, leave_if_requested, requested, stoppable, undisturbed
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGUSR1, 75), (signal.SIGINT, 130)])
@@ -42,6 +42,17 @@ def test_ctrl_c_for_the_second_time_leaves_at_once() -> None:
         assert requested() == "SIGINT"
         os.kill(os.getpid(), signal.SIGINT)
         raise AssertionError("not reached")
+
+
+def test_a_signal_is_noted_where_nothing_must_be_left_half_done() -> None:
+    done = []
+    with pytest.raises(StoppedError, match="SIGTERM"), stoppable():
+        with undisturbed():
+            os.kill(os.getpid(), signal.SIGTERM)
+            leave_if_requested()
+            done.append("all of it")
+        leave_if_requested()
+    assert done == ["all of it"]
 
 
 class AsksWhenItGoes:
