@@ -35,7 +35,7 @@ def swap(monkeypatch: pytest.MonkeyPatch, instead: Callable[..., object]) -> Non
 
 @pytest.fixture(scope="module", autouse=True)
 def imported() -> None:
-    """As in the process that runs are forked from. Each would import it anew, and fail where a file changes meanwhile."""
+    """As in the process that runs are forked from. Each would import it anew, and fail where a file changes."""
     for name in workers.PRELOADED:
         importlib.import_module(name)
 
