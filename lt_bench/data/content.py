@@ -189,11 +189,16 @@ def _ids(file: LVISFile) -> Iterator[Problem]:
             yield Problem(LARGE_ID, f"{noun} {ids[index]}", f"id is {ids[index]}, beyond {LARGEST_ID}", image_id)
 
 
+def is_sound_size(sizes: NDArray[Any]) -> Bools:
+    """Which widths and heights an image can have. sizes: pixels, int [N, 2]."""
+    sound: Bools = np.all((sizes >= 1) & (sizes <= LONGEST_SIDE), axis=1, keepdims=True)[:, 0]
+    sound[sound] = sizes[sound].prod(axis=1) <= MOST_PIXELS
+    return sound
+
+
 def _sizes(file: LVISFile) -> Iterator[Problem]:
     sizes = file.columns["image_size"]
-    wrong: Bools = np.any((sizes < 1) | (sizes > LONGEST_SIDE), axis=1, keepdims=True)[:, 0]
-    wrong[~wrong] = sizes[~wrong].prod(axis=1) > MOST_PIXELS
-    for row in np.flatnonzero(wrong).tolist():
+    for row in np.flatnonzero(~is_sound_size(sizes)).tolist():
         image_id, (width, height) = int(file.columns["image_id"][row]), sizes[row].tolist()
         yield Problem(NO_SIZE, f"image {image_id}", f"width is {width}, height is {height}", image_id)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lt_bench.data import segmentation as masks
+from lt_bench.data.content import is_sound_size
 from lt_bench.data.lvis import LVISFile
 
 LARGEST = 2000  # annotations that are looked at, spread over the file
@@ -34,12 +35,13 @@ class MaskSample:
 
 
 def sample_masks(file: LVISFile) -> MaskSample:
-    """Up to LARGEST annotations whose mask is one that all read alike, in the order of the file. No crowds: what their
-    box is, tools don't agree on."""
+    """Up to LARGEST annotations whose mask is one that all read alike, in an image of a sound size, in the order of the
+    file. No crowds: what their box is, tools don't agree on."""
     columns = file.columns
     usable = np.isin(columns["mask_fault"], (masks.SOUND, masks.OUTSIDE)) & (columns["image_row"] >= 0)
     usable &= np.isfinite(columns["bbox"]).all(axis=1) & ~columns["crowd"]
     rows = np.flatnonzero(usable)
+    rows = rows[is_sound_size(columns["image_size"])[columns["image_row"][rows]]]
     rows = rows[np.unique(np.linspace(0, max(0, len(rows) - 1), LARGEST).astype(np.int64))] if len(rows) else rows
     sizes = columns["image_size"][columns["image_row"][rows]].astype(np.float64)
     given = [file.annotations[row]["segmentation"] for row in rows.tolist()]

@@ -58,6 +58,17 @@ def test_the_form_is_named(tmp_path: Path, name: str) -> None:
     assert "of 60 boxes that were looked at" in note
 
 
+@pytest.mark.parametrize(
+    "size", [{"width": -1}, {"height": 0}, {"width": 1 << 40}, {"width": 1 << 20, "height": 1 << 20}]
+)
+def test_images_of_no_size_have_no_masks_to_look_at(tmp_path: Path, size: dict[str, int]) -> None:
+    """Their size is a problem of its own; pycocotools fails on it, or needs memory without end."""
+    data = content()
+    data["images"][0] |= size
+    assert said(tmp_path, data) == []
+    assert len(sample_masks(lvis.load(tmp_path / "val.json")).row) == 40
+
+
 def test_right_boxes_are_not_spoken_of(tmp_path: Path) -> None:
     data = content()
     assert said(tmp_path, data) == []
