@@ -58,6 +58,10 @@ WORK_DIRS = Path("work_dirs")
 @click.option("--images-per-device", type=click.IntRange(min=1), help="Images at a time; the rest is accumulated.")
 @click.option("--amp", is_flag=True, help="Mixed precision; rows go into a table of their own.")
 @click.option("--init", help="Backbone weights: pretrained or random. Default: the data set's recipe.")
+@click.option("--stage2-from", type=PATH, metavar="RUN|CHECKPOINT", help="Start from a trained detector, and train one "
+              "part of it alone (decoupled training).")  # fmt: skip
+@click.option("--train", type=click.Choice(["classifier", "heads"]), help="That part: classifier, or heads, the last "
+              "layers of all heads and the RPN. Default: classifier.")  # fmt: skip
 @click.option("--max-iters", type=int, help="Optimizer steps instead of the schedule's epochs.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any config key; +KEY=VALUE adds one.")
 @click.option("--loss-set", multiple=True, metavar="KEY=VALUE", help="A hyper-parameter of the loss.")
@@ -105,6 +109,8 @@ def run(
     on_nan: OnNaN,
     keep_epochs: bool,
     log: str | None,
+    stage2_from: Path | None,
+    train: str | None,
     dry_run: bool,
     print_config: bool,
     evaluator: Evaluator,
@@ -127,6 +133,9 @@ def run(
     Finished ones are not repeated, one that fails keeps no other from running, and mean and standard deviation over the
     seeds are shown at the end.
 
+    With --stage2-from a detector that was trained before is kept as it is but for its classifier (--train classifier),
+    or for the last layers of its heads and the RPN (--train heads). Such runs are a track of their own.
+
     With --calibrate the last checkpoint predicts once more, with all calibrations in one pass; a finished run is not
     trained again for them.
     """
@@ -140,6 +149,7 @@ def run(
     from lt_bench.run.pipeline import run as run_experiment
     from lt_bench.run.plan import make_plan
     from lt_bench.run.seeds import telling_why
+    from lt_bench.run.stage2 import checkpoint_of
     from lt_bench.sweep.matrix import Cell
 
     chosen, backends = choose_seeds(seed, seeds), parse_log(log)
@@ -155,7 +165,12 @@ def run(
         paths = paths_of(shared)
         own = parse_assignments(loss_set, "--loss-set")
         cell = Cell(loss, backbone, schedule, detector, recipe, chosen[0], own)
-        data, (experiment,) = on_data(shared, [experiment_of(shared, cell, paths, asked)], paths)
+        single = experiment_of(shared, cell, paths, asked)
+        if stage2_from is not None:
+            single = replace(single, stage2_from=str(checkpoint_of(stage2_from)), trained=train or "classifier")
+        elif train is not None:
+            raise UserError(f"--train {train} needs --stage2-from", "name the run or checkpoint to start from")
+        data, (experiment,) = on_data(shared, [single], paths)
         folders = _folders(experiment, chosen, work_dir)
         if work_dir is not None and seeds is None:
             folders = {chosen[0]: work_dir}

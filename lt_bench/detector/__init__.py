@@ -17,6 +17,7 @@ from lt_bench.detector import (
     hooks,
     loss_adapter,
     mask_head,
+    partly_trained,
     prediction_writer,
     roi_heads,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "loops",
     "loss_adapter",
     "mask_head",
+    "partly_trained",
     "prediction_writer",
     "roi_heads",
 ]

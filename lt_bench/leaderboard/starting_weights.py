@@ -38,10 +38,13 @@ def init_of(config: Mapping[str, Any], weights: Mapping[str, str], tensors: str 
     own = bool(found) and not found[0][0]
     if not own:
         parts.insert(0, f"random weights, seed {config['randomness']['seed']}")
+    if "stage2" in config["model"]:
+        parts.append(f"{config['model']['stage2']['trained']} alone trained")
     frozen = config["model"]["backbone"].get("frozen_stages")
     if frozen is not None and frozen != _USUALLY_FROZEN["pretrained" if own else "random"]:
         parts.append(f"backbone.frozen_stages={frozen}")
-    pretrained = own or bool(config.get("load_from"))  # of a neck alone the page must warn as of nothing
+    wholly = bool(config.get("load_from")) or "stage2" in config["model"]
+    pretrained = own or wholly  # of a neck alone the page must warn as of nothing
     return {"kind": "pretrained" if pretrained else "random", "description": "; ".join(parts)}
 
 

@@ -29,9 +29,13 @@ def resolve(experiment: Experiment, paths: DataPaths, train: LVISFile) -> Config
     _set_heads(cfg, experiment, recipe, train)
     _set_schedule(cfg, experiment, recipe, schedule)
     _set_data(cfg, experiment, recipe, paths, train)
+    if experiment.trained is not None:
+        cfg.model.type = f"PartlyTrained{cfg.model.type}"
+        cfg.model.stage2 = {"checkpoint": experiment.stage2_from, "trained": experiment.trained}
+        cfg.model.backbone.update(init_cfg=None, frozen_stages=-1)  # all of it comes from the checkpoint, and is frozen
     if experiment.detections_per_image is not None:
         cfg.model.test_cfg.rcnn.max_per_img = experiment.detections_per_image
-    if (experiment.init or recipe.get("init", "pretrained")) == "random":
+    if experiment.trained is None and (experiment.init or recipe.get("init", "pretrained")) == "random":
         # Random weights need every layer trained, BatchNorm too.
         cfg.model.backbone.update(init_cfg=None, frozen_stages=-1, norm_eval=False)
     if experiment.amp:
@@ -133,6 +137,9 @@ def _set_heads(cfg: Config, experiment: Experiment, recipe: Mapping[str, Any], t
 def _set_schedule(cfg: Config, experiment: Experiment, recipe: Mapping[str, Any], schedule: Mapping[str, Any]) -> None:
     epochs = schedule["epochs"]
     milestones = (recipe.get("milestones") or {}).get(experiment.schedule, schedule["milestones"])
+    second = recipe.get("stage2")
+    if second is not None and second["trained"] == experiment.trained:
+        epochs, milestones = second["epochs"], second["milestones"]
     warmup, steps = recipe["warmup"]["iters"], experiment.max_iters
     if steps is None:
         cfg.train_cfg = {"type": "EpochBasedTrainLoop", "max_epochs": epochs, "val_interval": epochs + 1}

@@ -28,6 +28,7 @@ EPOCHS = {"1x": 12, "2x": 24}
 SCHEDULES = tuple(EPOCHS)
 RECIPES = ("common", "plain", "paper")
 INITS = ("pretrained", "random")
+PARTS = ("classifier", "heads")  # of a trained detector: what a second stage trains
 
 
 def kinds_of(detector: str) -> tuple[BoxOrMask, ...]:
@@ -44,6 +45,7 @@ class Experiment:
     backbone's weights come from, None for what the data set's recipe says. exclude: images left out, by id or, where
     both splits have it, as "train:ID" or "val:ID". detections_per_image: how many the model is asked for, None for what
     the recipe says (300 on LVIS). own_data: the data set is one that the user named, trained on as LVIS is.
+    stage2_from: the checkpoint of a trained detector, of which only `trained`, one of PARTS, is trained on.
 
     Raises UserError for an unknown name.
     """
@@ -63,6 +65,8 @@ class Experiment:
     exclude: tuple[Excluded, ...] = ()
     detections_per_image: int | None = None
     own_data: bool = False
+    stage2_from: str | None = None
+    trained: str | None = None
 
     def __post_init__(self) -> None:
         for what, name, known in (
@@ -72,11 +76,20 @@ class Experiment:
             *(() if self.own_data else [("data set", self.dataset, (*KNOWN, *PRESETS))]),
             ("recipe", self.recipe, RECIPES),
             ("init", self.init or "random", INITS),
+            *([("part to train", self.trained, PARTS)] if self.trained is not None else []),
         ):
             if name not in known:
                 raise UserError(f"there is no {what} {name!r}", did_you_mean(name, known))
         if self.max_iters is not None and self.max_iters < 1:
             raise UserError(f"--max-iters is {self.max_iters}", "give at least 1")
+        if (self.stage2_from is None) != (self.trained is None):
+            raise UserError(
+                "--stage2-from and --train belong together", f"give both; --train takes {' or '.join(PARTS)}"
+            )
+        if self.trained is not None and self.init is not None:
+            raise UserError(
+                "--init is given with --stage2-from, which says where all weights come from", "leave it out"
+            )
         info = get_info(self.loss)
         check_hyper_parameters(self.loss, self.hyper_parameters, info.hyper_parameters)
         if self.recipe == "paper" and not layer_path("recipes/paper", self.loss).is_file():
@@ -104,15 +117,16 @@ class Experiment:
             dataset=self.dataset,
             detector=self.detector,
             backbone=self.backbone,
-            schedule=self.schedule,
+            schedule=self.schedule if self.trained is None else f"{self.schedule}, {self.trained} alone",
             recipe=self.recipe,
         )
 
     def digest(self) -> str:
         """SHA-256 (hex) of the arguments: the name of the run's folder, the same in every process."""
         arguments = asdict(self)
-        if self.detections_per_image is None:
-            del arguments["detections_per_image"]  # the folders of earlier runs keep their names
+        for name in ("detections_per_image", "stage2_from", "trained"):
+            if arguments[name] is None:
+                del arguments[name]  # the folders of earlier runs keep their names
         if not self.own_data:
             del arguments["own_data"]
         return hashlib.sha256(json.dumps(arguments, sort_keys=True, default=str).encode()).hexdigest()

@@ -28,6 +28,7 @@ from lt_bench.run.manifest import RunManifest
 from lt_bench.run.optional_packages import refuse_missing_packages
 from lt_bench.run.overrides import refuse_contradictions, refuse_not_finite, refuse_untold
 from lt_bench.run.pretrained import ensure_init
+from lt_bench.run.stage2 import starting_point
 from lt_bench.utils.system import refuse_unsupported
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def make_plan(
         _check_operators(cfg, operators, cuda)
     with _blaming(experiment.overrides):
         init = Init.model_validate(ensure_init(cfg, fetch))
+        notes += starting_point(cfg)
     if not cuda or count == 1:  # else each process has a GPU of its own, and this one shall take none
         try_loss(loss, experiment.loss, "cuda" if cuda else "cpu")
     if experiment.amp and not cuda:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from copy import deepcopy
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 from urllib.parse import urlparse
 
@@ -16,7 +16,6 @@ from lt_bench.utils.weights_only import weights_only
 
 if TYPE_CHECKING:
     from mmengine.config import Config
-    from torch import nn
 
 _KEY = "model.backbone.init_cfg.checkpoint"
 LONGEST = 1000  # characters of a description in a record
@@ -65,7 +64,6 @@ def _ensure(checkpoint: str, backbone: bool, fetch: bool) -> str:
 def _tensors(cfg: Config, checkpoint: str) -> str:
     """How many of the model's tensors `load_from` gives, as mmengine takes them: those of the same name and shape."""
     from mmengine.runner import CheckpointLoader
-    from mmengine.utils import import_modules_from_strings
 
     local = str(cached_path(checkpoint)) if "://" in checkpoint else checkpoint
     try:
@@ -76,8 +74,7 @@ def _tensors(cfg: Config, checkpoint: str) -> str:
         }
     except (pickle.UnpicklingError, RuntimeError, KeyError, EOFError, OSError, AttributeError, TypeError) as error:
         raise UserError(f"load_from={checkpoint} can't be loaded: {error}", "name a checkpoint of mmengine") from error
-    import_modules_from_strings(**cfg.custom_imports)
-    wanted = _build(cfg).state_dict()
+    wanted = build_model(cfg).state_dict()
     taken = sum(given.get(name) == value.shape for name, value in wanted.items())
     if not taken:
         raise UserError(
@@ -86,14 +83,18 @@ def _tensors(cfg: Config, checkpoint: str) -> str:
     return f"{taken} of {len(wanted)} tensors"
 
 
-def _build(cfg: Config) -> nn.Module:
+def build_model(cfg: Config) -> Any:
+    """The detector of a config, with weights that are not initialised. Leaves torch's random state as it is."""
     import mmdet.models  # noqa: F401 - registers the modules
     import torch
     from mmdet.registry import MODELS
     from mmengine.registry import DefaultScope
+    from mmengine.utils import import_modules_from_strings
+
+    import_modules_from_strings(**cfg.custom_imports)
 
     with torch.random.fork_rng(devices=[]), DefaultScope.overwrite_default_scope("mmdet"):
-        model: nn.Module = MODELS.build(deepcopy(cfg.model))  # building writes into it
+        model = MODELS.build(deepcopy(cfg.model))  # building writes into it
     return model
 
 

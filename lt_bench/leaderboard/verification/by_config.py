@@ -18,6 +18,7 @@ from lt_bench.leaderboard.verification.by_probe import by_probe
 from lt_bench.leaderboard.verification.problem import ABSENT, Problem, differences, unreadable
 
 DETECTORS = {"MaskRCNN": "mask_rcnn", "CascadeRCNN": "cascade_mask_rcnn", "FasterRCNN": "faster_rcnn"}
+PARTLY = "PartlyTrained"  # what the type of a detector begins with of which a part is trained
 BACKBONES = {  # type, depth, groups and width of a group
     ("ResNet", 50, 1, 4): "r50",
     ("ResNet", 101, 1, 4): "r101",
@@ -103,12 +104,15 @@ def _by_class(record: ResultRecord) -> dict[str, Any]:
 def _track(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, str]:
     """What of the track the config's own values give away, unless they were set by hand."""
     model, loop = config["model"], config["train_cfg"]
-    backbone = model["backbone"]
+    backbone, stage2 = model["backbone"], model.get("stage2")
+    schedule = SCHEDULES.get(loop.get("max_epochs"))
+    if schedule is not None and stage2 is not None:
+        schedule = f"{schedule}, {stage2['trained']} alone"
     kind = (backbone["type"], backbone["depth"], backbone.get("groups", 1), backbone.get("base_width", 4))
     found = {
-        "detector": ("model.type", DETECTORS.get(model["type"])),
+        "detector": ("model.type", DETECTORS.get(model["type"].removeprefix(PARTLY))),
         "backbone": ("model.backbone", BACKBONES.get(kind)),
-        "schedule": ("train_cfg", SCHEDULES.get(loop.get("max_epochs"))),
+        "schedule": ("train_cfg", schedule),
     }
     return {
         name: value
