@@ -107,7 +107,7 @@ class LVISFormatDataset(BaseDetDataset):
         super().__init__(*args, **{**kwargs, "serialize_data": False})
 
     def load_data_list(self) -> DataList:
-        """Raises FileNotFoundError for an image that is in none of the usual places, or in several."""
+        """Raises UnreadableDataError for an image that is in none of the usual places, or in several."""
         file = load(Path(self.ann_file), cache_folder(), rehash=False, masks=self._loads_masks())
         split = self.split or split_of(file.path)
         finder, left_out = ImageFinder(Path(self.data_root), split), excluded(self.exclude, split or "")
@@ -119,7 +119,10 @@ class LVISFormatDataset(BaseDetDataset):
             relative = finder.relative(names[row])
             if relative is None:
                 where = ", ".join(finder.candidates(names[row])) or finder.where(names[row])
-                raise FileNotFoundError(f"{self.ann_file}: image {ids[row]} is not one file: {where}")
+                raise UnreadableDataError(
+                    f"{self.ann_file}: image {ids[row]} is not one file: {where}",
+                    "`python -m lt_bench data check` lists all such images",
+                )
             paths.append(os.fsencode(os.path.join(self.data_root, relative)))
         return DataList(file, np.array(rows, dtype=np.int64), np.array(paths, dtype=np.bytes_))
 

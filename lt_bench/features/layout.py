@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -68,7 +69,7 @@ class Counts:
         """The size of an array's file."""
         form = ARRAYS[name]
         shape = form.shape(self.rows(form.rows), dimension)
-        return HEADER_BYTES + int(np.prod(shape, dtype=np.int64)) * form.dtype_at(precision).itemsize
+        return HEADER_BYTES + math.prod(shape) * form.dtype_at(precision).itemsize
 
     def total_bytes(self, dimension: int, precision: Precision) -> int:
         """The size of all files of a split."""

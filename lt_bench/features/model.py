@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lt_bench.errors import UserError
 from lt_bench.features.manifest import Head
-from lt_bench.utils.weights_only import weights_only
+from lt_bench.utils.weights_only import UNREADABLE, weights_only
 
 if TYPE_CHECKING:
     import torch
@@ -78,7 +77,7 @@ def read_weights(checkpoint: Path) -> dict[str, Tensor]:
             content: Any = CheckpointLoader.load_checkpoint(str(checkpoint), "cpu", logger="silent")
         weights = content.get("state_dict", content)
         return {str(key): value for key, value in weights.items() if hasattr(value, "shape")}
-    except (pickle.UnpicklingError, RuntimeError, KeyError, EOFError, OSError, AttributeError, TypeError) as error:
+    except UNREADABLE as error:
         raise UserError(f"{checkpoint} can't be loaded: {error}", "is it a checkpoint of mmdet?") from error
 
 

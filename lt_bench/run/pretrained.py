@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from urllib.parse import urlparse
 from lt_bench.errors import UserError
 from lt_bench.leaderboard.fingerprint import weights_id
 from lt_bench.leaderboard.starting_weights import init_of, starting_weights
-from lt_bench.utils.weights_only import weights_only
+from lt_bench.utils.weights_only import UNREADABLE, weights_only
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -72,7 +71,7 @@ def _tensors(cfg: Config, checkpoint: str) -> str:
         given = {
             name.removeprefix("module."): value.shape for name, value in content.get("state_dict", content).items()
         }
-    except (pickle.UnpicklingError, RuntimeError, KeyError, EOFError, OSError, AttributeError, TypeError) as error:
+    except UNREADABLE as error:
         raise UserError(f"load_from={checkpoint} can't be loaded: {error}", "name a checkpoint of mmengine") from error
     wanted = build_model(cfg).state_dict()
     taken = sum(given.get(name) == value.shape for name, value in wanted.items())

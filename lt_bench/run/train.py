@@ -24,7 +24,7 @@ from lt_bench.utils import memory, stopping, streams, threads
 from lt_bench.utils.leaving import called, seen_to_leave
 from lt_bench.utils.locks import locked
 from lt_bench.utils.system import end_with_parent
-from lt_bench.utils.weights_only import weights_only
+from lt_bench.utils.weights_only import UNREADABLE, weights_only
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -116,7 +116,7 @@ def predict(
             missing = set(runner.model.state_dict()) - set(
                 CheckpointLoader.load_checkpoint(str(checkpoint), "cpu")["state_dict"]
             )
-    except (pickle.UnpicklingError, RuntimeError, KeyError, EOFError, OSError, AttributeError, TypeError) as error:
+    except UNREADABLE as error:
         raise UserError(f"{checkpoint} can't be loaded: {error}", f"is it a checkpoint of {config}?") from error
     if missing:
         raise UserError(f"{checkpoint} lacks {len(missing)} weights", f"is it a checkpoint of {config}?")

@@ -8,9 +8,16 @@ whatever its caller asks for (https://docs.pytorch.org/docs/stable/notes/seriali
 from __future__ import annotations
 
 import os
+import pickle
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+# What torch.load raises for a file that is damaged, or no checkpoint: its unpickler trusts that a file is whole.
+UNREADABLE: tuple[type[Exception], ...] = (
+    *(pickle.UnpicklingError, struct.error, EOFError, OSError, RuntimeError, LookupError),
+    *(AttributeError, TypeError, ValueError, ArithmeticError, AssertionError),
+)
 _FORCE, _FORCE_NOT = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 
 

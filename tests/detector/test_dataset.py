@@ -263,7 +263,7 @@ def test_an_image_that_can_be_one_of_two_files_is_named(tmp_path: Path) -> None:
     for folder in ("train", "images/train"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "2.jpg").touch()
-    with pytest.raises(FileNotFoundError, match=r"image 2 is not one file: train/2\.jpg, images/train/2\.jpg"):
+    with pytest.raises(UnreadableDataError, match=r"image 2 is not one file: train/2\.jpg, images/train/2\.jpg"):
         LVISFormatDataset(ann_file=str(annotations), data_root=str(tmp_path))
 
 
@@ -299,5 +299,5 @@ def test_annotations_that_change_while_they_are_in_use_are_named(tmp_path: Path)
 def test_a_missing_image_is_named(tmp_path: Path) -> None:
     annotations = _with_images(tmp_path)
     (tmp_path / "train2017" / "000000000002.jpg").unlink()
-    with pytest.raises(FileNotFoundError, match="image 2"):
+    with pytest.raises(UnreadableDataError, match="image 2"):
         LVISFormatDataset(ann_file=str(annotations), data_root=str(tmp_path))

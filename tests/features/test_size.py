@@ -24,6 +24,10 @@ def test_sizes_are_those_of_the_files(precision: Precision, tmp_path: Path) -> N
     assert counts.total_bytes(6, precision) == total
 
 
+def test_no_number_is_too_large_for_a_size() -> None:
+    assert Counts(1, 10**18, 1, 10**18).total_bytes(1024, "float16") > 2 * 1024 * 10**18
+
+
 def test_the_most_that_images_can_hold() -> None:
     assert most([2, 0, 5], 10) == Counts(images=3, rois=30, truths=7, pairs=70)
 

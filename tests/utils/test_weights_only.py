@@ -49,6 +49,14 @@ def test_weights_are_read_within(tmp_path: Path) -> None:
     assert content["state_dict"]["a"].tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize("content", [b"t", b"tPK\x03\x04", b"s", b"q\x00", b"PK\x03\x04", b"\x80\x02", b""])
+def test_a_file_that_is_no_checkpoint_is_refused_in_words(tmp_path: Path, content: bytes) -> None:
+    """torch's unpickler fails on such with an IndexError, among others."""
+    (tmp_path / "odd.pth").write_bytes(content)
+    with pytest.raises(UserError, match=r"odd\.pth can't be loaded"):
+        read_weights(tmp_path / "odd.pth")
+
+
 def test_features_and_starting_weights_refuse_it(hostile: Path) -> None:
     with pytest.raises(UserError, match=r"hostile\.pth can't be loaded"):
         read_weights(hostile)
