@@ -121,3 +121,8 @@ class Elsewhere(Extended):
     image_ids: ImageIds
     category_ids: CategoryIds
     source: Text | None = None
+
+
+def schedule_of(schedule: str, trained: str | None) -> str:
+    """A track's schedule in words. trained: the part of a detector that alone was trained, None for all of it."""
+    return schedule if trained is None else f"{schedule}, {trained} alone"

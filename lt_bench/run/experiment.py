@@ -19,7 +19,7 @@ from lt_bench.data.glyphs import PRESETS
 from lt_bench.data.known import KNOWN, layer_of
 from lt_bench.errors import UserError, did_you_mean
 from lt_bench.evaluation.terms import BoxOrMask
-from lt_bench.leaderboard.schema_run import Track
+from lt_bench.leaderboard.schema_run import Track, schedule_of
 
 DETECTORS = ("mask_rcnn", "cascade_mask_rcnn", "faster_rcnn")
 BOXES_ALONE = ("faster_rcnn",)  # of these, the detectors without a mask head
@@ -117,7 +117,7 @@ class Experiment:
             dataset=self.dataset,
             detector=self.detector,
             backbone=self.backbone,
-            schedule=self.schedule if self.trained is None else f"{self.schedule}, {self.trained} alone",
+            schedule=schedule_of(self.schedule, self.trained),
             recipe=self.recipe,
         )
 

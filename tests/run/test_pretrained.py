@@ -80,7 +80,7 @@ def test_a_local_file_is_what_the_backbone_starts_from(tmp_path: Path) -> None:
 
 def test_load_from_is_named_with_the_tensors_that_fit(tmp_path: Path) -> None:
     cfg, _ = resolved(tmp_path / "data", init="random")
-    weights = pretrained._build(cfg).state_dict()
+    weights = pretrained.build_model(cfg).state_dict()
     names = list(weights)
     some = {f"module.{name}": weights[name] for name in names[:5]} | {
         names[6]: torch.zeros(1, 2, 3),

@@ -11,6 +11,7 @@ from lt_bench.errors import UserError
 from lt_bench.leaderboard.dumped_config import before_fitting, is_probe, read_config
 from lt_bench.leaderboard.fingerprint import box_heads, fingerprint, innermost_dataset
 from lt_bench.leaderboard.schema import ResultRecord
+from lt_bench.leaderboard.schema_run import schedule_of
 from lt_bench.leaderboard.starting_weights import init_denied
 from lt_bench.leaderboard.verification.by_calibration import by_calibration
 from lt_bench.leaderboard.verification.by_overrides import by_overrides, parse_overrides
@@ -106,8 +107,8 @@ def _track(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str,
     model, loop = config["model"], config["train_cfg"]
     backbone, stage2 = model["backbone"], model.get("stage2")
     schedule = SCHEDULES.get(loop.get("max_epochs"))
-    if schedule is not None and stage2 is not None:
-        schedule = f"{schedule}, {stage2['trained']} alone"
+    if schedule is not None:
+        schedule = schedule_of(schedule, None if stage2 is None else stage2["trained"])
     kind = (backbone["type"], backbone["depth"], backbone.get("groups", 1), backbone.get("base_width", 4))
     found = {
         "detector": ("model.type", DETECTORS.get(model["type"].removeprefix(PARTLY))),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lt_bench.leaderboard.schema import ResultRecord
+from lt_bench.leaderboard.schema_run import schedule_of
 from lt_bench.leaderboard.verification.problem import ABSENT, Problem, differences, unreadable
 
 FURTHER = "further cells"  # of a row of the CSV that has more than its header
@@ -63,6 +64,7 @@ def by_manifest(record: ResultRecord, path: Path) -> Iterator[Problem]:
             if note not in record.notes:
                 yield Problem("notes", record.notes, note)
         own = record.model_dump() | {"detections_per_image": record.detections_per_image}
+        found["track"]["schedule"] = schedule_of(experiment["schedule"], experiment.get("trained"))
         own["track"]["features"] = record.track.features
         found["track"]["features"] = experiment.get("features")
         yield from differences(own, found)
