@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import torch
 from command_line import forked
+from lt_bench.losses.ce import CrossEntropy
 from run_fixtures import command, run, without_lvis
 
 from lt_bench.api.calibrations import parse_calibrations
 from lt_bench.leaderboard.dumped_config import read_config
 from lt_bench.leaderboard.fingerprint import box_heads
 from lt_bench.leaderboard.store import read
-from lt_bench.losses.ce import CrossEntropy
 from lt_bench.run import train
 from lt_bench.run.calibrated import calibrated_in
 
