@@ -62,7 +62,7 @@ def measure(minutes: float, losses: tuple[str, ...], steps: int, seed: int, besi
 def _measure(
     home: Path, minutes: float, losses: tuple[str, ...], steps: int, dice: random.Random, beside: bool
 ) -> Data:
-    common = (*OPTIONS, *small_model())
+    common = (*OPTIONS, *small_model(), "--set=train_dataloader.num_workers=1")  # loader workers, to be killed too
     steady = _steady(home, minutes, steps, common) if beside else []
     began = time.monotonic()
     try:

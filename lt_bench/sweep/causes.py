@@ -17,7 +17,10 @@ _MACHINE = re.compile(
     r"|heartbeat",
     re.IGNORECASE,
 )
-_WORDS_OF_A_KILL = re.compile(r"exit code -(?:9|7)\b|exitcode *: -(?:9|7)\b|SIGKILL|SIGBUS|killed by signal: Killed")
+_WORDS_OF_A_KILL = re.compile(
+    r"exit code -(?:9|7)\b|exitcode *: -(?:9|7)\b|SIGKILL|SIGBUS|killed by signal: (?:Killed|Bus error)"
+    r"|DataLoader worker \(pid.{1,80}exited unexpectedly"  # torch's other words for the same
+)
 
 _SIGNALS = ("SIGKILL", "SIGTERM", "SIGHUP", "SIGBUS", "SIGUSR1", "SIGINT")  # the last two before a run listens to them
 _KILLED = (*(-signal.Signals[name] for name in _SIGNALS), 137, 143)

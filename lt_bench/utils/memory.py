@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lt_bench.errors import RunFailedError
 
+# What torch says when a process that loads images is gone, wherever the training was just then.
+_LOADER = re.compile(r"DataLoader worker \(pid.*?\) (?:is killed by signal: \w[\w ]*|exited unexpectedly)")
+_GONE = (
+    "It loaded images. If the system killed it, the machine's memory ran out: end what else takes memory, or run fewer "
+    "jobs at a time. The same command, given again, goes on."
+)
+
 
 @contextmanager
 def explained(remedy: str) -> Iterator[None]:
-    """Within it, lack of memory, a GPU's or the machine's, raises RunFailedError with `remedy`."""
+    """Within it, lack of memory, a GPU's or the machine's, raises RunFailedError with `remedy`, and so does the loss of
+    a process that loads images, which the system kills first, with a remedy of its own."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
+        if gone := _LOADER.search(str(error)):
+            raise RunFailedError(f"{gone[0]}\n{_GONE}") from error
         if not is_lack_of_memory(error):
             raise
         raise RunFailedError(f"out of memory: {str(error) or 'of the machine'}\n{remedy}") from error
