@@ -20,7 +20,7 @@ from lt_bench.run import distributed
 from lt_bench.run.environment import processor
 from lt_bench.run.folder import RunFolder
 from lt_bench.run.manifest import TrainingSummary
-from lt_bench.utils import memory, stopping, streams, threads
+from lt_bench.utils import memory, sockets, stopping, streams, threads
 from lt_bench.utils.leaving import called, seen_to_leave
 from lt_bench.utils.locks import locked
 from lt_bench.utils.system import end_with_parent
@@ -163,6 +163,8 @@ def _build_runner(cfg: Config, folder: RunFolder) -> Runner:
 
         def build_dataloader(self, *args: Any, **kwargs: Any) -> Any:
             loader = Runner.build_dataloader(*args, **kwargs)
+            if loader.num_workers:
+                sockets.make_folder()
             loader.worker_init_fn = QuietWorker(loader.worker_init_fn)
             return loader
 

@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
@@ -96,14 +96,15 @@ def _note(number: int, frame: FrameType | None) -> None:
     logger.warning(f"{signal.Signals(number).name}: saving {_saving[-1]} (Ctrl-C, again, leaves at once)")
 
 
-def leave_to_parent() -> None:
+def leave_to_parent(last: Callable[[], None] = lambda: None) -> None:
     """In a process that works for another one: signals to a whole group of processes are the other one's to answer.
 
     SIGTERM is also what the other one ends this process with: the second one ends it, and the first after PATIENCE.
-    `dismiss` ends it at once.
+    `dismiss` ends it at once. last: what is done before it ends so.
     """
 
     def end(number: int, frame: FrameType | None) -> None:
+        last()
         os._exit(0)
 
     def wait(number: int, frame: FrameType | None) -> None:

@@ -18,7 +18,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 
 from lt_bench.detector.dataset import LVISFormatDataset, RepeatFactorDataset
 from lt_bench.detector.resuming.random_state import seeded
-from lt_bench.utils import stopping
+from lt_bench.utils import sockets, stopping
 
 
 class Draw(NamedTuple):
@@ -102,7 +102,7 @@ class QuietWorker:
     def __call__(self, worker: int) -> None:
         if self.then is not None:
             self.then(worker)
-        stopping.leave_to_parent()
+        stopping.leave_to_parent(sockets.last_act())
 
 
 def in_order(loader: DataLoader[Any], seed: int) -> DataLoader[Any]:
