@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import logging
 import math
+import os
 import signal
+import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TypeVar
@@ -17,13 +19,33 @@ import click
 from lt_bench.errors import RunFailedError, StoppedError, UserError, did_you_mean
 from lt_bench.evaluation.metrics import METRICS
 from lt_bench.utils.leaving import OSExit, called, seen_to_leave
+from lt_bench.utils.terminal import shown
 
 logger = logging.getLogger(__name__)
 
-PATH = click.Path(path_type=Path)
 METRICS_HELP = f"What to measure: {', '.join(metric.name for metric in METRICS)}, with commas."
 
 Decorated = TypeVar("Decorated", bound=Callable[..., object])
+
+
+class FilePath(click.Path):
+    """A path, but not that of a device: /dev/zero has no end, and what is written to /dev/null is gone."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        path = super().convert(value, param, ctx)
+        with suppress(OSError, ValueError):  # what it is otherwise shows where it is used
+            mode = os.stat(path).st_mode
+            if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+                self.fail(f"{shown(Path(os.fsdecode(path)))} is a device; name a file or a folder.", param, ctx)
+        return path
+
+
+PATH = FilePath()
 
 
 class FiniteRange(click.FloatRange):

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from command_line import forked
 
 from lt_bench.cli import main as lt_bench
-from lt_bench.cli.common import Group, log_to_terminal
+from lt_bench.cli.common import PATH, Group, log_to_terminal
 from lt_bench.errors import RunFailedError, UserError
 
 
@@ -119,6 +119,21 @@ def test_an_error_of_no_path_is_no_users_mistake() -> None:
         raise OSError("something else")
 
     assert isinstance(CliRunner().invoke(main, ["verb"]).exception, OSError)
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/full", "/dev/null"])
+def test_a_device_is_no_file(device: str) -> None:
+    """Reading some of them never ends."""
+
+    @click.command()
+    @click.argument("path", type=PATH)
+    def verb(path: Path) -> None:
+        click.echo(f"got {path}")
+
+    done = CliRunner().invoke(verb, [device])
+    assert done.exit_code == 2 and f"{device} is a device; name a file or a folder" in done.output
+    for fine in ("/dev", "nowhere", __file__):
+        assert CliRunner().invoke(verb, [fine]).output == f"got {fine}\n"
 
 
 def test_a_full_disk_is_told_without_a_traceback() -> None:
