@@ -15,6 +15,11 @@ LOSSES = {
     "seesaw": "seesaw:Seesaw",
     "federated": "federated:Federated",
     "ecm": "ecm:ECM",
+    "ldam": "ldam:LDAM",
+    "efl": "efl:EFL",
+    "acsl": "acsl:ACSL",
+    "bags": "bags:BAGS",
+    "loce": "loce:LOCE",
 }
 CALIBRATIONS = {
     "fracal": "fracal:FraCal",

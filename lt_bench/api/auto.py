@@ -14,6 +14,7 @@ from lt_bench.api.class_stats import ClassStats
 from lt_bench.utils.frequency import COMMON
 
 LVIS_CLASSES = 1203  # of LVIS v1
+CLASSES_BELOW_BORDERS = (200, 612, 946)  # of LVIS v1: fewer than 10, 100 and 1,000 instances
 
 Rules = Mapping[str, Callable[[ClassStats], Any]]  # hyper-parameter to what its value follows from
 
@@ -39,6 +40,18 @@ def frequency_of_frequent(stats: ClassStats) -> float:
 def same_share_of_classes(count: int, stats: ClassStats) -> int:
     """As large a share of the classes as `count` is of LVIS v1's 1,203, at least 1: 50 becomes 6 for 150 classes."""
     return max(1, round(count * stats.num_classes / LVIS_CLASSES))
+
+
+def instance_borders(stats: ClassStats) -> tuple[int, ...]:
+    """Instance counts that divide the classes into four groups of the same shares as 10, 100 and 1,000 do on LVIS v1.
+
+    There 200, 612 and 946 of the 1,203 classes have fewer. A border is the count of the first class above that share,
+    to one digit. Small data may have equal borders: a group in between is then empty.
+    """
+    counts = sorted(stats.instance_count)
+    ranks = (round(fewer * len(counts) / LVIS_CLASSES) for fewer in CLASSES_BELOW_BORDERS)
+    firsts = (max(1, counts[min(rank, len(counts) - 1)]) for rank in ranks)
+    return tuple(int(round(first, -math.floor(math.log10(first)))) for first in firsts)
 
 
 def two_digits(value: float) -> float:

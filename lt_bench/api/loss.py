@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from lt_bench.api.auto import Rules
 from lt_bench.api.class_stats import ClassStats
+from lt_bench.api.context import LossContext, Need
 
 Activation = Literal["softmax", "sigmoid"]
 
@@ -37,12 +38,23 @@ class LongTailLoss(nn.Module, ABC):
     `activation` says what the scores are of the logits, for calibrations, which are defined for some alone: "softmax"
     (over K = C + 1 logits, background last), "sigmoid" (of K = C logits, background 0), None for anything else.
     A loss whose hyper-parameters decide it sets it in its constructor.
+
+    `needs` names what the loss must be told beside logits and labels ("assignment", "classifier", "epoch"; see
+    `lt_bench.api.context`). Its `forward` then takes the keyword `context`, a LossContext that holds these and nothing
+    else, and a call without one of them is a ValueError, unless `can_do_without` names it too: then it may be None.
+    An instance may need less than its class, by its hyper-parameters.
+
+    `cosine_logits` says that the logits are cosines in -1..1: the temperature of the recipe's normalised classifier is
+    divided out before the loss sees them, and a linear classifier is refused.
     """
 
     paper: ClassVar[str] = ""
     differentiable_with: ClassVar[Mapping[str, Any]] = {}
     auto: ClassVar[Rules] = {}
     activation: Activation | None = None
+    needs: tuple[Need, ...] = ()
+    can_do_without: tuple[Need, ...] = ()
+    cosine_logits: bool = False
 
     def __init__(self, stats: ClassStats) -> None:
         super().__init__()
@@ -57,6 +69,10 @@ class LongTailLoss(nn.Module, ABC):
     @abstractmethod
     def num_logits(self) -> int:
         """K, the number of channels that the classifier must produce."""
+
+    def class_channels(self) -> Tensor:
+        """The channel of each class, int64 [C]: that whose logit the score of the class rises with."""
+        return torch.arange(self.num_classes)
 
     @abstractmethod
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor | dict[str, Tensor]:
@@ -81,9 +97,20 @@ class LongTailLoss(nn.Module, ABC):
             [N, C + 1] in [0, 1]; the last column is background.
         """
 
-    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor | dict[str, Tensor]:
+    def __call__(
+        self, logits: Tensor, labels: Tensor, *, context: LossContext | None = None
+    ) -> Tensor | dict[str, Tensor]:
         self._check(logits, labels)
-        return cast("Tensor | dict[str, Tensor]", super().__call__(widen(logits), labels))
+        told = {"context": self._checked_context(context, len(labels))} if self.needs else {}
+        return cast("Tensor | dict[str, Tensor]", super().__call__(widen(logits), labels, **told))
+
+    def _checked_context(self, context: LossContext | None, num_rois: int) -> LossContext:
+        context = (context or LossContext()).only(self.needs)
+        indispensable = tuple(need for need in self.needs if need not in self.can_do_without)
+        given = tuple(need for need in self.can_do_without if getattr(context, need) is not None)
+        if problem := context.problem(indispensable + given, num_rois, self.num_logits):
+            raise ValueError(f"{type(self).__name__}: {problem}")
+        return context
 
     def _check(self, logits: Tensor, labels: Tensor) -> None:
         name = type(self).__name__

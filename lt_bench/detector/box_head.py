@@ -13,9 +13,11 @@ from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from lt_bench.api.context import Assignment
 from lt_bench.detector.candidate_boxes import CandidateBoxes, DecodedBoxes, EncodedBoxes
 from lt_bench.detector.deltas import Deltas, GivenDeltas
 from lt_bench.detector.early_exit_nms import early_exit_nms, has_early_exit
+from lt_bench.detector.loss_adapter import LossAdapter
 
 
 @MODELS.register_module()
@@ -36,11 +38,28 @@ class LongTailBBoxHead(Shared2FCBBoxHead):
         if prior_prob is not None and not 0.0 < prior_prob < 1.0:
             raise ValueError(f"prior_prob is {prior_prob}, expected a probability between 0 and 1")
         self.prior_prob = prior_prob
+        self._assignment: Assignment | None = None
+        if isinstance(self.loss_cls, LossAdapter):
+            self.loss_cls.attach(self.fc_cls)
 
     def init_weights(self) -> None:
         super().init_weights()
         if self.prior_prob is not None:
             torch.nn.init.constant_(self.fc_cls.bias, -math.log((1 - self.prior_prob) / self.prior_prob))
+
+    def loss_and_target(
+        self, cls_score: Tensor, bbox_pred: Tensor, rois: Tensor, sampling_results: list[Any], *args: Any, **kwargs: Any
+    ) -> dict[str, Any]:
+        """As in mmdet. Only here it is known which ground truth each RoI belongs to."""
+        if isinstance(self.loss_cls, LossAdapter) and "assignment" in self.loss_cls.loss.needs:
+            self._assignment = assignment_of(sampling_results, rois)
+        try:
+            losses: dict[str, Any] = super().loss_and_target(
+                cls_score, bbox_pred, rois, sampling_results, *args, **kwargs
+            )
+        finally:
+            self._assignment = None
+        return losses
 
     def loss(
         self,
@@ -58,7 +77,10 @@ class LongTailBBoxHead(Shared2FCBBoxHead):
             None, bbox_pred, rois, labels, label_weights, bbox_targets, bbox_weights, reduction_override
         )
         # Without label_weights, which are positive for every sampled RoI: to look would make a GPU wait.
-        losses.update(self.loss_cls(cls_score, labels, reduction_override=reduction_override))
+        told = {}
+        if isinstance(self.loss_cls, LossAdapter) and self.loss_cls.loss.needs:
+            told["context"] = self.loss_cls.context(self.fc_cls, self._assignment)
+        losses.update(self.loss_cls(cls_score, labels, reduction_override=reduction_override, **told))
         losses.update(self.loss_cls.get_accuracy(cls_score, labels))
         return losses
 
@@ -102,6 +124,14 @@ class LongTailBBoxHead(Shared2FCBBoxHead):
                 return InstanceData(bboxes=detections[:, :-1], scores=detections[:, -1], labels=labels)
         results: InstanceData = stock(roi, cls_score, _given(bbox_pred), img_meta, rescale, cfg)
         return results
+
+
+def assignment_of(sampling_results: list[Any], rois: Tensor) -> Assignment:
+    """The assignment of RoIs [N, 5] in mmdet's order: image by image, the foreground RoIs of an image first."""
+    indices = []
+    for result in sampling_results:
+        indices += [result.pos_assigned_gt_inds, result.neg_inds.new_full((len(result.neg_priors),), -1)]
+    return Assignment(rois[:, 0].long(), torch.cat(indices).long() if indices else rois.new_zeros(0).long())
 
 
 def _given(deltas: Tensor | Deltas | None) -> Tensor | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
 from lt_bench.api.class_stats import ClassStats
+from lt_bench.api.context import Assignment, Epoch, LossContext
 from lt_bench.api.loss import LongTailLoss
 from lt_bench.api.registry import load_loss
 from lt_bench.testing.loss_under_test import evaluate
@@ -40,6 +43,8 @@ class Vectors:
     values: NDArray[np.float64]
     gradient: NDArray[np.float32]
     scores: NDArray[np.float32]
+    samples: list[Any] | None = None  # what `draw_sample` returned in each call, of a loss that draws
+    contexts: list[LossContext] | None = None  # what the loss was told in each call
 
     def build(self) -> LongTailLoss:
         """The loss, with the hyper-parameters that the vectors are of."""
@@ -48,6 +53,8 @@ class Vectors:
         given = {name: value for name, value in self.config.items() if name in known}
         if self.config["loss"] == "ecm":
             given["float32_weights"] = True  # the official code's rounding
+        if self.config.get("drw"):
+            given["drw_from"] = 0.0
         return cls(self.stats, **given)
 
 
@@ -74,7 +81,25 @@ def load(path: Path) -> Vectors:
             values=packed["loss"],
             gradient=packed["grad_last"],
             scores=packed["scores_last"],
+            samples=_samples(packed),
+            contexts=_contexts(packed),
         )
+
+
+def _samples(packed: Mapping[str, NDArray[Any]]) -> list[Any] | None:
+    if "drawn_rare" in packed:
+        pairs = zip(packed["drawn_rare"], packed["drawn_common"], strict=True)
+        return [(torch.tensor(rare), torch.tensor(common)) for rare, common in pairs]
+    return [torch.tensor(counts) for counts in packed["group_weight"]] if "group_weight" in packed else None
+
+
+def _contexts(packed: Mapping[str, NDArray[Any]]) -> list[LossContext] | None:
+    calls = len(packed["labels"])
+    if "gt_index" in packed:
+        image = torch.tensor(packed["image_index"])
+        indices = [torch.tensor(index) for index in packed["gt_index"]]
+        return [LossContext(Assignment(image.long(), index.long())) for index in indices]
+    return [LossContext(epoch=Epoch(call, calls)) for call in range(calls)]
 
 
 def deviation(
@@ -85,8 +110,12 @@ def deviation(
     logits, labels = vectors.logits.to(device, dtype), vectors.labels.to(device)
     values = []
     for call in range(len(vectors.values)):
+        if vectors.samples is not None:
+            sample = tree_map(lambda drawn: drawn.to(device), vectors.samples[call])
+            loss.draw_sample = lambda labels, sample=sample: sample  # type: ignore[assignment]
+        context = None if vectors.contexts is None else vectors.contexts[call].to(device)
         with torch.autocast(device.type, autocast, enabled=autocast is not None):
-            found = evaluate(loss, logits[call], labels[call])
+            found = evaluate(loss, logits[call], labels[call], context=context)
         values.append(float(found.value))
     with torch.no_grad(), torch.autocast(device.type, autocast, enabled=autocast is not None):
         scores = loss.scores(logits[-1]).double().cpu().numpy()

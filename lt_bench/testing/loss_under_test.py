@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 
 from lt_bench.api.class_stats import ClassStats
+from lt_bench.api.context import LossContext
 from lt_bench.api.loss import LongTailLoss
 from lt_bench.testing.cases import Case
+from lt_bench.testing.made_context import made_context
 from lt_bench.testing.result import Wrong
 
 
@@ -65,12 +67,26 @@ def total(output: Tensor | dict[str, Tensor]) -> Tensor:
     return torch.stack(terms).sum() if len(terms) > 1 else terms[0]
 
 
-def evaluate(loss: LongTailLoss, logits: Tensor, labels: Tensor, seed: int = 0) -> Evaluation:
-    """Value and gradient of one call that moves the state of `loss`; neither logits nor labels are handed out."""
+def call(loss: LongTailLoss, logits: Tensor, labels: Tensor) -> Tensor:
+    """The total of one call, with a context where the loss needs one."""
+    told = {"context": made_context(loss, labels)} if loss.needs else {}
+    return total(loss(logits, labels, **told))
+
+
+def evaluate(
+    loss: LongTailLoss, logits: Tensor, labels: Tensor, seed: int = 0, context: LossContext | None = None
+) -> Evaluation:
+    """Value and gradient of one call that moves the state of `loss`; neither logits nor labels are handed out.
+
+    context: what the loss is told, by default one that is made up.
+    """
     leaf = logits.detach().clone().requires_grad_()
     # The global generators are at the same place for every call: only one check is about them.
     with seeded(seed):
-        value = total(loss(leaf, labels.clone()))
+        if context is None or not loss.needs:
+            value = call(loss, leaf, labels.clone())
+        else:
+            value = total(loss(leaf, labels.clone(), context=context))
         gradient = _gradient(value, leaf)
     return Evaluation(value.detach(), gradient)
 

@@ -17,7 +17,7 @@ import torch.distributed as dist
 
 from lt_bench.api.loss import LongTailLoss
 from lt_bench.testing.cases import Case
-from lt_bench.testing.loss_under_test import LossUnderTest, seeded, total
+from lt_bench.testing.loss_under_test import LossUnderTest, call, seeded
 from lt_bench.testing.result import reason
 
 WORLD_SIZE = 2
@@ -41,11 +41,11 @@ def run_calls(request: Request, rank: int | None) -> LongTailLoss:
     What they return is the business of other checks.
     """
     loss = LossUnderTest(request.cls, request.seed, request.hyper_parameters).build(request.case.stats)
-    for call, split in enumerate(request.splits):
-        logits, labels = request.case.batch(loss.num_logits, call)
+    for number, split in enumerate(request.splits):
+        logits, labels = request.case.batch(loss.num_logits, number)
         part = {None: slice(None), 0: slice(split), 1: slice(split, None)}[rank]
         with seeded(request.seed):
-            value = total(loss(logits[part].requires_grad_(), labels[part]))
+            value = call(loss, logits[part].requires_grad_(), labels[part])
             if value.requires_grad:
                 value.backward()  # type: ignore[no-untyped-call]
     return loss

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from statistics import median
 
 from lt_bench.api.registry import build_loss
 from lt_bench.functional.chunks import release_scratch
 from lt_bench.testing.cases import Case, lvis_case
-from lt_bench.testing.loss_under_test import LossUnderTest, evaluate, require_finite
+from lt_bench.testing.loss_under_test import LossUnderTest, call, evaluate, require_finite
 from lt_bench.testing.measure import forward_backward, peak_bytes, seconds
 from lt_bench.testing.result import Failed
 
@@ -28,7 +29,7 @@ def cost(under_test: LossUnderTest) -> str:
     logits = logits.float()
     _require_finite(under_test, case)
     release_scratch()  # so that it counts
-    memory_ratio = peak_bytes(forward_backward(loss, logits, labels)) / logits.nbytes
+    memory_ratio = peak_bytes(forward_backward(partial(call, loss), logits, labels)) / logits.nbytes
     size = f"N = {NUM_ROIS}, C = {case.stats.num_classes}, float32"
     detail = f"{time_ratio:.1f} x the time of ce, peak memory {memory_ratio:.1f} x the logits ({size})"
     if memory_ratio > MOST_MEMORY or time_ratio > MOST_TIME:
@@ -47,6 +48,6 @@ def _time_ratio(under_test: LossUnderTest, case: Case) -> float:
     calls = {}
     for name, loss in (("ce", build_loss("ce", case.stats)), ("loss", under_test.build(case.stats))):
         logits, labels = case.batch(loss.num_logits)
-        calls[name] = forward_backward(loss, logits.float(), labels)
+        calls[name] = forward_backward(partial(call, loss), logits.float(), labels)
     samples = seconds(calls, REPEATS)
     return median(samples["loss"]) / median(samples["ce"])

@@ -10,7 +10,7 @@ from torch import Tensor
 from lt_bench.api.loss import LongTailLoss
 from lt_bench.testing.cases import Case, all_cases
 from lt_bench.testing.examine import examine, largest
-from lt_bench.testing.loss_under_test import LossUnderTest, evaluate, fork, seeded, total, train
+from lt_bench.testing.loss_under_test import LossUnderTest, call, evaluate, fork, seeded, train
 
 STEP = 1e-4  # truncation and rounding of a central difference in float64 both stay below 1e-8
 LIMIT = 1e-5  # of the gradient's largest entry
@@ -63,5 +63,5 @@ def _slope(loss: LongTailLoss, logits: Tensor, labels: Tensor, direction: Tensor
     values = []
     for step in (STEP, -STEP):
         with seeded(0), torch.no_grad():
-            values.append(total(fork(loss)(logits + step * direction, labels.clone())).item())
+            values.append(call(fork(loss), logits + step * direction, labels.clone()).item())
     return (values[0] - values[1]) / (2 * STEP)

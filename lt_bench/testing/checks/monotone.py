@@ -21,9 +21,10 @@ def monotone(under_test: LossUnderTest) -> str:
         loss = under_test.build(case.stats)
         logits, _ = case.batch(loss.num_logits)
         stride = max(1, loss.num_classes // MOST_CLASSES)
+        channels = loss.class_channels().tolist()
         for c in range(0, loss.num_classes, stride):
             moved = logits[:, None].repeat(1, len(LOGIT_RANGE), 1)
-            moved[..., c] = LOGIT_RANGE
+            moved[..., channels[c]] = LOGIT_RANGE
             with torch.no_grad():
                 own = loss.scores(moved.flatten(0, 1))[:, c].view(len(logits), len(LOGIT_RANGE))
             fall = (own[:, :-1] - own[:, 1:]).max(dim=0).values

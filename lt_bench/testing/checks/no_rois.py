@@ -7,7 +7,7 @@ from torch import nn
 
 from lt_bench.testing.cases import Case, all_cases
 from lt_bench.testing.examine import examine
-from lt_bench.testing.loss_under_test import LossUnderTest, evaluate, require_finite, seeded, total
+from lt_bench.testing.loss_under_test import LossUnderTest, call, evaluate, require_finite, seeded
 from lt_bench.testing.result import Wrong
 
 
@@ -16,7 +16,7 @@ def no_rois(under_test: LossUnderTest) -> str:
         loss = under_test.build(case.stats)
         classifier = nn.Linear(8, loss.num_logits)
         with seeded(under_test.seed):
-            value = total(loss(classifier(torch.zeros(0, 8)), torch.zeros(0, dtype=torch.int64)))
+            value = call(loss, classifier(torch.zeros(0, 8)), torch.zeros(0, dtype=torch.int64))
         if value.item() != 0:
             raise Wrong(f"the loss of no RoIs is {value.item()}, expected 0")
         if not value.requires_grad:

@@ -11,7 +11,7 @@ from torch import Tensor
 from lt_bench.api.loss import LongTailLoss
 from lt_bench.testing.cases import Case, all_cases
 from lt_bench.testing.examine import examine, largest, relative
-from lt_bench.testing.loss_under_test import LossUnderTest, evaluate, fork, seeded, total, train
+from lt_bench.testing.loss_under_test import LossUnderTest, call, evaluate, fork, seeded, train
 from lt_bench.testing.result import Wrong
 
 # Some units in the last place of the type; float32's sums run over 1,203 classes.
@@ -49,7 +49,7 @@ def _compare(loss: LongTailLoss, logits: Tensor, labels: Tensor, context: Abstra
     leaf = logits.clone().requires_grad_()
     with seeded(0):
         with context:
-            value = total(fork(loss)(leaf, labels.clone()))
+            value = call(fork(loss), leaf, labels.clone())
         (gradient,) = torch.autograd.grad(value, leaf)
     if value.dtype != torch.float32:
         raise Wrong(f"the loss of {_name(logits.dtype)} logits is {_name(value.dtype)}, expected float32")

@@ -11,7 +11,7 @@ from torch import Tensor
 from lt_bench.api.loss import LongTailLoss
 from lt_bench.testing.cases import Case, all_cases
 from lt_bench.testing.examine import examine
-from lt_bench.testing.loss_under_test import LossUnderTest, evaluate, fork, require_equal, seeded, total
+from lt_bench.testing.loss_under_test import LossUnderTest, call, evaluate, fork, require_equal, seeded
 from lt_bench.testing.result import Wrong
 
 SEEDS = (1, 2)
@@ -42,7 +42,7 @@ def _require_generators_untouched(loss: LongTailLoss, logits: Tensor, labels: Te
     with seeded(SEEDS[0]):
         before = torch.get_rng_state(), random.getstate(), str(np.random.get_state())
         leaf = logits.clone().requires_grad_()
-        torch.autograd.grad(total(loss(leaf, labels.clone())), leaf)
+        torch.autograd.grad(call(loss, leaf, labels.clone()), leaf)
         if not torch.equal(before[0], torch.get_rng_state()):
             raise Wrong("it draws from torch's global generator, which no checkpoint of a loss holds")
         if before[1:] != (random.getstate(), str(np.random.get_state())):

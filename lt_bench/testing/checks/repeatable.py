@@ -8,7 +8,7 @@ from torch import Tensor
 from lt_bench.api.loss import LongTailLoss
 from lt_bench.testing.cases import Case, all_cases
 from lt_bench.testing.examine import examine
-from lt_bench.testing.loss_under_test import LossUnderTest, evaluate, fork, require_equal, seeded, total, train
+from lt_bench.testing.loss_under_test import LossUnderTest, call, evaluate, fork, require_equal, seeded, train
 from lt_bench.testing.result import Wrong
 
 
@@ -28,7 +28,7 @@ def repeatable(under_test: LossUnderTest) -> str:
 def _require_inputs_unchanged(loss: LongTailLoss, logits: Tensor, labels: Tensor) -> None:
     leaf, given = logits.clone().requires_grad_(), labels.clone()
     with seeded(0):
-        torch.autograd.grad(total(loss(leaf, given)), leaf)
+        torch.autograd.grad(call(loss, leaf, given), leaf)
     if not torch.equal(leaf.detach(), logits):
         raise Wrong("the call changed the logits that it was given")
     if not torch.equal(given, labels):
