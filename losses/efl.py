@@ -30,8 +30,8 @@ class EFL(LongTailLoss):
     Where the official code departs: it takes the logarithm of a float32 probability, so that a background logit of
     about 17 gives an infinite loss and a gradient that is not finite: float32_probability=True reproduces that, the
     default does not. It was made for one-stage detectors; there the sum is divided by the positives, averaged over
-    the GPUs. For RoIs that rule is this project's: normalize_by "foreground" (the foreground RoIs of all ranks, at least
-    1, divided by the number of ranks) or "rois" (the rank's own N). The official code collects gradients by a hook
+    the GPUs. For RoIs that rule is this project's: normalize_by "foreground" (the foreground RoIs of all ranks, at
+    least 1, divided by the number of ranks) or "rois" (the rank's own N). The official code collects gradients by a hook
     after the backward pass, from the rank's own loss; here they are those of the gradient averaged over ranks, so that
     the state does not depend on how many ranks share a batch. r changes by nothing but the 1e-10 under its fraction.
 
@@ -114,7 +114,8 @@ class EFL(LongTailLoss):
 
     def _factor(self, positive: Tensor, gamma: Tensor) -> Tensor:
         """alpha_t gamma_j / focal_gamma: [N, C]."""
-        return torch.where(positive, self.focal_alpha, 1 - self.focal_alpha) * (gamma / self.focal_gamma)
+        alpha = gamma.new_tensor([1 - self.focal_alpha, self.focal_alpha])
+        return alpha[positive.long()] * (gamma / self.focal_gamma)
 
     def _losses(self, logits: Tensor, positive: Tensor, gamma: Tensor) -> Tensor:
         gamma = gamma.to(logits)
@@ -133,7 +134,7 @@ class EFL(LongTailLoss):
         gamma = gamma.to(logits)
         signed = torch.where(positive, logits, -logits)
         log_p = F.logsigmoid(signed)
-        slope = (1 - log_p.exp()).sub_(gamma * log_p.exp() * log_p)
+        slope = (-signed).sigmoid().sub_(gamma * log_p.exp() * log_p)
         slope *= (gamma * F.logsigmoid(-signed)).exp() * self._factor(positive, gamma)
         sums = torch.stack([slope.where(positive, 0).sum(dim=0), slope.where(~positive, 0).sum(dim=0)]).double()
         sums = self.sum_over_ranks(sums / divisor.double())

@@ -78,8 +78,7 @@ class LOCE(LongTailLoss):
 
     def _observe(self, logits: Tensor, labels: Tensor, assignment: Assignment | None) -> None:
         target = labels[:, None]
-        # the logarithm of p_y, of which the softmax of all RoIs and classes need not be kept
-        own = (logits.gather(1, target)[:, 0] - logits.logsumexp(dim=1)).exp().double()
+        own = logits.log_softmax(dim=1).gather(1, target)[:, 0].exp().double()  # p_y
         share = _share_of_ground_truth(labels, assignment)
         sums = own.new_zeros(2, self.num_classes + 1)
         sums = self.sum_over_ranks(sums.index_add(1, labels, torch.stack([share * own, share])))

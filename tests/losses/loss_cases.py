@@ -7,12 +7,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
+from lt_bench.losses.acsl import ACSL
+from lt_bench.losses.bags import BAGS
 from lt_bench.losses.ce import CrossEntropy
 from lt_bench.losses.ecm import ECM
+from lt_bench.losses.efl import EFL
 from lt_bench.losses.eql import EQL
 from lt_bench.losses.eqlv2 import EQLv2
 from lt_bench.losses.federated import Federated
 from lt_bench.losses.focal import Focal
+from lt_bench.losses.ldam import LDAM
+from lt_bench.losses.loce import LOCE
 from lt_bench.losses.seesaw import Seesaw
 from torch import Tensor
 
@@ -27,8 +32,13 @@ LOSSES: dict[str, type[LongTailLoss]] = {
     "seesaw": Seesaw,
     "federated": Federated,
     "ecm": ECM,
+    "ldam": LDAM,
+    "efl": EFL,
+    "acsl": ACSL,
+    "bags": BAGS,
+    "loce": LOCE,
 }
-STATEFUL = ("eqlv2", "seesaw", "federated")
+STATEFUL = ("eqlv2", "seesaw", "federated", "efl", "acsl", "bags", "loce")
 
 Array = npt.NDArray[np.float64]
 

@@ -100,6 +100,16 @@ def hyper_parameters(draw: st.DrawFn, name: str, stats: ClassStats) -> dict[str,
         "seesaw": {"p": st.floats(0, 3), "q": st.floats(0, 4), "eps": st.floats(1e-6, 1)},
         "federated": {"num_sample_cats": cats, "freq_power": st.floats(0, 3)},
         "ecm": {"fg_bg_ratio": st.floats(1e-3, 1e3)},
+        "ldam": {"max_m": st.floats(0, 2), "s": st.floats(0.1, 60), "background_margin": st.floats(0, 1)},
+        # Steeper, and the rounding of r itself would show in float32.
+        "efl": {"focal_gamma": st.floats(0.5, 4), "focal_alpha": st.floats(0, 1), "scale_factor": st.floats(0, 8)},
+        # Not the threshold, which float32 and float64 logits may lie on either side of.
+        "acsl": {"rare_share": st.floats(0, 1), "common_share": st.floats(0, 1)},
+        "bags": {
+            "others_sample_ratio": st.sampled_from([0.0, 1.0, 8.0]) | st.floats(0, 10),
+            "borders": st.lists(_counts, min_size=3, max_size=3).map(lambda borders: tuple(sorted(borders))),
+        },
+        "loce": {"alpha": st.floats(0, 1), "bg_score": st.floats(1e-3, 1)},
     }
     return draw(st.just({}) | st.fixed_dictionaries({}, optional=ranges.get(name, {})))
 

@@ -8,8 +8,12 @@ import pytest
 import torch
 import torch.distributed as dist
 from loss_cases import make_batch, make_stats, value_and_gradient
+from lt_bench.losses.acsl import ACSL
+from lt_bench.losses.bags import BAGS
+from lt_bench.losses.efl import EFL
 from lt_bench.losses.eqlv2 import EQLv2
 from lt_bench.losses.federated import Federated
+from lt_bench.losses.loce import LOCE
 from lt_bench.losses.seesaw import Seesaw
 from torch import Tensor
 from torch.multiprocessing.spawn import spawn
@@ -30,6 +34,11 @@ def make_losses() -> dict[str, LongTailLoss]:
         "seesaw": Seesaw(make_stats()),
         "seesaw_official": Seesaw(make_stats(), reduce_counts=False),
         "federated": Federated(make_stats(range(1, 41)), num_sample_cats=10),
+        "efl": EFL(make_stats()),
+        "efl_rois": EFL(make_stats(), normalize_by="rois"),
+        "loce": LOCE(make_stats()),
+        "acsl": ACSL(make_stats()),
+        "bags": BAGS(make_stats()),
     }
 
 
@@ -51,6 +60,11 @@ def worker(rank: int, folder: str) -> None:
     federated = losses["federated"]
     assert isinstance(federated, Federated)
     states["draws"] = {"subset": federated._subset(torch.tensor([40]))}
+    for name in ("acsl", "bags"):
+        loss = losses[name]
+        assert isinstance(loss, ACSL | BAGS)
+        drawn = loss.draw_sample(torch.tensor([0] + [5] * 200))
+        states["draws"][name] = torch.stack(drawn) if isinstance(drawn, tuple) else drawn
     torch.save(states, Path(folder) / f"rank{rank}.pth")
     dist.destroy_process_group()
 
@@ -67,7 +81,7 @@ def whole() -> State:
     return train(make_losses(), None)
 
 
-@pytest.mark.parametrize("name", ["eqlv2", "seesaw"])
+@pytest.mark.parametrize("name", ["eqlv2", "seesaw", "efl", "efl_rois", "loce"])
 def test_state_is_that_of_one_process_with_the_whole_batch(name: str, ranks: list[State], whole: State) -> None:
     for state in ranks:
         for key, expected in whole[name].items():
@@ -86,3 +100,11 @@ def test_federated_ranks_share_the_state_but_draw_differently(ranks: list[State]
     assert torch.equal(ranks[0]["federated"]["seed"], ranks[1]["federated"]["seed"])
     assert torch.equal(ranks[0]["federated"]["draw"], ranks[1]["federated"]["draw"])
     assert not torch.equal(ranks[0]["draws"]["subset"], ranks[1]["draws"]["subset"])
+
+
+@pytest.mark.parametrize("name", ["acsl", "bags"])
+def test_ranks_that_draw_rois_share_the_state_but_draw_differently(name: str, ranks: list[State]) -> None:
+    for key in ("seed", "draw"):
+        assert torch.equal(ranks[0][name][key], ranks[1][name][key])
+    assert ranks[0][name]["draw"] > 0
+    assert not torch.equal(ranks[0]["draws"][name], ranks[1]["draws"][name])

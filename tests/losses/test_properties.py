@@ -24,8 +24,38 @@ HYPER_PARAMETERS: dict[str, dict[str, Any]] = {
     "seesaw": {"p": 0.8, "q": 2.0, "eps": 1e-2, "reduce_counts": True},
     "federated": {"num_sample_cats": 50, "freq_power": 0.5},
     "ecm": {"fg_bg_ratio": 6.3313, "float32_weights": False},
+    "ldam": {
+        "max_m": 0.5,
+        "s": 30.0,
+        "drw": False,
+        "beta": 0.9999,
+        "drw_from": 0.8,
+        "background_margin": 0.0,
+    },
+    "efl": {
+        "focal_gamma": 2.0,
+        "focal_alpha": 0.25,
+        "scale_factor": 8.0,
+        "normalize_by": "foreground",
+        "float32_probability": False,
+    },
+    "acsl": {
+        "score_thr": 0.7,
+        "rare_share": 0.01,
+        "common_share": 0.1,
+        "max_rare_images": 10,
+        "max_common_images": 100,
+    },
+    "bags": {"others_sample_ratio": 8.0, "borders": (10, 100, 1000)},
+    "loce": {"alpha": 0.9, "bg_score": 0.01},
 }
-EXTRA_CHANNELS = {"ce": 1, "focal": 0, "eql": 0, "eqlv2": 1, "seesaw": 2, "federated": 1, "ecm": 1}
+EXTRA_CHANNELS = {"ce": 1, "focal": 0, "eql": 0, "eqlv2": 1, "seesaw": 2, "federated": 1, "ecm": 1} | {
+    "ldam": 1,
+    "efl": 0,
+    "acsl": 1,
+    "bags": 6,
+    "loce": 1,
+}
 OUT_OF_RANGE = [
     ("focal", "alpha", 1.5),
     ("focal", "alpha", float("nan")),
@@ -40,6 +70,24 @@ OUT_OF_RANGE = [
     ("federated", "num_sample_cats", 0),
     ("federated", "freq_power", -0.5),
     ("ecm", "fg_bg_ratio", 0.0),
+    ("ldam", "max_m", -0.1),
+    ("ldam", "s", 0.0),
+    ("ldam", "beta", 1.0),
+    ("ldam", "drw_from", 1.5),
+    ("ldam", "background_margin", float("inf")),
+    ("efl", "focal_gamma", 0.0),
+    ("efl", "focal_alpha", 1.5),
+    ("efl", "scale_factor", -1.0),
+    ("efl", "normalize_by", "images"),
+    ("acsl", "score_thr", 1.5),
+    ("acsl", "rare_share", -0.1),
+    ("acsl", "common_share", float("nan")),
+    ("acsl", "max_rare_images", 101),
+    ("acsl", "max_common_images", 9),
+    ("bags", "others_sample_ratio", -1.0),
+    ("bags", "borders", (100, 10)),
+    ("loce", "alpha", 1.5),
+    ("loce", "bg_score", 0.0),
 ]
 
 
@@ -91,7 +139,9 @@ def test_imports_nothing_of_ours_but_the_interface(name: str) -> None:
     assert third_party <= {
         "lt_bench.api.auto",
         "lt_bench.api.class_stats",
+        "lt_bench.api.context",
         "lt_bench.api.loss",
+        "lt_bench.api.seeded_draws",
         "lt_bench.functional",
         "lt_bench.functional.chunks",
         "math",
@@ -102,7 +152,7 @@ def test_imports_nothing_of_ours_but_the_interface(name: str) -> None:
 
 
 @pytest.mark.parametrize(("loss_name", "parameter", "value"), OUT_OF_RANGE)
-def test_out_of_range_is_an_error_that_names_the_parameter(loss_name: str, parameter: str, value: float) -> None:
+def test_out_of_range_is_an_error_that_names_the_parameter(loss_name: str, parameter: str, value: Any) -> None:
     with pytest.raises(ValueError, match=rf"{parameter} is"):
         LOSSES[loss_name](make_stats(), **{parameter: value})
 
@@ -129,8 +179,8 @@ def test_terms_are_scalars_and_inputs_stay_as_they_were(loss: LongTailLoss) -> N
 
 
 def test_gradient_equals_finite_differences(name: str) -> None:
-    # Seesaw's compensation is a constant to the gradient, but not to finite differences: test_seesaw.py has it.
-    loss = used(Seesaw(make_stats(), q=0.0) if name == "seesaw" else LOSSES[name](make_stats()))
+    # Without what is a constant to the gradient, but not to finite differences, such as Seesaw's compensation.
+    loss = used(LOSSES[name](make_stats(), **LOSSES[name].differentiable_with))
     logits, labels = make_batch(loss, num_rois=4)
     # A copy for each call: state must not move between the evaluations.
     assert torch.autograd.gradcheck(lambda x: total(deepcopy(loss)(x, labels)), logits.requires_grad_())
@@ -211,7 +261,12 @@ def test_a_class_without_instances_counts_as_one_and_warns(name: str) -> None:
 
 
 def test_the_checkpoint_holds_state_and_nothing_else(name: str, loss: LongTailLoss) -> None:
-    names = {"eqlv2": {"pos_grad", "neg_grad"}, "seesaw": {"cum_samples"}, "federated": {"seed", "draw"}}
+    names = {"eqlv2": {"pos_grad", "neg_grad"}, "seesaw": {"cum_samples"}, "federated": {"seed", "draw"}} | {
+        "efl": {"pos_grad", "neg_grad", "seen"},
+        "acsl": {"seed", "draw"},
+        "bags": {"seed", "draw"},
+        "loce": {"mean_score"},
+    }
     assert set(loss.state_dict()) == names.get(name, set())
 
 

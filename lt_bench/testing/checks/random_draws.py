@@ -23,8 +23,8 @@ def random_draws(under_test: LossUnderTest) -> str:
         loss = under_test.build(case.stats, seed=SEEDS[0])
         resumed = under_test.build(case.stats, seed=SEEDS[1])
         resumed.load_state_dict(loss.state_dict())
-        for call in range(CALLS):
-            logits, labels = case.batch(loss.num_logits, call)
+        for number in range(CALLS):
+            logits, labels = case.batch(loss.num_logits, number)
             other = evaluate(fork(loss), logits, labels, seed=SEEDS[1])
             _require_generators_untouched(fork(loss), logits, labels)
             continued = evaluate(resumed, logits, labels)
