@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lt_bench.api.calibration import Calibration
     from lt_bench.api.class_stats import ClassStats
+    from lt_bench.api.context import LossContext
     from lt_bench.api.loss import LongTailLoss
     from lt_bench.api.registry import build_loss, list_losses
     from lt_bench.leaderboard.results import load_results
 
-__all__ = ["Calibration", "ClassStats", "LongTailLoss", "build_loss", "list_losses", "load_results"]
+__all__ = ["Calibration", "ClassStats", "LongTailLoss", "LossContext", "build_loss", "list_losses", "load_results"]
 __version__ = "0.1.0"
 
 _HOMES = {
     "Calibration": "lt_bench.api.calibration",
     "ClassStats": "lt_bench.api.class_stats",
     "LongTailLoss": "lt_bench.api.loss",
+    "LossContext": "lt_bench.api.context",
     "build_loss": "lt_bench.api.registry",
     "list_losses": "lt_bench.api.registry",
     "load_results": "lt_bench.leaderboard.results",

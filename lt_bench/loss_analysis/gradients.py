@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lt_bench.api.loss import LongTailLoss
+from lt_bench.api.made_context import made_context
 from lt_bench.loss_analysis.batches import FOREGROUND, NUM_ROIS, draw_labels, label_shares, spread
 
 # Calls over which a loss is averaged whose gradient is not decided by a RoI's own label, and the RoIs of each. They
@@ -35,7 +36,8 @@ class ClassGradients:
 def gradients(loss: LongTailLoss, logits: Tensor, labels: Tensor) -> Tensor:
     """dL/ds times the number N of RoIs: [N, K]. Raises ArithmeticError if one is not finite."""
     logits = logits.detach().requires_grad_()
-    output = loss(logits, labels)
+    told = {"context": made_context(loss, labels)} if loss.needs else {}
+    output = loss(logits, labels, **told)
     total = torch.stack(list(output.values())).sum() if isinstance(output, dict) else output
     (gradient,) = torch.autograd.grad(total, logits)
     if not bool(gradient.sum().isfinite()):

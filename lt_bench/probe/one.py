@@ -26,6 +26,7 @@ from lt_bench.features.store import FeatureSet, read_manifest
 from lt_bench.leaderboard.dumped_config import config_text
 from lt_bench.leaderboard.store import read, write
 from lt_bench.probe.head import build_head, trained_parameters
+from lt_bench.probe.loss_context import told
 from lt_bench.probe.masks import Masks
 from lt_bench.probe.plan import ProbeRun
 from lt_bench.probe.predict import predict
@@ -188,7 +189,7 @@ def _train(
     began = time.perf_counter()
     train(
         head.fc_cls,
-        head.loss_cls,
+        told(head, steps),
         trained_parameters(head),
         batches,
         Schedule(**probe["schedule"]).rates(probe["optimizer"]["lr"]),

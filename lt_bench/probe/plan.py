@@ -29,6 +29,7 @@ from lt_bench.data.lvis import load
 from lt_bench.errors import UserError
 from lt_bench.features.manifest import HELD_OUT
 from lt_bench.leaderboard.store import slug
+from lt_bench.probe.loss_context import refuse_unknown
 from lt_bench.probe.masks import detector_of
 from lt_bench.probe.settings import Recipe, Settings, resolve
 from lt_bench.probe.tune import Tuning, tuning_of
@@ -123,12 +124,13 @@ class Planner:
             loss, self.stats, {**self.recipe.hyper_parameters, **hyper_parameters}, every=self.recipe.auto
         )
         try:
-            activation = build_loss(loss, self.stats, **given).activation
+            built = build_loss(loss, self.stats, **given)
         except UserError:
             raise
         except Exception as error:  # a plugin may fail in any way
             shown = ", ".join(f"{key}={value!r}" for key, value in given.items())
             raise UserError(f"the loss {loss!r} can't be built: {error}", f"fix --loss-set {shown}") from error
+        notes = (*self.notes, *refuse_unknown(built, loss, self.recipe.probe["classifier"]))
         defaults = {name: plain_value(value) for name, value in info.hyper_parameters.items()}
         every = defaults | {name: plain_value(value) for name, value in given.items()}
         config = {
@@ -147,8 +149,8 @@ class Planner:
             "features_folder": str(self.features),
         }
         folder = runs / f"{loss}_seed{seed}_{digest(config, f'{info.distribution} {info.version}')[:12]}"
-        run = ProbeRun(self.features, self.annotations, config, given, folder.resolve(), self.notes, self.masks)
-        return replace(run, calibrations=tuple(self._calibrated(run, activation, calibrations, where_defined, tune)))
+        run = ProbeRun(self.features, self.annotations, config, given, folder.resolve(), notes, self.masks)
+        return replace(run, calibrations=tuple(self._calibrated(run, built.activation, calibrations, where_defined, tune)))
 
     def _calibrated(
         self, run: ProbeRun, activation: Activation | None, asked: Sequence[Asked], where_defined: bool, tune: bool

@@ -28,6 +28,7 @@ def try_loss(loss: LongTailLoss, name: str, device: str) -> None:
     """
     import torch
 
+    from lt_bench.api.made_context import made_context
     from lt_bench.api.terms import terms_of
 
     with _kept_random(), warnings.catch_warnings():
@@ -39,7 +40,8 @@ def try_loss(loss: LongTailLoss, name: str, device: str) -> None:
         before = {id(parameter) for parameter in loss.parameters()}
         with explained(name, f"fails on {ROIS} RoIs on {device}"):
             loss.to(device)
-            value = loss(logits, classes.to(device))
+            told = {"context": made_context(loss, classes.to(device))} if loss.needs else {}
+            value = loss(logits, classes.to(device), **told)
             total = torch.stack([term.float() for term in terms_of(value, name).values()]).sum()
             if not total.requires_grad:
                 raise UserError(f"the loss {name!r} has no gradient", "return what is computed from the logits")

@@ -73,6 +73,7 @@ def make_plan(
             refuse_contradictions(cfg, experiment)
             refuse_missing_packages(cfg)
         loss = _build_loss(experiment, cfg, dataset)
+        _refuse_linear_classifier(loss, experiment.loss, cfg)
     refuse_not_finite(experiment)
     warned = sorted({str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)})
     notes = [*dataset.assumed, *warned]
@@ -148,6 +149,14 @@ def _refuse_padding(cfg: Config, dataset: Dataset) -> None:
 
 def _loss_block(cfg: Config) -> Any:
     return as_list(cfg.model.roi_head.bbox_head)[0].loss_cls
+
+
+def _refuse_linear_classifier(loss: LongTailLoss, name: str, cfg: Config) -> None:
+    """For a loss of cosines. Building the model would refuse it too, but later."""
+    from lt_bench.detector.loss_adapter import temperature_of
+
+    if loss.cosine_logits:
+        temperature_of(name, as_list(cfg.model.roi_head.bbox_head)[0].cls_predictor_cfg.get("temperature"))
 
 
 def _build_loss(experiment: Experiment, cfg: Config, dataset: Dataset) -> LongTailLoss:

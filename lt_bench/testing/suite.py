@@ -15,6 +15,7 @@ from lt_bench.testing.checks import ranks
 from lt_bench.testing.checks.arguments import arguments
 from lt_bench.testing.checks.background import background
 from lt_bench.testing.checks.checkpoint import checkpoint
+from lt_bench.testing.checks.context import context
 from lt_bench.testing.checks.cost import cost
 from lt_bench.testing.checks.devices import devices
 from lt_bench.testing.checks.extreme_logits import extreme_logits
@@ -60,6 +61,7 @@ CHECKS: Mapping[str, Check] = {
     "ranks": ranks.ranks,
     "devices": devices,
     "arguments": arguments,
+    "context": context,
     "hyper-parameters": hyper_parameters,
     "cost": cost,
 }

@@ -11,7 +11,7 @@ from mmdet.utils import register_all_modules
 from torch import Tensor
 
 import lt_bench.detector  # noqa: F401 - registers the modules
-from lt_bench.api.registry import list_losses
+from lt_bench.api.registry import list_losses, load_loss
 from lt_bench.detector.loss_adapter import LossAdapter
 from lt_bench.errors import RunFailedError
 
@@ -47,6 +47,8 @@ def head_config(loss_cls: dict[str, Any], kind: str) -> dict[str, Any]:
 
 def our_head(loss: str, **arguments: Any) -> Any:
     loss_cls = {"type": "LossAdapter", "loss": loss, **COUNTS}
+    if load_loss(loss).cosine_logits:
+        arguments.setdefault("cls_predictor_cfg", {"type": "NormedLinear", "temperature": 20})
     return MODELS.build({**head_config(loss_cls, "LongTailBBoxHead"), **arguments})
 
 

@@ -1,4 +1,4 @@
-"""What a loss with `needs` is told in the checks: made up from the labels alone, so that every check gets the same."""
+"""What a loss with `needs` is told where nothing is trained: made up from the labels alone, the same each time."""
 
 from __future__ import annotations
 
