@@ -8,6 +8,14 @@ from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
 LOSSES = {
+    "balanced_softmax": "balanced_softmax:BalancedSoftmax",
+    "bce": "bce:BinaryCrossEntropy",
+    "class_balanced": "class_balanced:ClassBalanced",
+    "droploss": "droploss:DropLoss",
+    "gol": "gol:GOL",
+    "gumbel_ce": "gumbel_ce:GumbelCrossEntropy",
+    "iif": "iif:IIF",
+    "logit_adjustment": "logit_adjustment:LogitAdjustment",
     "ce": "ce:CrossEntropy",
     "focal": "focal:Focal",
     "eql": "eql:EQL",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -44,6 +46,7 @@ class ECM(LongTailLoss):
     """
 
     paper = "Cho and Krähenbühl, Long-tail Detection with Effective Class-Margins, ECCV 2022, arXiv 2301.09724"
+    official: ClassVar[Mapping[str, Any]] = {"float32_weights": True}
     weight: Tensor  # float64 [C + 1]
     shift: Tensor  # float64 [C + 1]
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
 
 from lt_bench.api.auto import Rules, same_share_of_classes
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.api.loss import LongTailLoss, widen
+from lt_bench.api.seeded_draws import SeededDraws
 from lt_bench.functional import binary_cross_entropy
 from lt_bench.functional.chunks import on_cpu
 
 
-class Federated(LongTailLoss):
+class Federated(SeededDraws, LongTailLoss):
     """Federated loss: binary cross-entropy over a subset S of the classes, the others get no gradient.
 
     LVIS labels only some classes in each image, so most negatives are not known to be negatives:
@@ -34,11 +33,9 @@ class Federated(LongTailLoss):
     What the official code (CenterNet2) does beside the formula, and is kept: one S serves all RoIs of a rank's batch,
     and the distinct labels of the batch, background among them, count towards num_sample_cats, so a batch with
     background draws one class fewer; a batch with more distinct labels than that draws none and keeps all.
-    It draws from the global generator. Here a draw depends only on a seed (torch.initial_seed() at construction), the
-    number of the call and the rank, so that a run resumed from a checkpoint draws what an uninterrupted one would.
+    It draws from the global generator, this one as `SeededDraws` says.
 
-    State (in every checkpoint, changed in training mode only): seed, draw, int64 scalars. They are read at the first
-    call and after a state dict was loaded, so that a GPU need not be asked at each.
+    State (in every checkpoint, changed in training mode only): seed, draw, int64 scalars.
 
     Args:
         stats: class statistics of the training set.
@@ -50,9 +47,8 @@ class Federated(LongTailLoss):
     """
 
     paper = "Zhou, Koltun and Krähenbühl, Probabilistic Two-Stage Detection, 2021, arXiv 2103.07461"
+    sample_axis = None
     auto: ClassVar[Rules] = {"num_sample_cats": lambda stats: same_share_of_classes(50, stats)}
-    seed: Tensor
-    draw: Tensor
 
     def __init__(self, stats: ClassStats, num_sample_cats: int = 50, freq_power: float = 0.5) -> None:
         super().__init__(stats)
@@ -66,9 +62,7 @@ class Federated(LongTailLoss):
         # Only ratios matter: dividing by the largest count keeps any power finite. A plain attribute, not a buffer:
         # draws happen on the CPU, so that they are the same on every device.
         self._draw_weight = (images / images.max()) ** freq_power
-        self.add_state("seed", torch.tensor(torch.initial_seed() & (2**63 - 1)))
-        self.add_state("draw", torch.tensor(0))
-        self._state_on_host: tuple[int, int] | None = None  # seed and draw, once they are known
+        self.add_draw_state()
 
     @property
     def num_logits(self) -> int:
@@ -88,32 +82,18 @@ class Federated(LongTailLoss):
     def _subset(self, labels: Tensor) -> Tensor:
         """S: bool [C]."""
         present = torch.zeros(self.num_classes + 1, dtype=torch.bool, device=labels.device).index_fill_(0, labels, True)
-        order = self._draw_order().to(labels.device, non_blocking=True)
+        order = self.draw_sample(labels).to(labels.device, non_blocking=True)
         absent = ~present[order]
         drawn = absent & (absent.cumsum(0) <= self.num_sample_cats - present.sum())
         return present.index_put((order,), drawn | ~absent)[:-1]
 
-    def _draw_order(self) -> Tensor:
+    def draw_sample(self, labels: Tensor) -> Tensor:
         """The classes that may be drawn, int64 on the CPU, in the order in which torch.multinomial draws them.
 
         The first n of them that are absent from a batch are a draw of n, and no device has to tell the CPU which are.
         """
-        if self._state_on_host is None:
-            self._state_on_host = int(self.seed), int(self.draw)  # waits for a GPU, once
-        seed, draw = self._state_on_host
-        if self.training:
-            self.draw += 1
-            self._state_on_host = seed, draw + 1
-        rank = dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
-        # The CPU generator uses the low 32 bits of a seed only, so they must depend on all of the key.
-        digest = hashlib.sha256(f"{seed}/{draw}/{rank}".encode()).digest()
-        generator = torch.Generator().manual_seed(int.from_bytes(digest[:4], "little"))
-        key = self._draw_weight / torch.empty_like(self._draw_weight).exponential_(generator=generator)
+        key = self._draw_weight / torch.empty_like(self._draw_weight).exponential_(generator=self.next_generator())
         return key.argsort(descending=True)[: int(key.count_nonzero())]
-
-    def _load_from_state_dict(self, *arguments: Any) -> None:
-        super()._load_from_state_dict(*arguments)
-        self._state_on_host = None
 
     def scores(self, logits: Tensor) -> Tensor:
         return widen(logits).sigmoid()

@@ -14,6 +14,7 @@ from lt_bench.api.class_stats import ClassStats
 from lt_bench.utils.frequency import COMMON
 
 LVIS_CLASSES = 1203  # of LVIS v1
+LVIS_IMAGES = 100_170  # of LVIS v1's training set
 CLASSES_BELOW_BORDERS = (200, 612, 946)  # of LVIS v1: fewer than 10, 100 and 1,000 instances
 
 Rules = Mapping[str, Callable[[ClassStats], Any]]  # hyper-parameter to what its value follows from
@@ -52,6 +53,14 @@ def instance_borders(stats: ClassStats) -> tuple[int, ...]:
     ranks = (round(fewer * len(counts) / LVIS_CLASSES) for fewer in CLASSES_BELOW_BORDERS)
     firsts = (max(1, counts[min(rank, len(counts) - 1)]) for rank in ranks)
     return tuple(int(round(first, -math.floor(math.log10(first)))) for first in firsts)
+
+
+def same_number_of_images(frequency: float, stats: ClassStats) -> float:
+    """The share of the training images that is as many images as `frequency` is of LVIS v1's 100,170.
+
+    0.0010062, DropLoss's threshold above the common classes, is 100.8 images.
+    """
+    return frequency * (LVIS_IMAGES / stats.num_images)
 
 
 def two_digits(value: float) -> float:

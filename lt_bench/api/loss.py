@@ -33,7 +33,8 @@ class LongTailLoss(nn.Module, ABC):
     `forward` holds nothing constant that depends on the logits, so that its gradient is its derivative: the gradient
     is checked against finite differences with these (`lt_bench check`). Empty means that any do. `auto` are
     hyper-parameters tied to the data, each with the rule that gives its value from the class statistics (see
-    `lt_bench.api.auto`); the class's own defaults are those for LVIS v1.
+    `lt_bench.api.auto`); the class's own defaults are those for LVIS v1. `official` are hyper-parameters that reproduce
+    what is numerically broken in the official code, where the defaults do without it.
 
     `activation` says what the scores are of the logits, for calibrations, which are defined for some alone: "softmax"
     (over K = C + 1 logits, background last), "sigmoid" (of K = C logits, background 0), None for anything else.
@@ -51,6 +52,7 @@ class LongTailLoss(nn.Module, ABC):
     paper: ClassVar[str] = ""
     differentiable_with: ClassVar[Mapping[str, Any]] = {}
     auto: ClassVar[Rules] = {}
+    official: ClassVar[Mapping[str, Any]] = {}
     activation: Activation | None = None
     needs: tuple[Need, ...] = ()
     can_do_without: tuple[Need, ...] = ()

@@ -26,10 +26,10 @@ class SeededDraws(_Base):
     State (`add_draw_state`; changed in training mode only): seed, draw, int64 scalars. They are read at the first call
     and after a state dict was loaded, so that a GPU need not be asked at each.
 
-    sample_axis: along which axis of what `draw_sample` returns the RoIs lie.
+    sample_axis: along which axis of what `draw_sample` returns the RoIs lie; None where no axis is theirs.
     """
 
-    sample_axis: int = 0
+    sample_axis: int | None = 0
     seed: Tensor
     draw: Tensor
 

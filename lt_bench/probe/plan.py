@@ -150,7 +150,8 @@ class Planner:
         }
         folder = runs / f"{loss}_seed{seed}_{digest(config, f'{info.distribution} {info.version}')[:12]}"
         run = ProbeRun(self.features, self.annotations, config, given, folder.resolve(), notes, self.masks)
-        return replace(run, calibrations=tuple(self._calibrated(run, built.activation, calibrations, where_defined, tune)))
+        calibrated = self._calibrated(run, built.activation, calibrations, where_defined, tune)
+        return replace(run, calibrations=tuple(calibrated))
 
     def _calibrated(
         self, run: ProbeRun, activation: Activation | None, asked: Sequence[Asked], where_defined: bool, tune: bool

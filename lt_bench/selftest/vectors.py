@@ -48,11 +48,11 @@ class Vectors:
 
     def build(self) -> LongTailLoss:
         """The loss, with the hyper-parameters that the vectors are of."""
-        cls = load_loss(self.config["loss"])
+        name, further = _as_registered(self.config)
+        cls = load_loss(name)
         known = set(inspect.signature(cls).parameters)
         given = {name: value for name, value in self.config.items() if name in known}
-        if self.config["loss"] == "ecm":
-            given["float32_weights"] = True  # the official code's rounding
+        given |= {**cls.official, **further}
         if self.config.get("drw"):
             given["drw_from"] = 0.0
         return cls(self.stats, **given)
@@ -86,7 +86,21 @@ def load(path: Path) -> Vectors:
         )
 
 
+def _as_registered(config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The name of the loss here, and the hyper-parameters that the config calls otherwise."""
+    name, further = str(config["loss"]), {}
+    if config.get("variant") == "softmax":  # of Balanced Softmax
+        return "logit_adjustment", {"tau": 1.0}
+    if "loss_type" in config:
+        further["kind"] = config["loss_type"]
+    if config.get("version") == "AGLU":
+        further |= {"clamp_low": -10.0, "official_gradient": False}
+    return name, further
+
+
 def _samples(packed: Mapping[str, NDArray[Any]]) -> list[Any] | None:
+    if "uniform" in packed:
+        return [torch.tensor(uniform) for uniform in packed["uniform"]]
     if "drawn_rare" in packed:
         pairs = zip(packed["drawn_rare"], packed["drawn_common"], strict=True)
         return [(torch.tensor(rare), torch.tensor(common)) for rare, common in pairs]

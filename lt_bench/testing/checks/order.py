@@ -35,7 +35,7 @@ def order(under_test: LossUnderTest) -> str:
 
 def _with_draws(loss: LongTailLoss, labels: Tensor, permutation: Tensor) -> LongTailLoss:
     """The loss, its next draw that of the RoIs as they were, in the order of `permutation`."""
-    if isinstance(loss, SeededDraws):
+    if isinstance(loss, SeededDraws) and loss.sample_axis is not None:
         axis = loss.sample_axis
         drawn = tree_map(lambda sample: sample.index_select(axis, permutation), loss.draw_sample(labels))
         loss.draw_sample = lambda labels: drawn
