@@ -53,7 +53,6 @@ class Dropping(Drawing, OfClasses):
     def __init__(self, stats: ClassStats, lambda_: float) -> None:
         super().__init__(stats)
         self.T = at_least_one(stats.image_count) / stats.num_images < lambda_
-        self.draw: Array = np.zeros(())
 
     def weights(self, u: Labels) -> Array:
         w = np.ones((len(u), self.C))
@@ -68,9 +67,6 @@ class Dropping(Drawing, OfClasses):
                 elif j != label:
                     w[n, j] = 0.0
         return w
-
-    def state(self) -> dict[str, Array]:
-        return {"draw": self.draw}
 
 
 class DropLoss(Dropping):

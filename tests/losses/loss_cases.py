@@ -9,15 +9,23 @@ import numpy.typing as npt
 import torch
 from lt_bench.losses.acsl import ACSL
 from lt_bench.losses.bags import BAGS
+from lt_bench.losses.balanced_softmax import BalancedSoftmax
+from lt_bench.losses.bce import BinaryCrossEntropy
 from lt_bench.losses.ce import CrossEntropy
+from lt_bench.losses.class_balanced import ClassBalanced
+from lt_bench.losses.droploss import DropLoss
 from lt_bench.losses.ecm import ECM
 from lt_bench.losses.efl import EFL
 from lt_bench.losses.eql import EQL
 from lt_bench.losses.eqlv2 import EQLv2
 from lt_bench.losses.federated import Federated
 from lt_bench.losses.focal import Focal
+from lt_bench.losses.gol import GOL
+from lt_bench.losses.gumbel_ce import GumbelCrossEntropy
+from lt_bench.losses.iif import IIF
 from lt_bench.losses.ldam import LDAM
 from lt_bench.losses.loce import LOCE
+from lt_bench.losses.logit_adjustment import LogitAdjustment
 from lt_bench.losses.seesaw import Seesaw
 from torch import Tensor
 
@@ -25,6 +33,14 @@ from lt_bench.api.class_stats import ClassStats
 from lt_bench.api.loss import LongTailLoss
 
 LOSSES: dict[str, type[LongTailLoss]] = {
+    "bce": BinaryCrossEntropy,
+    "balanced_softmax": BalancedSoftmax,
+    "logit_adjustment": LogitAdjustment,
+    "class_balanced": ClassBalanced,
+    "iif": IIF,
+    "gumbel_ce": GumbelCrossEntropy,
+    "droploss": DropLoss,
+    "gol": GOL,
     "ce": CrossEntropy,
     "focal": Focal,
     "eql": EQL,
@@ -38,7 +54,7 @@ LOSSES: dict[str, type[LongTailLoss]] = {
     "bags": BAGS,
     "loce": LOCE,
 }
-STATEFUL = ("eqlv2", "seesaw", "federated", "efl", "acsl", "bags", "loce")
+STATEFUL = ("droploss", "gol", "eqlv2", "seesaw", "federated", "efl", "acsl", "bags", "loce")
 
 Array = npt.NDArray[np.float64]
 

@@ -100,6 +100,26 @@ def hyper_parameters(draw: st.DrawFn, name: str, stats: ClassStats) -> dict[str,
         "seesaw": {"p": st.floats(0, 3), "q": st.floats(0, 4), "eps": st.floats(1e-6, 1)},
         "federated": {"num_sample_cats": cats, "freq_power": st.floats(0, 3)},
         "ecm": {"fg_bg_ratio": st.floats(1e-3, 1e3)},
+        "logit_adjustment": {"tau": st.floats(0, 3), "background_prior": st.floats(1e-3, 1e3)},
+        "class_balanced": {
+            "kind": st.sampled_from(["softmax", "sigmoid", "focal"]),
+            "beta": st.sampled_from([0.0, 0.9, 0.999, 0.9999]) | st.floats(0, 0.99999),
+            "gamma": st.floats(0, 5),
+            "fg_bg_ratio": st.floats(1e-3, 1e3),
+        },
+        "iif": {
+            "variant": st.tuples(
+                st.sampled_from(["raw", "smooth", "prob", "normit", "gombit", "base2", "base10"]),
+                st.sampled_from(["", "_obj"]),
+            ).map("".join)
+        },
+        "droploss": {"lambda_": st.sampled_from(thresholds) | st.floats(0, 1.1)},
+        "gol": {
+            "lambda_": st.sampled_from(thresholds) | st.floats(0, 1.1),
+            "clamp_low": st.floats(-10, 0),
+            "clamp_high": st.floats(1, 12),
+        },
+        "gumbel_ce": {"clamp_low": st.floats(-10, 0), "clamp_high": st.floats(1, 12)},
         "ldam": {"max_m": st.floats(0, 2), "s": st.floats(0.1, 60), "background_margin": st.floats(0, 1)},
         # Steeper, and the rounding of r itself would show in float32.
         "efl": {"focal_gamma": st.floats(0.5, 4), "focal_alpha": st.floats(0, 1), "scale_factor": st.floats(0, 8)},

@@ -12,6 +12,8 @@ import pytest
 import torch
 from formulas import Array, Formula
 from formulas_groups import EFL, FORMULAS_OF_GROUPS, Drawing
+from formulas_sigmoid import FORMULAS_OF_SIGMOIDS
+from formulas_softmax import FORMULAS_OF_CLASSIFICATION
 from hypothesis import given
 from hypothesis import strategies as st
 from loss_cases import LOSSES, central_differences, make_batch, make_stats, terms_of, total
@@ -25,11 +27,13 @@ from lt_bench.api.loss import LongTailLoss
 from lt_bench.api.seeded_draws import SeededDraws
 from lt_bench.functional import chunks
 
-FORMULAS = formulas.FORMULAS | FORMULAS_OF_GROUPS
+FORMULAS = formulas.FORMULAS | FORMULAS_OF_GROUPS | FORMULAS_OF_SIGMOIDS | FORMULAS_OF_CLASSIFICATION
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*have no training instance")
 
 EXTRA_CHANNELS = {"ce": 1, "focal": 0, "eql": 0, "eqlv2": 1, "seesaw": 2, "federated": 1, "ecm": 1} | {
+    **dict.fromkeys(("bce", "balanced_softmax", "droploss", "gol"), 0),
+    **dict.fromkeys(("logit_adjustment", "class_balanced", "iif", "gumbel_ce"), 1),
     "ldam": 1,
     "efl": 0,
     "acsl": 1,
@@ -44,6 +48,12 @@ HYPER_PARAMETERS: dict[str, dict[str, Any]] = {  # none at its default
     "seesaw": {"p": 0.7, "q": 1.5, "eps": 0.02},
     "federated": {"num_sample_cats": 4, "freq_power": 0.7},
     "ecm": {"fg_bg_ratio": 2.0},
+    "logit_adjustment": {"tau": 0.7, "background_prior": 3.0},
+    "class_balanced": {"kind": "focal", "beta": 0.99, "gamma": 1.5, "fg_bg_ratio": 2.0},
+    "iif": {"variant": "gombit_obj"},
+    "droploss": {"lambda_": 0.05},
+    "gol": {"lambda_": 0.05, "clamp_low": -3.0, "clamp_high": 8.0},
+    "gumbel_ce": {"clamp_low": -3.0, "clamp_high": 8.0},
     "ldam": {"max_m": 0.3, "s": 5.0, "background_margin": 0.1},
     "efl": {"focal_gamma": 1.5, "focal_alpha": 0.3, "scale_factor": 4.0},
     "acsl": {"score_thr": 0.4, "rare_share": 0.4, "common_share": 0.7},
