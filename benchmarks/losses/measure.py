@@ -28,6 +28,13 @@ WARM_UP_BATCHES = 2
 # precision only rounds the gradient: inside, both versions calculate in float32.
 TOLERANCE = {torch.float64: 1e-5, torch.float32: 1e-4, torch.float16: 2e-3, torch.bfloat16: 1e-2}
 
+# Under these a loss has nothing to draw, or all: with one class to sample, federated's labels suffice.
+NO_CHANCE: dict[str, dict[str, float]] = {
+    "federated": {"num_sample_cats": 1},
+    "acsl": {"rare_share": 1.0, "common_share": 1.0},
+    "bags": {"others_sample_ratio": 1e6},
+}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -51,14 +58,14 @@ def measure(name: str, num_rois: int, num_classes: int, settings: Settings) -> d
     generator = torch.Generator().manual_seed(num_rois * num_classes)
     torch.manual_seed(0)  # what the losses draw
     stats = class_stats(num_classes)
-    # Their draws differ, so they are compared without any; with one class to sample, the labels' own suffice.
-    comparable = {"num_sample_cats": 1} if name == "federated" else {}
+    # Their draws differ, so they are compared without any.
+    comparable = NO_CHANCE.get(name, {})
 
     def batch(channels: int) -> tuple[Tensor, Tensor]:
         logits, labels = make_batch(stats, channels, num_rois, settings.foreground, generator)
         return logits.to(settings.device, settings.dtype), labels.to(settings.device)
 
-    def versions(**hyper_parameters: int) -> tuple[nn.Module, Loss]:
+    def versions(**hyper_parameters: float) -> tuple[nn.Module, Loss]:
         ours = build_loss(name, stats, **hyper_parameters).to(settings.device).train()
         other = REFERENCE_LOSSES[name](stats, **hyper_parameters).to(settings.device).train()
         for _ in range(WARM_UP_BATCHES):  # state as in the midst of training

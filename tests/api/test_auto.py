@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lt_bench import ClassStats, build_loss
-from lt_bench.api.auto import frequency_of_common, frequency_of_frequent, same_share_of_classes, two_digits
+from lt_bench.api.auto import (
+    frequency_of_common,
+    frequency_of_frequent,
+    instance_borders,
+    same_share_of_classes,
+    two_digits,
+)
 from lt_bench.api.registry import resolve_hyper_parameters
 from lt_bench.errors import UserError
 
@@ -27,6 +35,23 @@ def test_lvis_gets_the_values_of_the_papers() -> None:
     assert frequency_of_common(LVIS.num_images) == 1e-3
     assert resolve_hyper_parameters("eql", LVIS, {}, every=True) == {"lambda_": 0.0011}
     assert resolve_hyper_parameters("federated", LVIS, {}, every=True) == {"num_sample_cats": 50}
+
+
+def test_lvis_gets_the_group_borders_of_bags(shared: Path) -> None:
+    """Its own counts, which the golden files hold: Li et al. divide at 10, 100 and 1,000 instances."""
+    with np.load(shared / "golden" / "public_lvis" / "bags.npz") as packed:
+        stats = ClassStats(packed["image_count"], packed["instance_count"], int(packed["num_images"]))
+    assert [sum(count < border for count in stats.instance_count) for border in (10, 100, 1000)] == [200, 612, 946]
+    assert resolve_hyper_parameters("bags", stats, {}, every=True) == {"borders": (10, 100, 1000)}
+
+
+def test_other_data_gets_groups_of_the_same_shares() -> None:
+    counts = [round(1000 * (10 / 1000) ** (c / 149)) for c in range(150)]  # 1,000 down to 10
+    borders = instance_borders(ClassStats(counts, counts, 3000))
+    shares = [sum(count < border for count in counts) / 150 for border in borders]
+    assert list(borders) == sorted(borders)
+    assert shares == pytest.approx([200 / 1203, 612 / 1203, 946 / 1203], abs=0.06)  # to one digit of a count
+    assert instance_borders(ClassStats([1], [1], 5)) == (1, 1, 1)
 
 
 def test_other_data_gets_the_same_group_and_share() -> None:

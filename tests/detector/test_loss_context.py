@@ -102,14 +102,12 @@ def sampled(positive: list[int], negative: int, labels: list[int]) -> SamplingRe
     result.neg_priors = torch.rand(negative, 4) + torch.tensor([0.0, 0.0, 5.0, 5.0])
     result.pos_assigned_gt_inds = torch.tensor(positive, dtype=torch.int64)
     result.pos_gt_bboxes = boxes[positive]
-    result._gt_labels = torch.tensor(labels)
-    type(result).pos_gt_labels = property(lambda self: self._gt_labels[self.pos_assigned_gt_inds])
+    result.pos_gt_labels = torch.tensor(labels, dtype=torch.int64)[positive]
     return result
 
 
 @pytest.fixture
-def images(monkeypatch: pytest.MonkeyPatch) -> list[SamplingResult]:
-    monkeypatch.setattr(SamplingResult, "pos_gt_labels", None, raising=False)
+def images() -> list[SamplingResult]:
     return [sampled([1, 0, 1], 2, [3, 4]), sampled([], 3, []), sampled([0], 1, [2])]
 
 

@@ -21,7 +21,7 @@ from lt_bench.probe.settings import Settings
 from lt_bench.run.folder import RunFolder
 
 BOXES: tuple[BoxOrMask, ...] = ("bbox",)
-BUILT_IN = ("ce", "ecm", "eql", "eqlv2", "federated", "focal", "seesaw")
+BUILT_IN = ("ce", "ecm", "eql", "eqlv2", "federated", "focal", "seesaw", "ldam", "efl", "acsl", "bags", "loce")
 
 
 @pytest.fixture

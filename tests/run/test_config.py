@@ -14,7 +14,7 @@ from lt_bench.leaderboard.fingerprint import innermost_dataset
 from lt_bench.run.config import backbone_weights, resolve
 from lt_bench.run.experiment import BACKBONES, DETECTORS, SCHEDULES, Experiment
 
-LOSSES = ("ce", "ecm", "eql", "eqlv2", "federated", "focal", "seesaw")
+LOSSES = ("ce", "ecm", "eql", "eqlv2", "federated", "focal", "seesaw", "ldam", "efl", "acsl", "bags", "loce")
 
 
 def test_set_reaches_any_key(tmp_path: Path) -> None:
@@ -67,6 +67,11 @@ PAPER = {  # sampler, classifier, mask predictor, prior, warm-up iterations, sta
     "eqlv2": (None, "Linear", "Conv", 0.001, 500, 1e-3, None, {}),
     "seesaw": (None, "NormedLinear", "Conv", None, 500, 1e-3, None, {"reduce_counts": False}),
     "federated": (1e-3, "Linear", "Conv", 0.01, 4000, 2.5e-4, {"type": "value", "clip_value": 1.0}, {}),
+    "ldam": (None, "NormedLinear", "Conv", None, 500, 1e-3, None, {"drw": True}),
+    "efl": (1e-3, "Linear", "Conv", 0.001, 500, 1e-3, None, {"float32_probability": True}),
+    "acsl": (None, "Linear", "Conv", 0.01, 500, 1e-3, {"max_norm": 35, "norm_type": 2}, {}),
+    "bags": (None, "Linear", "Conv", None, 500, 1e-3, {"max_norm": 35, "norm_type": 2}, {}),
+    "loce": (None, "Linear", "NormedConv2d", None, 500, 1e-3, None, {}),
     "ecm": (
         1e-3,
         "NormedLinear",
@@ -91,7 +96,8 @@ def test_the_paper_recipe_is_the_authors(tmp_path: Path, loss: str) -> None:
     assert (cfg.param_scheduler[0].end - 1, cfg.param_scheduler[0].start_factor) == (warmup, factor)
     assert cfg.param_scheduler[1].milestones == ([20, 22] if loss == "ecm" else [16, 22])
     assert cfg.optim_wrapper.get("clip_grad") == clip
-    assert cfg.optim_wrapper.optimizer == {"type": "SGD", "lr": 0.02, "momentum": 0.9, "weight_decay": 1e-4}
+    rate = 0.01 if loss == "bags" else 0.02
+    assert cfg.optim_wrapper.optimizer == {"type": "SGD", "lr": rate, "momentum": 0.9, "weight_decay": 1e-4}
     assert head.loss_cls.hyper_parameters == hyper_parameters
 
 

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lt_bench.api.class_stats import ClassStats
+from lt_bench.api.context import LossContext
 from lt_bench.api.loss import LongTailLoss, widen
 
 
@@ -382,6 +383,19 @@ class BrokenCostOfMany(Softmax):
         return super().forward(logits, labels) * (1 + 0 * room.log())
 
 
+class BrokenContext(Softmax):
+    """Says that it can do without the assignment, and was never tried without."""
+
+    needs = ("assignment",)
+    can_do_without = ("assignment",)
+
+    def forward(self, logits: Tensor, labels: Tensor, context: LossContext | None = None) -> Tensor:
+        assert context is not None
+        if context.assignment is None:
+            raise ValueError("no assignment")
+        return super().forward(logits, labels)
+
+
 # Each check, and the losses that it, and no other check, must catch.
 BROKEN: dict[str, list[type[LongTailLoss]]] = {
     "isolation": [BrokenIsolation],
@@ -406,6 +420,7 @@ BROKEN: dict[str, list[type[LongTailLoss]]] = {
     "ranks": [BrokenRanks, BrokenRanksDeadlock],
     "devices": [BrokenDevices, BrokenDevicesArange],
     "arguments": [BrokenArguments],
+    "context": [BrokenContext],
     "hyper-parameters": [BrokenHyperParameters],
     "cost": [BrokenCost, BrokenCostOfMany],
 }

@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.common import CHECKOUT
 
-LOSSES = {"ce", "focal", "eql", "eqlv2", "seesaw", "federated", "ecm"}
+LOSSES = {"ce", "focal", "eql", "eqlv2", "seesaw", "federated", "ecm", "ldam", "efl", "acsl", "bags", "loce"}
 
 
 def start(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

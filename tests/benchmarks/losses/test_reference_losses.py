@@ -32,6 +32,16 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("federated", {"num_sample_cats": 50}),
     ("ecm", {}),
     ("ecm", {"float32_weights": True, "fg_bg_ratio": 2.0}),
+    ("ldam", {}),
+    ("ldam", {"max_m": 0.2, "s": 10.0}),
+    ("efl", {}),
+    ("efl", {"focal_gamma": 1.5, "focal_alpha": 0.6, "scale_factor": 3.0}),
+    ("acsl", {"rare_share": 1.0, "common_share": 1.0}),
+    ("acsl", {"score_thr": 0.4, "rare_share": 0.0, "common_share": 1.0}),
+    ("bags", {"others_sample_ratio": 1e6}),
+    ("bags", {"others_sample_ratio": 0.0, "borders": (5, 50, 500)}),
+    ("loce", {}),
+    ("loce", {"alpha": 0.5, "bg_score": 0.1}),
 ]
 
 
@@ -81,6 +91,8 @@ def test_equals_the_official_implementation(name: str) -> None:
         hyper_parameters["float32_weights"] = True
     loss = REFERENCE_LOSSES[name](packed.stats, **hyper_parameters)
     for call, expected in enumerate(packed.values):
+        if packed.samples is not None:
+            loss.draw_sample = lambda labels, sample=packed.samples[call]: sample  # type: ignore[assignment]
         value, gradient = run(loss, packed.logits[call], packed.labels[call])
         assert value.item() == pytest.approx(float(expected), rel=1e-5), f"call {call}"
     np.testing.assert_allclose(gradient.numpy(), packed.gradient, rtol=0, atol=1e-5 * np.abs(packed.gradient).max())
