@@ -31,6 +31,8 @@ TOLERANCE = {torch.float64: 1e-5, torch.float32: 1e-4, torch.float16: 2e-3, torc
 # Under these a loss has nothing to draw, or all: with one class to sample, federated's labels suffice.
 NO_CHANCE: dict[str, dict[str, float]] = {
     "federated": {"num_sample_cats": 1},
+    "droploss": {"lambda_": 0.0},
+    "gol": {"lambda_": 0.0},
     "acsl": {"rare_share": 1.0, "common_share": 1.0},
     "bags": {"others_sample_ratio": 1e6},
 }

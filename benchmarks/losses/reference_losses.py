@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmarks.losses.reference_frequency import REFERENCE_OF_FREQUENCY
 from benchmarks.losses.reference_groups import REFERENCE_OF_GROUPS
 from lt_bench.api.class_stats import ClassStats
 
@@ -235,5 +236,6 @@ REFERENCE_LOSSES: dict[str, type[nn.Module]] = {
     "seesaw": Seesaw,
     "federated": Federated,
     "ecm": ECM,
+    **REFERENCE_OF_FREQUENCY,
     **REFERENCE_OF_GROUPS,
 }

@@ -48,7 +48,7 @@ class Vectors:
 
     def build(self) -> LongTailLoss:
         """The loss, with the hyper-parameters that the vectors are of."""
-        name, further = _as_registered(self.config)
+        name, further = as_registered(self.config)
         cls = load_loss(name)
         known = set(inspect.signature(cls).parameters)
         given = {name: value for name, value in self.config.items() if name in known}
@@ -86,7 +86,7 @@ def load(path: Path) -> Vectors:
         )
 
 
-def _as_registered(config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def as_registered(config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The name of the loss here, and the hyper-parameters that the config calls otherwise."""
     name, further = str(config["loss"]), {}
     if config.get("variant") == "softmax":  # of Balanced Softmax
