@@ -51,6 +51,7 @@ class EFL(LongTailLoss):
     """
 
     paper = "Li et al., Equalized Focal Loss for Dense Long-Tailed Object Detection, CVPR 2022, arXiv 2201.02593"
+    activation = "sigmoid"
     pos_grad: Tensor
     neg_grad: Tensor
     seen: Tensor

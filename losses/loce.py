@@ -52,6 +52,7 @@ class LOCE(LongTailLoss):
         "arXiv 2108.07507"
     )
     differentiable_with: ClassVar[Mapping[str, Any]] = {"alpha": 1.0}
+    activation = "softmax"
     needs = ("assignment",)
     can_do_without = ("assignment",)
     mean_score: Tensor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -31,13 +32,22 @@ class LongTailBBoxHead(Shared2FCBBoxHead):
 
     prior_prob: initial foreground probability of a sigmoid classifier, set through its bias (Lin et al., Focal
     Loss, ICCV 2017, section 4.1: b = -log((1 - pi) / pi)); None leaves the bias at zero.
+    classifier_init: the constants that every `weight` and every `bias` of the classifier start from, in place of
+    mmdet's random weights and of what prior_prob says.
     """
 
-    def __init__(self, *args: Any, prior_prob: float | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        prior_prob: float | None = None,
+        classifier_init: Mapping[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         if prior_prob is not None and not 0.0 < prior_prob < 1.0:
             raise ValueError(f"prior_prob is {prior_prob}, expected a probability between 0 and 1")
         self.prior_prob = prior_prob
+        self.classifier_init = dict(classifier_init or {})
         self._assignment: Assignment | None = None
         if isinstance(self.loss_cls, LossAdapter):
             self.loss_cls.attach(self.fc_cls)
@@ -46,6 +56,8 @@ class LongTailBBoxHead(Shared2FCBBoxHead):
         super().init_weights()
         if self.prior_prob is not None:
             torch.nn.init.constant_(self.fc_cls.bias, -math.log((1 - self.prior_prob) / self.prior_prob))
+        for name, value in self.classifier_init.items():
+            torch.nn.init.constant_(getattr(self.fc_cls, name), value)
 
     def loss_and_target(
         self, cls_score: Tensor, bbox_pred: Tensor, rois: Tensor, sampling_results: list[Any], *args: Any, **kwargs: Any

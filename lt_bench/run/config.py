@@ -126,6 +126,8 @@ def _set_heads(cfg: Config, experiment: Experiment, recipe: Mapping[str, Any], t
         head.num_classes = stats.num_classes
         head.cls_predictor_cfg = recipe["classifier"]
         head.prior_prob = recipe["prior_prob"]
+        if "classifier_init" in recipe:
+            head.classifier_init = recipe["classifier_init"]
         if recipe.get("class_agnostic_boxes", False):
             head.reg_class_agnostic = True
         head.loss_cls = loss_cls

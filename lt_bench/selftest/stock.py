@@ -66,7 +66,8 @@ def _replace(node: Any) -> Any:
     if isinstance(node, dict):
         name = node.get("type")
         if name == "LongTailBBoxHead":
-            node.pop("prior_prob", None)  # an initial bias; the weights are copied anyway
+            for initial in ("prior_prob", "classifier_init"):  # the weights are copied anyway
+                node.pop(initial, None)
         for value in node.values():
             _replace(value)
         if isinstance(name, str):

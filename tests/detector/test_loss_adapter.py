@@ -181,6 +181,14 @@ def test_prior_probability_sets_the_bias() -> None:
         our_head("focal", prior_prob=1.5)
 
 
+def test_constants_that_the_classifier_starts_from() -> None:
+    head = our_head("gumbel_ce", classifier_init={"weight": 0.001, "bias": -2.0})
+    head.init_weights()
+    assert (head.fc_cls.weight == 0.001).all()
+    assert (head.fc_cls.bias == -2).all()
+    assert head.fc_reg.weight.std() > 0
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_autocast_gives_finite_losses(loss: str) -> None:
     head = our_head(loss)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from experiments import resolved, write_annotations
 
+from lt_bench.api.registry import get_info
 from lt_bench.data.lvis import load
 from lt_bench.errors import UserError
 from lt_bench.leaderboard.fingerprint import innermost_dataset
 from lt_bench.run.config import backbone_weights, resolve
 from lt_bench.run.experiment import BACKBONES, DETECTORS, SCHEDULES, Experiment
 
-LOSSES = ("ce", "ecm", "eql", "eqlv2", "federated", "focal", "seesaw", "ldam", "efl", "acsl", "bags", "loce")
 
 
 def test_set_reaches_any_key(tmp_path: Path) -> None:
@@ -72,6 +73,14 @@ PAPER = {  # sampler, classifier, mask predictor, prior, warm-up iterations, sta
     "acsl": (None, "Linear", "Conv", 0.01, 500, 1e-3, {"max_norm": 35, "norm_type": 2}, {}),
     "bags": (None, "Linear", "Conv", None, 500, 1e-3, {"max_norm": 35, "norm_type": 2}, {}),
     "loce": (None, "Linear", "NormedConv2d", None, 500, 1e-3, None, {}),
+    "bce": (None, "Linear", "Conv", 0.001, 500, 1e-3, None, {}),
+    "balanced_softmax": (1e-3, "Linear", "Conv", 0.001, 500, 1e-3, None, {}),
+    "logit_adjustment": (None, "Linear", "Conv", None, 500, 1e-3, None, {}),
+    "class_balanced": (None, "Linear", "Conv", None, 500, 1e-3, None, {}),
+    "iif": (1e-3, "NormedLinear", "NormedConv2d", None, 500, 1e-3, None, {"variant": "base10_obj"}),
+    "droploss": (None, "Linear", "Conv", 0.001, 500, 1e-3, None, {}),
+    "gumbel_ce": (None, "Linear", "Conv", None, 500, 1e-3, None, {"official_numerics": True}),
+    "gol": (1e-3, "Linear", "NormedConv2d", None, 500, 1e-3, None, {"official_gradient": True}),
     "ecm": (
         1e-3,
         "NormedLinear",
@@ -85,7 +94,33 @@ PAPER = {  # sampler, classifier, mask predictor, prior, warm-up iterations, sta
 }
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+OFFICIAL: list[tuple[str, str, Any]] = [
+    ("logit_adjustment", "tau", 1.0),
+    ("ldam", "max_m", 0.5),
+    ("ldam", "s", 30.0),
+    ("ldam", "beta", 0.9999),
+    ("ldam", "drw_from", 160 / 200),
+    ("class_balanced", "gamma", 1.0),
+    ("droploss", "lambda_", 0.0010062),
+    ("bags", "others_sample_ratio", 8.0),
+    ("bags", "borders", (10, 100, 1000)),
+    ("acsl", "score_thr", 0.7),
+    ("acsl", "rare_share", 0.01),
+    ("acsl", "common_share", 0.1),
+    ("efl", "focal_gamma", 2.0),
+    ("efl", "focal_alpha", 0.25),
+    ("efl", "scale_factor", 8.0),
+    ("loce", "alpha", 0.9),
+    ("loce", "bg_score", 0.01),
+    ("gol", "lambda_", 0.0011),
+    ("gol", "clamp_low", -4.0),
+    ("gol", "clamp_high", 10.0),
+    ("gumbel_ce", "clamp_low", -4.0),
+    ("gumbel_ce", "clamp_high", 10.0),
+]
+
+
+@pytest.mark.parametrize("loss", PAPER)
 def test_the_paper_recipe_is_the_authors(tmp_path: Path, loss: str) -> None:
     cfg, _ = resolved(tmp_path, loss=loss, recipe="paper", schedule="2x")
     threshold, classifier, mask, prior, warmup, factor, clip, hyper_parameters = PAPER[loss]
@@ -99,6 +134,18 @@ def test_the_paper_recipe_is_the_authors(tmp_path: Path, loss: str) -> None:
     rate = 0.01 if loss == "bags" else 0.02
     assert cfg.optim_wrapper.optimizer == {"type": "SGD", "lr": rate, "momentum": 0.9, "weight_decay": 1e-4}
     assert head.loss_cls.hyper_parameters == hyper_parameters
+    constants = {"iif": {"weight": 0.001, "bias": 0}, **dict.fromkeys(("gol", "gumbel_ce"), {"weight": 0.001, "bias": -2})}
+    assert head.get("classifier_init") == constants.get(loss)
+    temperature = {"ldam": 1, "iif": 8}.get(loss, 20 if classifier == "NormedLinear" else None)
+    assert head.cls_predictor_cfg.get("temperature") == temperature
+    assert cfg.model.roi_head.mask_head.predictor_cfg.get("temperature") == (20 if mask == "NormedConv2d" else None)
+    assert cfg.model.test_cfg.rcnn.nms.iou_threshold == (0.3 if loss == "gol" else 0.5)
+
+
+@pytest.mark.parametrize(("loss", "name", "official"), OFFICIAL)
+def test_defaults_are_the_official_ones_on_lvis(loss: str, name: str, official: Any) -> None:
+    """Those that the recipe `paper` does not set."""
+    assert get_info(loss).hyper_parameters[name] == official
 
 
 def test_random_weights_train_every_layer(tmp_path: Path) -> None:
@@ -178,7 +225,7 @@ def test_the_plain_recipe_is_the_common_one_but_for_sampler_and_heads(tmp_path: 
     assert plain.to_dict() == common.to_dict()
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", PAPER)
 def test_every_loss_has_the_plain_recipe(tmp_path: Path, loss: str) -> None:
     cfg, _ = resolved(tmp_path, recipe="plain", loss=loss)
     assert cfg.model.roi_head.bbox_head.prior_prob is None

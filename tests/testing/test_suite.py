@@ -7,33 +7,31 @@ import warnings
 import pytest
 import torch
 from broken_losses import BrokenAllBackground, BrokenBfloat16, BrokenHyperParameters, BrokenOrder, Softmax
-from lt_bench.losses.ce import CrossEntropy
+from loss_cases import LOSSES, STATEFUL
 from lt_bench.losses.ecm import ECM
-from lt_bench.losses.eql import EQL
-from lt_bench.losses.eqlv2 import EQLv2
-from lt_bench.losses.federated import Federated
-from lt_bench.losses.focal import Focal
-from lt_bench.losses.seesaw import Seesaw
 from torch import Tensor
 
 from lt_bench.api.loss import LongTailLoss
 from lt_bench.errors import UserError
 from lt_bench.testing import CHECKS, Result, check_loss, run_checks
 
-LOSSES = (CrossEntropy, Focal, EQL, EQLv2, Seesaw, Federated, ECM)
-STATEFUL = (EQLv2, Seesaw, Federated)
+FIRST_OF_ALL = ("ce", "focal", "eql", "eqlv2", "seesaw", "federated", "ecm")
+MARKS = {**dict.fromkeys(LOSSES, pytest.mark.extra), **dict.fromkeys(FIRST_OF_ALL, pytest.mark.slow)}
+WITHOUT_HYPER_PARAMETERS = ("ce", "bce", "balanced_softmax")
+NEEDY = ("loce",)
 
 
 @pytest.mark.parametrize(
-    "cls", [pytest.param(cls, marks=() if cls in (Seesaw, ECM) else pytest.mark.slow) for cls in LOSSES]
+    "name", [pytest.param(name, marks=() if name in ("seesaw", "ecm") else MARKS[name]) for name in LOSSES]
 )
-def test_a_built_in_loss_passes_everything(cls: type[LongTailLoss]) -> None:
-    results = {result.check: result for result in check_loss(cls)}
+def test_a_built_in_loss_passes_everything(name: str) -> None:
+    results = {result.check: result for result in check_loss(LOSSES[name])}
     assert list(results) == list(CHECKS)
-    without = {check for check, result in results.items() if result.status == "not applicable"}
-    assert without == (set() if cls in STATEFUL else {"checkpoint", "ranks"}) | (
-        {"hyper-parameters"} if cls is CrossEntropy else set()
-    )
+    assert {check for check, result in results.items() if result.status == "not applicable"} == {
+        *(() if name in STATEFUL else ("checkpoint", "ranks")),
+        *(() if name in NEEDY else ("context",)),
+        *(("hyper-parameters",) if name in WITHOUT_HYPER_PARAMETERS else ()),
+    }
 
 
 def only_result(cls: type[LongTailLoss], check: str, seed: int = 0) -> Result:
