@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lt_bench.api.auto import Rules, most_images
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.api.loss import LongTailLoss, widen
 from lt_bench.api.seeded_draws import SeededDraws
@@ -47,6 +49,10 @@ class ACSL(SeededDraws, LongTailLoss):
     """
 
     paper = "Wang et al., Adaptive Class Suppression Loss for Long-Tail Object Detection, CVPR 2021, arXiv 2104.00885"
+    auto: ClassVar[Rules] = {
+        "max_rare_images": lambda stats: most_images("rare"),
+        "max_common_images": lambda stats: most_images("common"),
+    }
     is_rare: Tensor  # bool [C + 1]
     is_common: Tensor  # bool [C + 1]
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from lt_bench.api.class_stats import ClassStats
-from lt_bench.utils.frequency import COMMON
+from lt_bench.utils.frequency import COMMON, RARE
 
 LVIS_CLASSES = 1203  # of LVIS v1
 LVIS_IMAGES = 100_170  # of LVIS v1's training set
@@ -36,6 +36,14 @@ def frequency_of_frequent(stats: ClassStats) -> float:
     share = (COMMON + 1) / stats.num_images
     rounded = two_digits(share)
     return rounded if rounded >= share else two_digits(rounded + _unit(share))
+
+
+def most_images(group: Literal["rare", "common"]) -> int:
+    """How many training images show a class of the group at most: LVIS's borders, 10 and 100, whatever the data's size.
+
+    The tables' APr and APc have the same groups.
+    """
+    return RARE if group == "rare" else COMMON
 
 
 def same_share_of_classes(count: int, stats: ClassStats) -> int:

@@ -18,7 +18,7 @@ from lt_bench.api.auto import (
     same_share_of_classes,
     two_digits,
 )
-from lt_bench.api.registry import resolve_hyper_parameters
+from lt_bench.api.registry import get_info, resolve_hyper_parameters
 from lt_bench.errors import UserError
 
 
@@ -35,6 +35,25 @@ def test_lvis_gets_the_values_of_the_papers() -> None:
     assert frequency_of_common(LVIS.num_images) == 1e-3
     assert resolve_hyper_parameters("eql", LVIS, {}, every=True) == {"lambda_": 0.0011}
     assert resolve_hyper_parameters("federated", LVIS, {}, every=True) == {"num_sample_cats": 50}
+
+
+def test_lvis_gets_the_thresholds_of_droploss_gol_and_acsl() -> None:
+    """Hsieh et al., Alexandridis et al. and Wang et al. (LVIS's own groups): what the classes have by default."""
+    assert resolve_hyper_parameters("droploss", LVIS, {}, every=True) == {"lambda_": 0.0010062}
+    assert resolve_hyper_parameters("gol", LVIS, {}, every=True) == {"lambda_": 0.0011}
+    groups = {"max_rare_images": 10, "max_common_images": 100}
+    assert resolve_hyper_parameters("acsl", LVIS, {}, every=True) == groups
+    assert get_info("acsl").hyper_parameters.items() >= groups.items()
+
+
+def test_other_data_gets_the_same_numbers_of_images() -> None:
+    small = data(3000, 150)
+    assert resolve_hyper_parameters("droploss", small, {}, every=True)["lambda_"] == pytest.approx(100.8 / 3000, abs=1e-5)
+    assert resolve_hyper_parameters("gol", small, {}, every=True) == {"lambda_": 0.034}
+    assert resolve_hyper_parameters("acsl", small, {}, every=True)["max_common_images"] == 100
+    for name in ("droploss", "gol"):
+        loss = build_loss(name, small, lambda_="auto")
+        assert loss.tail.tolist() == [count <= 100 for count in small.image_count]
 
 
 def test_lvis_gets_the_group_borders_of_bags(shared: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 from unittest import mock
@@ -14,7 +15,7 @@ from formulas import Array, Formula
 from formulas_groups import EFL, FORMULAS_OF_GROUPS, Drawing
 from formulas_sigmoid import FORMULAS_OF_SIGMOIDS
 from formulas_softmax import FORMULAS_OF_CLASSIFICATION
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from loss_cases import LOSSES, central_differences, make_batch, make_stats, terms_of, total
 from lt_bench.losses.federated import Federated
@@ -40,6 +41,10 @@ EXTRA_CHANNELS = {"ce": 1, "focal": 0, "eql": 0, "eqlv2": 1, "seesaw": 2, "feder
     "bags": 6,
     "loce": 1,
 }
+# Their sums and gradients are in lt_bench.functional, in closed form; those of the others are autograd's, and most of their
+# examples and sizes come with `make test-extra`.
+CLOSED_FORM = ("ce", "focal", "eql", "eqlv2", "seesaw", "federated", "ecm")
+AUTOGRAD = [name for name in LOSSES if name not in CLOSED_FORM]
 PRECISIONS = {torch.float64: 1e-10, torch.float32: 1e-5}
 HYPER_PARAMETERS: dict[str, dict[str, Any]] = {  # none at its default
     "focal": {"alpha": 0.3, "gamma": 1.5},
@@ -63,6 +68,13 @@ HYPER_PARAMETERS: dict[str, dict[str, Any]] = {  # none at its default
 # The last one is more than a chunk (lt_bench.functional.chunks.CHUNK).
 SIZES = [(1, 1300), (300, 1), (57, 1203), (255, 257), (900, 1203)]
 SIZES_AND_LAYOUTS = [(*size, "contiguous") for size in SIZES] + [(57, 1203, layout) for layout in LAYOUTS][1:]
+OF_ALL = ((255, 257, "contiguous"), (57, 1203, "some columns"))
+
+
+def sizes() -> Iterator[Any]:
+    for name in LOSSES:
+        for size in SIZES_AND_LAYOUTS:
+            yield pytest.param(name, *size, marks=() if name in CLOSED_FORM or size in OF_ALL else pytest.mark.extra)
 
 
 @pytest.fixture(params=PRECISIONS, ids=str, scope="module")
@@ -162,8 +174,20 @@ def test_every_built_in_loss_has_a_formula() -> None:
     assert FORMULAS.keys() == LOSSES.keys() == EXTRA_CHANNELS.keys()
 
 
+@pytest.mark.parametrize("name", [*CLOSED_FORM, *(pytest.param(name, marks=pytest.mark.extra) for name in AUTOGRAD)])
 @given(data=st.data())
 def test_equals_the_formula(name: str, dtype: torch.dtype, data: st.DataObject) -> None:
+    check_problem(name, dtype, data)
+
+
+@pytest.mark.parametrize("name", AUTOGRAD)
+@settings(max_examples=max(5, settings.default.max_examples // 5))
+@given(data=st.data())
+def test_equals_the_formula_in_few_examples(name: str, data: st.DataObject) -> None:
+    check_problem(name, torch.float32, data)
+
+
+def check_problem(name: str, dtype: torch.dtype, data: st.DataObject) -> None:
     problem = data.draw(problems(name, EXTRA_CHANNELS[name]))
     loss, formula = make_pair(name, problem.stats, **problem.hyper_parameters)
     with mock.patch.object(chunks, "CHUNK", problem.chunk), mock.patch.object(chunks, "ROWWISE", problem.chunk):
@@ -171,7 +195,7 @@ def test_equals_the_formula(name: str, dtype: torch.dtype, data: st.DataObject) 
             check_call(loss.train(call.training), formula, *tensors(call, dtype), problem.term_weights)
 
 
-@pytest.mark.parametrize(("num_rois", "num_classes", "layout"), SIZES_AND_LAYOUTS)
+@pytest.mark.parametrize(("name", "num_rois", "num_classes", "layout"), sizes())
 def test_equals_the_formula_at_size(
     name: str, dtype: torch.dtype, num_rois: int, num_classes: int, layout: str
 ) -> None:

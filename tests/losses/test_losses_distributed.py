@@ -10,18 +10,22 @@ import torch.distributed as dist
 from loss_cases import make_batch, make_stats, value_and_gradient
 from lt_bench.losses.acsl import ACSL
 from lt_bench.losses.bags import BAGS
+from lt_bench.losses.droploss import DropLoss
 from lt_bench.losses.efl import EFL
 from lt_bench.losses.eqlv2 import EQLv2
 from lt_bench.losses.federated import Federated
+from lt_bench.losses.gol import GOL
 from lt_bench.losses.loce import LOCE
 from lt_bench.losses.seesaw import Seesaw
 from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 
 from lt_bench.api.loss import LongTailLoss
+from lt_bench.api.seeded_draws import SeededDraws
 
 State = dict[str, dict[str, Tensor]]
 WORLD_SIZE = 2
+DRAWING = ("acsl", "bags", "droploss", "gol")
 SPLITS = (5, 9, 0)  # RoIs of rank 0 in each call, of 9: the last two leave one rank without any
 
 pytestmark = pytest.mark.slow  # two further processes
@@ -39,6 +43,8 @@ def make_losses() -> dict[str, LongTailLoss]:
         "loce": LOCE(make_stats()),
         "acsl": ACSL(make_stats()),
         "bags": BAGS(make_stats()),
+        "droploss": DropLoss(make_stats()),
+        "gol": GOL(make_stats()),
     }
 
 
@@ -60,9 +66,9 @@ def worker(rank: int, folder: str) -> None:
     federated = losses["federated"]
     assert isinstance(federated, Federated)
     states["draws"] = {"subset": federated._subset(torch.tensor([40]))}
-    for name in ("acsl", "bags"):
+    for name in DRAWING:
         loss = losses[name]
-        assert isinstance(loss, ACSL | BAGS)
+        assert isinstance(loss, SeededDraws)
         drawn = loss.draw_sample(torch.tensor([0] + [5] * 200))
         states["draws"][name] = torch.stack(drawn) if isinstance(drawn, tuple) else drawn
     torch.save(states, Path(folder) / f"rank{rank}.pth")
@@ -102,7 +108,7 @@ def test_federated_ranks_share_the_state_but_draw_differently(ranks: list[State]
     assert not torch.equal(ranks[0]["draws"]["subset"], ranks[1]["draws"]["subset"])
 
 
-@pytest.mark.parametrize("name", ["acsl", "bags"])
+@pytest.mark.parametrize("name", DRAWING)
 def test_ranks_that_draw_rois_share_the_state_but_draw_differently(name: str, ranks: list[State]) -> None:
     for key in ("seed", "draw"):
         assert torch.equal(ranks[0][name][key], ranks[1][name][key])
