@@ -105,7 +105,7 @@ class ACSL(SeededDraws, LongTailLoss):
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         rare, common = self.draw_sample(labels)
         positive = F.one_hot(labels, self.num_classes + 1).bool()
-        confused = positive | (logits.detach() >= self.logit_thr)
+        confused = positive | ~(logits.detach() < self.logit_thr)  # NaN too, or it would be hidden
         kept = (~self.is_rare | rare[:, None]) & (~self.is_common | common[:, None])
         counts = torch.where((labels < self.num_classes)[:, None], confused, kept)
         losses = F.binary_cross_entropy_with_logits(logits, positive.to(logits), reduction="none")

@@ -128,7 +128,7 @@ def _draw_panel(
 
 def _set_heights(ax: Any, values: Array, signed: bool) -> None:
     """The scale of y: linear from zero when the values are of one order of magnitude, otherwise logarithmic."""
-    values = values[~np.isnan(values)]
+    values = values[np.isfinite(values)]  # without a negative, a ratio is infinite
     positive = values[values > 0]
     if not signed and len(positive) and positive.max() > 20 * positive.min():
         low, high = np.log10([positive.min(), positive.max()])
