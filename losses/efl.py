@@ -32,8 +32,9 @@ class EFL(LongTailLoss):
     default does not. It was made for one-stage detectors; there the sum is divided by the positives, averaged over
     the GPUs. For RoIs that rule is this project's: normalize_by "foreground" (the foreground RoIs of all ranks, at
     least 1, divided by the number of ranks) or "rois" (the rank's own N). The official code collects gradients by a
-    hook after the backward pass, from the rank's own loss; here they are those of the gradient averaged over ranks, so that
-    the state does not depend on how many ranks share a batch. r changes by nothing but the 1e-10 under its fraction.
+    hook after the backward pass, from the rank's own loss; here they are those of the gradient averaged over ranks, so
+    that the state does not depend on how many ranks share a batch. r changes by nothing but the 1e-10 under its
+    fraction.
 
     State (in every checkpoint, equal on all ranks, changed in training mode only): pos_grad, neg_grad float64 [C];
     seen, int64 scalar, the RoIs so far.

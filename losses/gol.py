@@ -94,9 +94,7 @@ class GOL(SeededDraws, LongTailLoss):
         uniform = self.draw_sample(labels).to(labels.device, non_blocking=True)
         objects = (labels < self.num_classes)[:, None] & self.tail
         dropped = dropped_background(labels, self.tail, uniform) | objects
-        total = gumbel_cross_entropy(
-            logits, labels, self.clamp_low, self.clamp_high, dropped, self.official_gradient
-        )
+        total = gumbel_cross_entropy(logits, labels, self.clamp_low, self.clamp_high, dropped, self.official_gradient)
         return total / max(len(labels), 1)
 
     def scores(self, logits: Tensor) -> Tensor:

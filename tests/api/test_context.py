@@ -59,7 +59,10 @@ def test_an_instance_may_need_nothing_and_is_called_as_before() -> None:
     [
         (None, "needs context.epoch"),
         (LossContext(ASSIGNMENT), "needs context.epoch"),
-        (LossContext(Assignment(torch.zeros(2).long(), torch.zeros(3).long()), None, Epoch(0, 1)), r"image_index .*\[2\]"),
+        (
+            LossContext(Assignment(torch.zeros(2).long(), torch.zeros(3).long()), None, Epoch(0, 1)),
+            r"image_index .*\[2\]",
+        ),
         (LossContext(Assignment(torch.zeros(3).long(), torch.zeros(4).long()), None, Epoch(0, 1)), r"gt_index .*\[4\]"),
     ],
 )

@@ -155,7 +155,7 @@ def test_without_a_runner_an_epoch_is_missed_by_name(images: list[SamplingResult
     head, _ = listening_head()
     for name in ("iter", "max_iters"):
         MessageHub.get_current_instance().runtime_info.pop(name, None)
-    with pytest.raises(ValueError, match="needs context.epoch"):
+    with pytest.raises(ValueError, match=r"needs context\.epoch"):
         losses_of(head, images)
 
 

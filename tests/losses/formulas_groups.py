@@ -171,7 +171,7 @@ class BAGS(Drawing):
 
 
 class LOCE(Formula):
-    """Feng et al., equations 3 to 5: CE(z + log s, y), s_c the mean of softmax(z)_c over RoIs of class c, with decay."""
+    """Feng et al., equations 3 to 5: CE(z + log s, y), s_c the mean of softmax(z)_c over RoIs of class c, decayed."""
 
     def __init__(self, stats: ClassStats, alpha: float = 0.9, bg_score: float = 0.01) -> None:
         super().__init__(stats)

@@ -41,8 +41,8 @@ EXTRA_CHANNELS = {"ce": 1, "focal": 0, "eql": 0, "eqlv2": 1, "seesaw": 2, "feder
     "bags": 6,
     "loce": 1,
 }
-# Their sums and gradients are in lt_bench.functional, in closed form; those of the others are autograd's, and most of their
-# examples and sizes come with `make test-extra`.
+# Their sums and gradients are in lt_bench.functional, in closed form; those of the others are autograd's, and most of
+# their examples and sizes come with `make test-extra`.
 CLOSED_FORM = ("ce", "focal", "eql", "eqlv2", "seesaw", "federated", "ecm")
 AUTOGRAD = [name for name in LOSSES if name not in CLOSED_FORM]
 PRECISIONS = {torch.float64: 1e-10, torch.float32: 1e-5}

@@ -28,7 +28,7 @@ def test_above_20_the_official_loss_stands_still_and_the_default_does_not() -> N
 
 
 def test_the_official_gradient_of_a_true_class_vanishes_below_20_too() -> None:
-    logits, labels = torch.full((2, 6), 1.0), torch.tensor([0, 5])
+    logits, labels = torch.full((2, 6), -1.0), torch.tensor([0, 5])
     logits[0, 0] = -3.5
     _, gradient = value_and_gradient(GumbelCrossEntropy(make_stats()), logits, labels)
     assert gradient[0, 0].item() == pytest.approx(-math.exp(3.5) / 2, rel=1e-5)

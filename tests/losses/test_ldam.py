@@ -38,7 +38,7 @@ def test_deferred_weights_are_effective_numbers() -> None:
 def test_deferred_weights_need_an_epoch_and_the_plain_loss_none() -> None:
     logits, labels = make_batch(LDAM(make_stats()))
     LDAM(make_stats())(logits, labels)
-    with pytest.raises(ValueError, match="LDAM: needs context.epoch"):
+    with pytest.raises(ValueError, match=r"LDAM: needs context\.epoch"):
         LDAM(make_stats(), drw=True)(logits, labels)
 
 

@@ -17,7 +17,6 @@ from lt_bench.run.config import backbone_weights, resolve
 from lt_bench.run.experiment import BACKBONES, DETECTORS, SCHEDULES, Experiment
 
 
-
 def test_set_reaches_any_key(tmp_path: Path) -> None:
     cfg, _ = resolved(tmp_path, overrides={"optim_wrapper.optimizer.lr": 0.01, "param_scheduler.0.end": 7})
     assert cfg.optim_wrapper.optimizer.lr == 0.01
@@ -134,7 +133,10 @@ def test_the_paper_recipe_is_the_authors(tmp_path: Path, loss: str) -> None:
     rate = 0.01 if loss == "bags" else 0.02
     assert cfg.optim_wrapper.optimizer == {"type": "SGD", "lr": rate, "momentum": 0.9, "weight_decay": 1e-4}
     assert head.loss_cls.hyper_parameters == hyper_parameters
-    constants = {"iif": {"weight": 0.001, "bias": 0}, **dict.fromkeys(("gol", "gumbel_ce"), {"weight": 0.001, "bias": -2})}
+    constants = {
+        "iif": {"weight": 0.001, "bias": 0},
+        **dict.fromkeys(("gol", "gumbel_ce"), {"weight": 0.001, "bias": -2}),
+    }
     assert head.get("classifier_init") == constants.get(loss)
     temperature = {"ldam": 1, "iif": 8}.get(loss, 20 if classifier == "NormedLinear" else None)
     assert head.cls_predictor_cfg.get("temperature") == temperature

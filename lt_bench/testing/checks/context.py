@@ -39,7 +39,9 @@ def context(under_test: LossUnderTest) -> str:
         if len(labels) > 1:
             _require_answer(loss, logits, labels, replace(told, assignment=short), False, "an assignment of one RoI")
         shared = [
-            evaluate(fork(loss), logits, labels, context=LossContext(_by_label(labels, first), told.classifier, EPOCHS[1]))
+            evaluate(
+                fork(loss), logits, labels, context=LossContext(_by_label(labels, first), told.classifier, EPOCHS[1])
+            )
             for first in (0, 7)
         ]
         require_finite(loss, shared[0])
