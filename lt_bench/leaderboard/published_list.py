@@ -26,7 +26,20 @@ UNKNOWN = Settings("", "", "")
 COMMON = Settings("rfs", "normed", "normed")  # RFS at 1e-3, NormedLinear and NormedConv2d with T = 20
 SHARED = {"common": COMMON, "plain": Settings("random", "linear", "plain")}  # recipes that are the same for all losses
 PAPER = {
+    "acsl": Settings("random", "linear", "plain"),
+    "bags": Settings("random", "linear", "plain"),
+    "balanced_softmax": Settings("rfs", "linear", "plain"),
+    "bce": Settings("random", "linear", "plain"),
     "ce": Settings("rfs", "linear", "plain"),
+    "class_balanced": Settings("random", "linear", "plain"),
+    "droploss": Settings("random", "linear", "plain"),
+    "efl": Settings("rfs", "linear", "plain"),
+    "gol": Settings("rfs", "linear", "normed"),
+    "gumbel_ce": Settings("random", "linear", "plain"),
+    "iif": Settings("rfs", "normed", "normed"),
+    "ldam": Settings("random", "normed", "plain"),
+    "loce": Settings("random", "linear", "normed"),
+    "logit_adjustment": Settings("random", "linear", "plain"),
     "ecm": COMMON,
     "eql": Settings("random", "linear", "plain"),
     "eqlv2": Settings("random", "linear", "plain"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from command_line import forked, small_model
+from experiments import resolved
 from torch import Tensor
 
 from lt_bench.detector.partly_trained import weights_of
@@ -101,6 +102,21 @@ def test_mistakes_are_told_before_anything_is_computed(tmp_path: Path) -> None:
     ):
         assert what in run(tmp_path, "--loss", "ce", *words, code=2), words
     assert not (tmp_path / "work_dirs").exists()
+
+
+@pytest.mark.parametrize(
+    ("loss", "part", "epochs", "milestones"),
+    [("bags", "classifier", 12, [8, 11]), ("acsl", "classifier", 12, [8, 11]), ("loce", "heads", 6, [3, 5])],
+)
+def test_papers_have_lengths_of_their_own(
+    tmp_path: Path, loss: str, part: str, epochs: int, milestones: list[int]
+) -> None:
+    """Those of the authors' configs (BAGS, ACSL, LOCE on GitHub), whatever --schedule says."""
+    given = {"loss": loss, "recipe": "paper", "schedule": "2x", "stage2_from": "ce.pth"}
+    cfg, _ = resolved(tmp_path, **given, trained=part)
+    assert (cfg.train_cfg.max_epochs, cfg.param_scheduler[1].milestones) == (epochs, milestones)
+    other = "heads" if part == "classifier" else "classifier"
+    assert resolved(tmp_path, **given, trained=other)[0].train_cfg.max_epochs == 24
 
 
 def test_a_second_stage_is_another_experiment() -> None:

@@ -1,5 +1,9 @@
 # ACSL with the prior and the clipping of its authors' repository CASIA-IVA-Lab/ACSL. They train the classifier alone,
-# for 12 epochs, from a detector trained with cross-entropy: this recipe trains all of it.
+# for 12 epochs, from a detector trained with cross-entropy: give it with --stage2-from. Else all of it is trained.
 _base_ = "ce.py"
-recipe = dict(repeat_factor=None, prior_prob=0.01)
+recipe = dict(
+    stage2=dict(trained="classifier", epochs=12, milestones=[8, 11]),  # of --stage2-from
+    repeat_factor=None,
+    prior_prob=0.01,
+)
 optim_wrapper = dict(clip_grad=dict(max_norm=35, norm_type=2))
