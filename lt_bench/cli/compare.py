@@ -95,13 +95,15 @@ def _check_outputs(json_to: str | None, csv_to: str | None, plot: Path | None, b
     outputs = {name: Path(to) for name, to in texts.items() if to is not None and to != STDOUT}
     if plot is not None:
         outputs["--plot"] = plot
-    if by_class:
-        outputs |= {
-            f"{name} (by class)": beside(path, "by_class") for name, path in outputs.items() if name != "--json"
-        }
+    found: dict[str, Path] = {}
     for name, path in outputs.items():
-        (refuse_no_figure if name.startswith("--plot") else refuse_unwritable)(path)
-    return outputs
+        refuse = refuse_no_figure if name == "--plot" else refuse_unwritable
+        refuse(path)
+        found[name] = path
+        if by_class and name != "--json":
+            found[f"{name} (by class)"] = beside(path, "by_class")
+            refuse(found[f"{name} (by class)"])
+    return found
 
 
 def _classes(csv_to: str) -> str:

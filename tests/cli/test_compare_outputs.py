@@ -97,6 +97,8 @@ def test_outputs_are_refused_before_anything_is_read(
     assert "can't be written to" in refusal(*pair, "--plot", inside.with_suffix(".png"))
     assert "a figure can't be written as .gif" in refusal(*pair, "--plot", tmp_path / "out.gif")
     assert "would both print" in refusal(*pair, "--json", "-", "--csv", "-")
+    for option in ("--csv", "--plot"):  # no name to put _by_class at the end of
+        assert refusal(*pair, "--by-class", option, "")
 
 
 def test_outputs_do_not_replace_runs_each_other_or_devices(
