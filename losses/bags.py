@@ -114,7 +114,7 @@ class BAGS(SeededDraws, LongTailLoss):
             logits[..., first : first + width].softmax(dim=-1)
             for first, width in zip(self.first, self.width, strict=True)
         ]
-        background, foreground = logits[..., :2].softmax(dim=-1).split(1, dim=-1)
+        background, foreground = logits[..., :2].softmax(dim=-1).split(1, dim=-1)  # type: ignore[no-untyped-call]
         in_group = torch.cat(groups, dim=-1).index_select(-1, self.channel - 2)
         return torch.cat([foreground * in_group, background], dim=-1)
 

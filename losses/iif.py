@@ -86,7 +86,8 @@ def inverse_frequency(form: str, counts: Tensor, total: Tensor) -> Tensor:
     if form == "prob":
         return -torch.logit(below_one)
     if form == "normit":
-        return -torch.special.ndtri(below_one)
+        quantiles: Tensor = torch.special.ndtri(below_one)
+        return -quantiles
     if form == "gombit":
         return -(-torch.log1p(-below_one)).log()
     return -share.log() / math.log(2 if form == "base2" else 10)

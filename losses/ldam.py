@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lt_bench.api.class_stats import ClassStats
-from lt_bench.api.context import LossContext
+from lt_bench.api.context import LossContext, Need
 from lt_bench.api.loss import LongTailLoss, widen
 
 
@@ -52,7 +52,7 @@ class LDAM(LongTailLoss):
         "Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019, "
         "arXiv 1906.07413"
     )
-    needs = ("epoch",)
+    needs: tuple[Need, ...] = ("epoch",)
     cosine_logits = True
     margin: Tensor  # float64 [C + 1]
     class_weight: Tensor  # float64 [C + 1]

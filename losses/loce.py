@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lt_bench.api.class_stats import ClassStats
-from lt_bench.api.context import Assignment, LossContext
+from lt_bench.api.context import Assignment, LossContext, Need
 from lt_bench.api.loss import LongTailLoss, widen
 from lt_bench.functional import cross_entropy
 
@@ -53,7 +53,7 @@ class LOCE(LongTailLoss):
     )
     differentiable_with: ClassVar[Mapping[str, Any]] = {"alpha": 1.0}
     activation = "softmax"
-    needs = ("assignment",)
+    needs: tuple[Need, ...] = ("assignment",)
     can_do_without = ("assignment",)
     mean_score: Tensor
 

@@ -50,7 +50,7 @@ class EFL(nn.Module):
         target = F.one_hot(labels, classes + 1)[:, :classes].to(logits)
         gamma = (self.gamma + self.scale * (1 - self.ratio)).view(1, -1).expand(target.shape).to(logits)
         if logits.requires_grad:
-            logits.register_hook(lambda gradient: self._collect(gradient, target))
+            logits.register_hook(lambda gradient: self._collect(gradient, target))  # type: ignore[no-untyped-call]
         score = logits.sigmoid()
         right = score * target + (1 - score) * (1 - target)
         loss = -F.logsigmoid(logits * (2 * target - 1)) * (1 - right).pow(gamma) * (gamma / self.gamma)
@@ -132,7 +132,7 @@ class BAGS(nn.Module):
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         total = logits.sum() * 0
-        pieces = logits.split(self.widths, dim=1)
+        pieces = logits.split(self.widths, dim=1)  # type: ignore[no-untyped-call]
         of_bins: Tensor = self.label_of_bin  # type: ignore[assignment]
         for piece, of_bin, kept in zip(pieces, of_bins, self.draw_sample(labels), strict=True):
             loss = F.cross_entropy(piece, of_bin[labels], reduction="none") * kept
@@ -152,7 +152,7 @@ class LOCE(nn.Module):
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         score = logits.detach().softmax(dim=1)[torch.arange(len(labels)), labels].float()
-        for label in labels.unique().tolist():
+        for label in labels.unique().tolist():  # type: ignore[no-untyped-call]
             observed = score[labels == label]
             keep = self.alpha ** len(observed)
             self.mean_score[label] = keep * self.mean_score[label] + (1 - keep) * observed.mean()

@@ -89,4 +89,4 @@ class LossContext:
 
     def only(self, needs: tuple[Need, ...]) -> LossContext:
         """Without what `needs` does not name: a loss sees nothing that it has not asked for."""
-        return LossContext(**{need: getattr(self, need) for need in needs})
+        return LossContext(**{str(need): getattr(self, need) for need in needs})

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lt_bench.losses.droploss import DropLoss
 
 from lt_bench import ClassStats, build_loss
 from lt_bench.api.auto import (
@@ -52,7 +53,9 @@ def test_other_data_gets_the_same_numbers_of_images() -> None:
     assert found == {"lambda_": pytest.approx(100.8 / 3000, abs=1e-5)}
     assert resolve_hyper_parameters("gol", small, {}, every=True) == {"lambda_": 0.034}
     assert resolve_hyper_parameters("acsl", small, {}, every=True)["max_common_images"] == 100
-    assert build_loss("droploss", small, lambda_="auto").tail.tolist() == [count <= 100 for count in small.image_count]
+    loss = build_loss("droploss", small, lambda_="auto")
+    assert isinstance(loss, DropLoss)
+    assert loss.tail.tolist() == [count <= 100 for count in small.image_count]
 
 
 def test_lvis_gets_the_group_borders_of_bags(shared: Path) -> None:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from lt_bench import ClassStats, LongTailLoss
-from lt_bench.api.context import Assignment, Classifier, Epoch, LossContext
+from lt_bench.api.context import Assignment, Classifier, Epoch, LossContext, Need
 from lt_bench.testing import run_checks
 
 README = Path(__file__).resolve().parents[2] / "examples" / "plugin" / "README.md"
@@ -23,7 +23,7 @@ EVERYTHING = LossContext(ASSIGNMENT, Classifier(torch.ones(3)), Epoch(1, 4))
 
 
 class Asking(LongTailLoss):
-    needs = ("assignment", "epoch")
+    needs: tuple[Need, ...] = ("assignment", "epoch")
     can_do_without = ("assignment",)
     told: LossContext | None = None
 

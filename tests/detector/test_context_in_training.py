@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 import lt_bench.detector  # noqa: F401 - registers the modules
 from lt_bench.api.class_stats import ClassStats
-from lt_bench.api.context import Assignment, LossContext
+from lt_bench.api.context import Assignment, LossContext, Need
 from lt_bench.api.loss import LongTailLoss
 from lt_bench.detector.box_head import LongTailBBoxHead
 from lt_bench.errors import UserError
@@ -66,7 +66,7 @@ def make_head(loss: str, classifier: dict[str, Any] | None = None, **hyper_param
 class Listening(LongTailLoss):
     """Keeps what it was told, and has a parameter of its own."""
 
-    needs = ("assignment", "classifier", "epoch")
+    needs: tuple[Need, ...] = ("assignment", "classifier", "epoch")
 
     def __init__(self, stats: ClassStats) -> None:
         super().__init__(stats)
@@ -77,7 +77,9 @@ class Listening(LongTailLoss):
     def num_logits(self) -> int:
         return self.num_classes + 1
 
-    def forward(self, logits: Tensor, labels: Tensor, context: LossContext) -> Tensor:
+    def forward(  # type: ignore[override]
+        self, logits: Tensor, labels: Tensor, context: LossContext
+    ) -> Tensor:
         self.told.append(context)
         return torch.nn.functional.cross_entropy(self.scale * logits, labels)
 

@@ -30,7 +30,7 @@ def test_a_logit_that_is_no_number_is_not_hidden(name: str, bad: float) -> None:
     logits[1, 1 - int(labels[1] == 1)] = bad  # of a foreground RoI, at another class
     value = total(loss(logits, labels))
     if bad == float("inf") and name in ("gol", "gumbel_ce"):  # which bound their logits, infinite ones too
-        logits[1, 1 - int(labels[1] == 1)] = loss.clamp_high
+        logits[1, 1 - int(labels[1] == 1)] = float(loss.clamp_high)  # type: ignore[arg-type]
         assert value == total(loss(logits, labels))
     else:
         assert not value.isfinite()

@@ -181,7 +181,7 @@ def test_equals_the_formula(name: str, dtype: torch.dtype, data: st.DataObject) 
 
 
 @pytest.mark.parametrize("name", AUTOGRAD)
-@settings(max_examples=max(5, settings.default.max_examples // 5))
+@settings(max_examples=max(5, settings().max_examples // 5))
 @given(data=st.data())
 def test_equals_the_formula_in_few_examples(name: str, data: st.DataObject) -> None:
     check_problem(name, torch.float32, data)

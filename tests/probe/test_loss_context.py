@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lt_bench import ClassStats, LongTailLoss, LossContext
+from lt_bench.api.context import Need
 from lt_bench.errors import UserError
 from lt_bench.features.store import FeatureSet
 from lt_bench.probe import plan
@@ -20,7 +21,7 @@ from lt_bench.probe.settings import Settings
 
 
 class Asking(LongTailLoss):
-    needs = ("assignment",)
+    needs: tuple[Need, ...] = ("assignment",)
 
     @property
     def num_logits(self) -> int:

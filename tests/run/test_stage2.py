@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -112,7 +113,7 @@ def test_papers_have_lengths_of_their_own(
     tmp_path: Path, loss: str, part: str, epochs: int, milestones: list[int]
 ) -> None:
     """Those of the authors' configs (BAGS, ACSL, LOCE on GitHub), whatever --schedule says."""
-    given = {"loss": loss, "recipe": "paper", "schedule": "2x", "stage2_from": "ce.pth"}
+    given: dict[str, Any] = {"loss": loss, "recipe": "paper", "schedule": "2x", "stage2_from": "ce.pth"}
     cfg, _ = resolved(tmp_path, **given, trained=part)
     assert (cfg.train_cfg.max_epochs, cfg.param_scheduler[1].milestones) == (epochs, milestones)
     other = "heads" if part == "classifier" else "classifier"

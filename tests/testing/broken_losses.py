@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lt_bench.api.class_stats import ClassStats
-from lt_bench.api.context import LossContext
+from lt_bench.api.context import LossContext, Need
 from lt_bench.api.loss import LongTailLoss, widen
 
 
@@ -386,7 +386,7 @@ class BrokenCostOfMany(Softmax):
 class BrokenContext(Softmax):
     """Says that it can do without the assignment, and was never tried without."""
 
-    needs = ("assignment",)
+    needs: tuple[Need, ...] = ("assignment",)
     can_do_without = ("assignment",)
 
     def forward(self, logits: Tensor, labels: Tensor, context: LossContext | None = None) -> Tensor:

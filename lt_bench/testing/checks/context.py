@@ -30,7 +30,7 @@ def context(under_test: LossUnderTest) -> str:
         logits, labels = case.batch(loss.num_logits)
         told = made_context(loss, labels)
         for need in needs:
-            _require_answer(loss, logits, labels, replace(told, **{need: None}), need in loss.can_do_without, need)
+            _require_answer(loss, logits, labels, replace(told, **{str(need): None}), need in loss.can_do_without, need)
         for epoch in EPOCHS:
             require_finite(loss, evaluate(fork(loss), logits, labels, context=replace(told, epoch=epoch)))
         if "assignment" not in needs:

@@ -38,5 +38,5 @@ def _with_draws(loss: LongTailLoss, labels: Tensor, permutation: Tensor) -> Long
     if isinstance(loss, SeededDraws) and loss.sample_axis is not None:
         axis = loss.sample_axis
         drawn = tree_map(lambda sample: sample.index_select(axis, permutation), loss.draw_sample(labels))
-        loss.draw_sample = lambda labels: drawn
+        loss.draw_sample = lambda labels: drawn  # type: ignore[method-assign]
     return loss
