@@ -1,4 +1,4 @@
-"""Losses that shift, weigh or drop by class frequency, in the manner of their official code (see reference_losses.py)."""
+"""Losses that shift, weigh or drop by class frequency, in the manner of their official code (see reference_losses)."""
 
 from __future__ import annotations
 

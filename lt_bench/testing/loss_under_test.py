@@ -16,8 +16,8 @@ from torch import Tensor
 from lt_bench.api.class_stats import ClassStats
 from lt_bench.api.context import LossContext
 from lt_bench.api.loss import LongTailLoss
-from lt_bench.testing.cases import Case
 from lt_bench.api.made_context import made_context
+from lt_bench.testing.cases import Case
 from lt_bench.testing.result import Wrong
 
 

@@ -12,7 +12,6 @@ import pytest
 import torch
 from loss_cases import LOSSES, STATEFUL, make_batch, make_stats, total, value_and_gradient
 from lt_bench.losses.federated import Federated
-from lt_bench.losses.seesaw import Seesaw
 
 from lt_bench.api.loss import LongTailLoss
 

@@ -135,7 +135,8 @@ def test_the_paper_recipe_is_the_authors(tmp_path: Path, loss: str) -> None:
     assert head.loss_cls.hyper_parameters == hyper_parameters
     constants = {
         "iif": {"weight": 0.001, "bias": 0},
-        **dict.fromkeys(("gol", "gumbel_ce"), {"weight": 0.001, "bias": -2}),
+        "gol": {"weight": 0.001, "bias": -2},
+        "gumbel_ce": {"weight": 0.001, "bias": -2},
     }
     assert head.get("classifier_init") == constants.get(loss)
     temperature = {"ldam": 1, "iif": 8}.get(loss, 20 if classifier == "NormedLinear" else None)

@@ -47,7 +47,7 @@ def _require_background_last(under_test: LossUnderTest, case: Case) -> None:
         row = wrong[0]
         raise Wrong(f"trained on label {case.labels[row]}, the best score is that of class {int(best[row])}")
     change = (after - before)[is_background]
-    # A class may gain from others that lose more, where the loss scales logits class by class, but less than background.
+    # A class may gain from others that lose more, where the loss scales logits by class, but less than background.
     if len(change) and ((change[:, :-1] > change[:, -1:] + TOLERANCE).any() or not change[:, :-1].sum() < 0):
         raise Wrong("trained on background, the scores of the classes do not go down")
     if len(change) and not change[:, -1].min() >= -TOLERANCE:
