@@ -81,7 +81,7 @@ class Raising(Softmax):
 def test_an_exception_of_the_loss_is_a_failure_and_no_crash() -> None:
     results = run_checks(Raising)
     failed = [result.check for result in results if result.status == "failed"]
-    assert set(failed) == set(CHECKS) - {"scores", "monotone", "arguments", "hyper-parameters"}
+    assert set(failed) == set(CHECKS) - {"scores", "monotone", "arguments", "context", "hyper-parameters"}
     assert all("out of a plugin" in result.detail for result in results if result.check in ("gradient", "cost"))
 
 
