@@ -73,7 +73,7 @@ def measure(name: str, num_rois: int, num_classes: int, settings: Settings) -> d
         for _ in range(WARM_UP_BATCHES):  # state as in the midst of training
             logits, labels = batch(ours.num_logits)
             ours(logits, labels)
-            other(widen(logits), labels)
+            _value_and_gradient(other, widen(logits), labels)  # efl's official code collects gradients
         return ours, lambda logits, labels: other(widen(logits), labels)
 
     ours, reference = versions(**comparable)

@@ -116,10 +116,10 @@ def hyper_parameters(draw: st.DrawFn, name: str, stats: ClassStats) -> dict[str,
         "droploss": {"lambda_": st.sampled_from(thresholds) | st.floats(0, 1.1)},
         "gol": {
             "lambda_": st.sampled_from(thresholds) | st.floats(0, 1.1),
-            "clamp_low": st.floats(-10, 0),
-            "clamp_high": st.floats(1, 12),
+            "clamp_low": st.floats(-10, 0, width=32),  # else a logit may be on either side of it, once it is rounded
+            "clamp_high": st.floats(1, 12, width=32),
         },
-        "gumbel_ce": {"clamp_low": st.floats(-10, 0), "clamp_high": st.floats(1, 12)},
+        "gumbel_ce": {"clamp_low": st.floats(-10, 0, width=32), "clamp_high": st.floats(1, 12, width=32)},
         "ldam": {"max_m": st.floats(0, 2), "s": st.floats(0.1, 60), "background_margin": st.floats(0, 1)},
         # Steeper, and the rounding of r itself would show in float32.
         "efl": {"focal_gamma": st.floats(0.5, 4), "focal_alpha": st.floats(0, 1), "scale_factor": st.floats(0, 8)},

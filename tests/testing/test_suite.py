@@ -17,7 +17,7 @@ from lt_bench.testing import CHECKS, Result, check_loss, run_checks
 
 FIRST_OF_ALL = ("ce", "focal", "eql", "eqlv2", "seesaw", "federated", "ecm")
 MARKS = {**dict.fromkeys(LOSSES, pytest.mark.extra), **dict.fromkeys(FIRST_OF_ALL, pytest.mark.slow)}
-WITHOUT_HYPER_PARAMETERS = ("ce", "bce", "balanced_softmax")
+WITHOUT_HYPER_PARAMETERS = ("ce", "bce", "balanced_softmax", "iif")
 NEEDY = ("loce",)
 
 
