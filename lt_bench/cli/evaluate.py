@@ -16,7 +16,6 @@ from lt_bench.cli.evaluate_calibrated import calibrations_asked_for, run_to_reco
 from lt_bench.cli.evaluate_record import record_asked_for, record_folder, write_record
 from lt_bench.cli.evaluate_targets import annotations_of, kinds_of_checkpoint, loss_of, measured_on, predict
 from lt_bench.cli.own_data import asked_of_conversion, known_truth, refuse_of_known, truth_in_lvis_form
-from lt_bench.data.convert.in_place import copies_named
 from lt_bench.data.convert.options import Crowds, parse_options
 from lt_bench.data.known import KNOWN
 from lt_bench.errors import UserError
@@ -96,6 +95,7 @@ def evaluate(
     once for all. Of the last checkpoint of a finished run that leaves records, which `verify` and `leaderboard --add`
     take.
     """
+    from lt_bench.data.convert.in_place import copies_named
     from lt_bench.evaluation.evidence.file import write_evidence
     from lt_bench.evaluation.inputs.reading import Reading
     from lt_bench.evaluation.metrics import check_metrics, chosen, detections_per_image, parse_metrics

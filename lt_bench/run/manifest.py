@@ -53,6 +53,8 @@ class RunManifest(Note):
             del content["image_files"]
         if not self.experiment.own_data:
             del content["experiment"]["own_data"]
+        if self.experiment.trained is None:
+            del content["experiment"]["trained"], content["experiment"]["stage2_from"]
         return content
 
 

@@ -106,7 +106,7 @@ def predict(
     cfg.test_evaluator.folder = str(folder)
     cfg.model.test_cfg.rcnn.max_per_img = max(cfg.model.test_cfg.rcnn.max_per_img, detections_per_image)
     cfg.pop("model_wrapper_cfg", None)
-    stated = {"train_dataloader": cfg.train_dataloader}
+    stated = {"train_dataloader": cfg.get("train_dataloader")}  # of which calibrations take the class counts
     for key in ("train_cfg", "train_dataloader", "optim_wrapper", "param_scheduler"):
         cfg[key] = None
     runner = _build_runner(cfg, RunFolder(folder))

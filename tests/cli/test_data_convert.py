@@ -141,8 +141,10 @@ def test_eval_takes_cocos_form_and_says_whose_rules_hold(coco: dict[str, Path], 
         del one["segmentation"]
     coco["val"].write_text(json.dumps(content), encoding="utf-8")
     assert call("eval", "found.json", "--annotations", coco["val"], "--box-only").exit_code == 0
-    masks = call("eval", "found.json", "--annotations", coco["val"])
-    assert masks.exit_code == 2 and "segmentation" in masks.output  # boxes are no masks to measure on
+    alone = call("eval", "found.json", "--annotations", coco["val"])
+    assert alone.exit_code == 0 and "mask" not in alone.stdout  # boxes are no masks to measure on
+    masks = call("eval", "found.json", "--annotations", coco["val"], "--mask-only")
+    assert masks.exit_code == 2
 
 
 @pytest.mark.parametrize(
