@@ -53,9 +53,11 @@ def _only_defines(node: ast.stmt) -> bool:
     if isinstance(node, ast.FunctionDef):
         return True
     value = getattr(node, "value", None)
-    return isinstance(node, ast.Expr | ast.Assign | ast.AnnAssign) and (
-        value is None or isinstance(value, ast.Constant)
-    )
+    return isinstance(node, ast.Expr | ast.Assign | ast.AnnAssign) and (value is None or _is_constant(value))
+
+
+def _is_constant(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) or (isinstance(node, ast.Tuple) and all(map(_is_constant, node.elts)))
 
 
 def _last_name(node: ast.expr) -> str:
