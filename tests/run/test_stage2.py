@@ -51,6 +51,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.extra
 @pytest.mark.slow
 def test_the_classifier_alone_is_trained(first: Path) -> None:
     said = run(first, "--loss", "ce", "--stage2-from", "one", "--work-dir", "two")
@@ -82,6 +83,7 @@ def test_all_else_stays_and_the_part_moves(first: Path, part: str) -> None:
     assert {name for name in weights if "loss_cls" not in name} <= found
 
 
+@pytest.mark.extra
 @pytest.mark.slow
 def test_another_detector_is_refused(first: Path) -> None:
     wider = ("--loss", "ce", "--stage2-from", "one", "--set", "model.roi_head.mask_head.num_convs=5")
